@@ -1,0 +1,1 @@
+"""Activations: routes as tables, the engine that runs them, the authorities that decide."""

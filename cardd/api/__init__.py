@@ -1,0 +1,1 @@
+"""The local socket: rights, subscriptions, methods."""

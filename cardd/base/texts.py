@@ -1,0 +1,101 @@
+"""What a clerk reads: prompts and hints by code, English and Chinese, from one table.
+
+The journal stores codes and arguments; the sentences are rendered when an event is delivered, so that a better
+sentence also serves old events. Every `Reason` is a code too.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from cardd.base.reasons import REASONS, Reason
+
+Text = dict[str, str]
+
+TEXTS: Final = MappingProxyType(
+    {
+        "insert_old_card": ("Insert the old medical insurance card.", "请插入原医保卡。"),
+        "reading_old_card": ("Reading the old card. Leave it in.", "正在读取原医保卡，请勿拔卡。"),
+        "old_card_password": ("Ask the holder for the old card's password.", "请持卡人输入原医保卡密码。"),
+        "old_card_password_again": (
+            "The old card's password was wrong; {tries_left} tries are left.",
+            "原医保卡密码错误，还可尝试{tries_left}次。",
+        ),
+        "insert_social_card": (
+            "Take the old card out and insert the social security card.",
+            "请取出原医保卡，插入社会保障卡。",
+        ),
+        "remove_old_card": ("Take the old card out.", "请取出原医保卡。"),
+        "reading_social_card": (
+            "Reading the social security card. Leave it in.",
+            "正在读取社会保障卡，请勿拔卡。",
+        ),
+        "social_card_first": (
+            "This is the social security card. Insert the old medical insurance card first.",
+            "这是社会保障卡。请先插入原医保卡。",
+        ),
+        "same_old_card": (
+            "This is the old card again. Insert the social security card.",
+            "仍是原医保卡。请插入社会保障卡。",
+        ),
+        "wrong_card": ("This card does not belong here: {expected}.", "此卡不符合要求：{expected}。"),
+        "card_pulled": (
+            "The card was taken out too early. Insert it again and leave it in.",
+            "卡片被提前取出。请重新插入，勿拔卡。",
+        ),
+        "social_pin": ("Ask the holder for the social security card's password.", "请持卡人输入社会保障卡密码。"),
+        "social_pin_again": (
+            "The password was wrong; {tries_left} tries are left.",
+            "密码错误，还可尝试{tries_left}次。",
+        ),
+        "new_pin": ("Ask the holder for a new password, twice.", "请持卡人输入新密码（两次）。"),
+        "authorising": ("Asking the card centre. Leave the card in.", "正在向卡中心办理启用，请勿拔卡。"),
+        "updating_card": ("Writing to the card. Leave it in.", "正在写卡，请勿拔卡。"),
+        "same_card_again": (
+            "Insert the same social security card again, so that it can be finished.",
+            "请重新插入同一张社会保障卡，以完成办理。",
+        ),
+        "stranger_card": (
+            "This is another card. Insert the social security card that was read before.",
+            "这是另一张卡。请插入先前读取的社会保障卡。",
+        ),
+        "confirming": ("Confirming with the card centre.", "正在向卡中心确认。"),
+        "in_doubt": (
+            "The card centre's answer is not known yet. It is being asked; do not start again.",
+            "尚未得到卡中心的结果，正在查询，请勿重复办理。",
+        ),
+        "completed": ("The social security card is activated.", "社会保障卡已启用。"),
+        "already_active": ("This social security card is already in use.", "社会保障卡已是启用状态。"),
+        "activated_update_pending": (
+            "The card is activated; writing to it has to be finished at the next visit.",
+            "社会保障卡已启用，卡内信息待下次补写。",
+        ),
+        "cancelled": ("The activation was cancelled. Nothing was changed.", "启用已取消，未做任何更改。"),
+        "expired": (
+            "The activation took too long and was given up. Nothing was changed.",
+            "启用超时，已终止，未做任何更改。",
+        ),
+    }
+)
+
+
+def render(code: str, args: Mapping[str, object] | None = None) -> Text:
+    """Return `{"en": …, "zh-CN": …}` for a code of TEXTS or a Reason.
+
+    An argument that a sentence names and that is missing shows as `?`; an unknown code is its own text, so that an old
+    journal never breaks a new daemon.
+    """
+    if code in TEXTS:
+        en, zh = TEXTS[code]
+    elif code in Reason.__members__:
+        row = REASONS[Reason(code)]
+        en, zh = row.en, row.zh
+    else:
+        return {"en": code, "zh-CN": code}
+    values = _Defaulting(args or {})
+    return {"en": en.format_map(values), "zh-CN": zh.format_map(values)}
+
+
+class _Defaulting(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"

@@ -1,0 +1,1 @@
+"""One module per card application: what to send and what comes back."""

@@ -1,0 +1,1 @@
+"""The card's computations: ciphers, key derivation, authentication data, secure messaging, sealing."""

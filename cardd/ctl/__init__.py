@@ -1,0 +1,1 @@
+"""cardctl, the operator's client: one file a command."""

@@ -1,0 +1,1 @@
+"""One blocking operation on an open card each."""

@@ -1,0 +1,125 @@
+"""What a reader backend is: the small protocol between card readers and everybody above them.
+
+Three backends exist and are found by entry point (`cardd.backends`): `pcsc`, `socket` (a simulated card in another
+process) and `in-process`. A backend knows slots and bytes; stations, roles and insertions are the readers floor's.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from cardd.base.reasons import Reason
+
+
+class Transport(StrEnum):
+    """How commands travel, as far as the channel must know."""
+
+    T0 = "T=0"
+    """Contact, byte oriented: no Le on case 4, 61xx and 6Cxx reach the terminal."""
+
+    T1 = "T=1"
+    """Blocks: contact T=1, and every contactless card, for which PC/SC readers say T=1 too."""
+
+
+class Presence(StrEnum):
+    """What the device says about a slot, before anybody connects."""
+
+    EMPTY = "empty"
+    PRESENT = "present"
+    MUTE = "mute"
+    UNPOWERED = "unpowered"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One reader slot at one moment.
+
+    `name` is the device's own name. `counter` grows with every insertion and removal (PC/SC: 16 bits, it may wrap; a
+    jump by two or more between looks means that cards were exchanged unseen). `atr` is empty unless a card answered.
+    `in_use` says that another program holds it exclusively.
+    """
+
+    name: str
+    presence: Presence
+    counter: int
+    atr: bytes = b""
+    in_use: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """A look at every slot there is: slots not named have gone."""
+
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDown:
+    """The service behind the readers has gone, or refuses: every insertion is over."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceUp:
+    """The service is back; a `Slots` follows."""
+
+
+Observation = Slots | ServiceDown | ServiceUp
+
+
+class Observer(Protocol):
+    """Who is told. Called on the backend's watching thread: hand over and return at once."""
+
+    def __call__(self, observation: Observation, /) -> None:
+        """Take one observation."""
+
+
+class Watch(Protocol):
+    """A watch that was begun."""
+
+    def close(self) -> None:
+        """Ask the watching thread to end. Never blocks, also where the service hangs."""
+
+
+class Connection(Protocol):
+    """An open card in one slot. Every method may block for ever; only a worker's thread calls them.
+
+    Every failure is a `CarddError`: CARD_REMOVED, CARD_MUTE, CARD_UNPOWERED, READER_UNAVAILABLE, READER_IN_USE,
+    PCSC_UNAVAILABLE, PCSC_DENIED. A response under two bytes is CARD_REMOVED.
+    """
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset of the card that was connected."""
+
+    @property
+    def transport(self) -> Transport:
+        """The protocol that was agreed on."""
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send one command as it is and return the answer, status word included."""
+
+    def control(self, code: int, data: bytes) -> bytes:
+        """Send a command to the device itself (PC/SC part 10)."""
+
+    def begin(self) -> None:
+        """Begin a transaction: nobody else's command comes between ours."""
+
+    def end(self) -> None:
+        """End the transaction, leaving the card as it is."""
+
+    def disconnect(self, *, reset: bool) -> None:
+        """Let go of the card. With `reset` it forgets selections, rights and challenge. Never raises."""
+
+
+class Backend(Protocol):
+    """A source of reader slots."""
+
+    def watch(self, observer: Observer) -> Watch:
+        """Start the one watching thread. The first observation is what is there already."""
+
+    def connect(self, slot: str, *, exclusive: bool) -> Connection:
+        """Power the card in a slot and open it. Blocking; raises CarddError as Connection does, and NO_CARD."""

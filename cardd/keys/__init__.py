@@ -1,0 +1,1 @@
+"""Key services: they compute with the issuer's keys and never hand them out."""

@@ -1,0 +1,1 @@
+"""PC/SC: the only floor that knows pyscard."""

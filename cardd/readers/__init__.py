@@ -1,0 +1,1 @@
+"""Stations, readers, insertions and the worker behind each reader. Knows no card."""

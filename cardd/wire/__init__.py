@@ -1,0 +1,1 @@
+"""The messages of the local socket and their framing."""

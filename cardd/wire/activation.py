@@ -1,0 +1,130 @@
+"""Activations as clients see them."""
+
+from enum import StrEnum
+
+from cardd.wire.base import Params, Result, Text
+
+
+class Route(StrEnum):
+    """How the social function is enabled."""
+
+    PHARMACY = "pharmacy"
+    HOSPITAL = "hospital"
+    BANK = "bank"
+
+
+class State(StrEnum):
+    """Where an activation stands; the last four are ends."""
+
+    WAITING_OLD_CARD = "waiting_old_card"
+    READING_OLD_CARD = "reading_old_card"
+    WAITING_OLD_PASSWORD = "waiting_old_password"  # noqa: S105 - a state's name
+    WAITING_SOCIAL_CARD = "waiting_social_card"
+    READING_SOCIAL_CARD = "reading_social_card"
+    WAITING_PIN = "waiting_pin"
+    AUTHORISING = "authorising"
+    UPDATING_CARD = "updating_card"
+    WAITING_SAME_CARD = "waiting_same_card"
+    CONFIRMING = "confirming"
+    IN_DOUBT = "in_doubt"
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+ENDS = frozenset({State.COMPLETED, State.REFUSED, State.CANCELLED, State.EXPIRED})
+
+
+class Outcome(StrEnum):
+    """What a completed activation came to."""
+
+    ACTIVATED = "activated"
+    ALREADY_ACTIVE = "already_active"
+    ACTIVATED_UPDATE_PENDING = "activated_update_pending"
+
+
+class Visit(Params):
+    """The visit that a hospital registers: `kind` is outpatient or inpatient."""
+
+    kind: str
+    number: str
+
+
+class IdentityDocument(Params):
+    """The original identity document that a bank has seen."""
+
+    type: str
+    number: str
+    name: str
+
+
+class OldCard(Params):
+    """An old card without a chip, known by its number only."""
+
+    number: str
+
+
+class ActivationStartParams(Params):
+    """Begin an activation. With `wait_s` the answer comes at the end, or at that time."""
+
+    route: Route
+    station: str | None = None
+    reader: str | None = None
+    operator: str | None = None
+    visit: Visit | None = None
+    identity_document: IdentityDocument | None = None
+    old_card: OldCard | None = None
+    request: str | None = None
+    wait_s: float | None = None
+
+
+class Prompt(Result):
+    """What the clerk or the holder is asked for now."""
+
+    code: str
+    text: Text
+    prompt: str | None = None
+    purpose: str | None = None
+    digits: list[int] | None = None
+    tries_left: int | None = None
+    deadline: str | None = None
+
+
+class ActivationResult(Result):
+    """One activation as it stands. `holder` and `card` are masked unless personal data were granted."""
+
+    activation: str
+    route: Route
+    station: str
+    state: State
+    outcome: Outcome | None = None
+    reason: str | None = None
+    text: Text | None = None
+    holder: dict[str, str | None] | None = None
+    card: dict[str, str | None] | None = None
+    old_card: dict[str, str | None] | None = None
+    receipt: dict[str, str | None] | None = None
+    prompt: Prompt | None = None
+    started: str | None = None
+    ended: str | None = None
+
+
+class ActivationIdParams(Params):
+    """Name one activation."""
+
+    activation: str
+
+
+class ActivationListResult(Result):
+    """Open activations first, then the ended ones, newest first."""
+
+    activations: list[ActivationResult]
+
+
+class PromptAnswerParams(Params):
+    """Answer a prompt: digits, or `cancel`. The PIN becomes a Secret before anything else sees it."""
+
+    prompt: str
+    pin: str | None = None
+    cancel: bool = False

@@ -1,0 +1,27 @@
+"""What every message has in common."""
+
+import msgspec
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class Params(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Parameters of a method. Unknown fields are ignored, so that newer clients can speak to older daemons."""
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """The result of a method. Fields without a value are sent as null: a client finds every name it expects."""
+
+
+class Unparsed(Result):
+    """A value on the card that does not follow its rule: the stored bytes in hex, and what is wrong with them."""
+
+    raw: str
+    error: str
+
+
+Text = dict[str, str]
+"""`{"en": …, "zh-CN": …}`"""
+
+Value = str | Unparsed | None
+"""A value from the card: text (dates ISO 8601), null where the item is not set, or what could not be parsed."""

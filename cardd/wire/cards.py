@@ -1,0 +1,91 @@
+"""Cards as clients see them."""
+
+from enum import StrEnum
+
+from cardd.wire.base import Params, Result, Value
+
+
+class Kind(StrEnum):
+    """What a card was recognised as."""
+
+    SOCIAL_SECURITY = "social_security"
+    MEDICAL_INSURANCE = "medical_insurance"
+    PSAM = "psam"
+    BANK = "bank"
+    UNKNOWN = "unknown"
+
+
+class Issuer(Result):
+    """EF05 of the environment (LD/T 32.6). `region` is the six digits of the identification code."""
+
+    identification_code: Value
+    card_class: Value
+    specification_version: Value
+    initialising_organisation: Value
+    issue_date: Value
+    valid_until: Value
+    card_number: Value
+    region: Value
+
+
+class Holder(Result):
+    """EF06 of the environment (LD/T 32.6), codes as in the rule. `token` names the person on this machine only."""
+
+    social_security_number: Value
+    name: Value
+    sex: Value
+    ethnic_group: Value
+    birthplace: Value
+    birth_date: Value
+    token: str | None = None
+
+
+class CardSummary(Result):
+    """A card that is in a reader now. `number` is masked."""
+
+    insertion: str
+    kind: Kind
+    generation: str | None
+    authentic: bool | None
+    number: str | None
+
+
+class ReaderView(Result):
+    """One reader; `state` is empty, present, mute, unpowered, in_use or unavailable."""
+
+    reader: str
+    station: str
+    pcsc_name: str
+    role: str
+    state: str
+    card: CardSummary | None
+
+
+class ReadersListResult(Result):
+    """Every reader there is, those of the configuration first."""
+
+    readers: list[ReaderView]
+
+
+class CardReadParams(Params):
+    """`files` is an address string of the national driver's grammar (`SSSEEF05|01|07|$`)."""
+
+    reader: str | None = None
+    insertion: str | None = None
+    lease: str | None = None
+    wait_s: float | None = None
+    files: str | None = None
+    purpose: str | None = None
+
+
+class CardReadResult(Result):
+    """A card that was read and asked to prove itself. Masked unless personal data were asked for and granted."""
+
+    insertion: str
+    kind: Kind
+    generation: str | None
+    authentic: bool | None
+    via: str
+    issuer: Issuer | None
+    holder: Holder | None
+    records: dict[str, dict[str, Value]]

@@ -1,0 +1,1 @@
+"""cardsim: virtual cards, readers and people to test card software with."""
