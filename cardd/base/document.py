@@ -1,0 +1,156 @@
+"""YAML files read strictly: every mistake is told with file, line, column and what to write instead.
+
+Used for the configuration, the register and the simulator's personas. A type (a msgspec Struct that forbids unknown
+fields) says what a document may hold; duplicate keys, unknown keys, wrong types and broken YAML are errors.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import msgspec
+import yaml
+
+T = TypeVar("T")
+
+_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+class DocumentError(ValueError):
+    """A document does not say what it should: where, and what would be right."""
+
+    def __init__(self, path: Path, line: int, column: int, problem: str) -> None:
+        super().__init__(f"{path}:{line}:{column}: {problem}")
+        self.path = path
+        self.line = line
+        self.column = column
+        self.problem = problem
+
+
+def load_document(path: Path, kind: type[T]) -> T:
+    """Read a YAML file as `kind`; an empty file is an empty mapping.
+
+    Raises DocumentError (also for a file that cannot be read, at 1:1).
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DocumentError(path, 1, 1, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DocumentError(path, 1, 1, f"is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    return parse_document(text, kind, path)
+
+
+def parse_document(text: str, kind: type[T], path: Path) -> T:
+    """Read YAML text as `kind`; `path` is only what errors call the text."""
+    try:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        if root is not None:
+            _refuse_duplicates(root, path)
+        value = {} if root is None else yaml.load(text, Loader=yaml.CSafeLoader)
+    except DocumentError:
+        raise
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise DocumentError(path, line, column, f"is no YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DocumentError(path, 1, 1, f"is no YAML: {type(error).__name__}") from None
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise _located(str(error), root, kind, path) from None
+
+
+def _refuse_duplicates(root: yaml.Node, path: Path) -> None:
+    for node in _nodes(root, set()):
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _at(path, key, "a key must be a plain word")
+            if key.value in seen:
+                raise _at(path, key, f"`{key.value}` stands here twice: keep one of them")
+            seen.add(key.value)
+
+
+def _nodes(node: yaml.Node, visited: set[int]) -> Iterator[yaml.Node]:
+    # an alias may lead back to where it came from
+    if id(node) in visited:
+        return
+    visited.add(id(node))
+    yield node
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _nodes(key, visited)
+            yield from _nodes(value, visited)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _nodes(item, visited)
+
+
+def _located(message: str, root: yaml.Node | None, kind: type[object], path: Path) -> DocumentError:
+    match = _PATH.match(message)
+    problem = match["problem"] if match else message
+    where = (match["path"] if match else None) or "$"
+    node, at_kind = _walk(root, kind, where)
+    unknown = _UNKNOWN.match(problem)
+    if unknown:
+        name = unknown["name"]
+        return _at(path, _key_node(node, name) or node, f"unknown key `{name}`{_did_you_mean(name, at_kind)}")
+    shown = "" if where == "$" else f"`{where[2:]}`: "
+    return _at(path, node, f"{shown}{problem[:1].lower()}{problem[1:]}")
+
+
+def _walk(node: yaml.Node | None, kind: object, where: str) -> tuple[yaml.Node | None, object]:
+    """Follow msgspec's path through nodes and types as far as both go."""
+    for step in _STEP.finditer(where):
+        name, index = step.groups()
+        if name is not None and isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == name), node)
+            kind = _field_type(kind, name)
+        elif index is not None and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
+            node = node.value[int(index)]
+            kind = next(iter(get_args(_concrete(kind))), None)
+        else:
+            break
+    return node, kind
+
+
+def _concrete(kind: object) -> object:
+    """Strip `| None`."""
+    options = [option for option in get_args(kind) if option is not type(None)]
+    return options[0] if len(options) == 1 and type(None) in get_args(kind) else kind
+
+
+def _field_type(kind: object, name: str) -> object:
+    kind = _concrete(kind)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return next((field.type for field in msgspec.structs.fields(kind) if field.encode_name == name), None)
+    return None
+
+
+def _did_you_mean(name: str, kind: object) -> str:
+    kind = _concrete(kind)
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return ": remove it"
+    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    close = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean `{close[0]}`?" if close else f": known here are {', '.join(sorted(known))}"
+
+
+def _key_node(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((key for key, _ in node.value if key.value == name), None)
+    return None
+
+
+def _at(path: Path, node: yaml.Node | None, problem: str) -> DocumentError:
+    if node is None:
+        return DocumentError(path, 1, 1, problem)
+    return DocumentError(path, node.start_mark.line + 1, node.start_mark.column + 1, problem)

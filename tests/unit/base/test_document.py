@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+from cardd.base.document import DocumentError, load_document, parse_document
+
+
+class Inner(msgspec.Struct, forbid_unknown_fields=True):
+    role: str = "counter"
+    count: int = 0
+
+
+class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    name: str = ""
+    stations: list[Inner] = []
+    socket: Inner | None = None
+
+
+WHERE = Path("x.yaml")
+
+
+def problem(text: str) -> tuple[int, int, str]:
+    with pytest.raises(DocumentError) as caught:
+        parse_document(text, Outer, WHERE)
+    assert str(caught.value).startswith(f"x.yaml:{caught.value.line}:{caught.value.column}: ")
+    return caught.value.line, caught.value.column, caught.value.problem
+
+
+def test_a_document_in_order_is_read() -> None:
+    assert parse_document("name: a\nstations:\n - {role: sam}\n", Outer, WHERE) == Outer("a", [Inner("sam")])
+
+
+def test_an_empty_document_is_all_defaults() -> None:
+    assert parse_document("", Outer, WHERE) == Outer()
+
+
+def test_an_unknown_key_is_told_at_its_own_place_with_the_likely_word() -> None:
+    line, column, text = problem("name: a\nstations:\n  - role: sam\n    cuont: 3\n")
+    assert (line, column) == (4, 5)
+    assert "did you mean `count`" in text
+
+
+def test_an_unknown_key_like_nothing_lists_what_is_known() -> None:
+    assert "name, socket, stations" in problem("zzz: 1\n")[2]
+
+
+def test_a_wrong_type_is_told_at_the_value() -> None:
+    line, column, text = problem("stations:\n  - role: sam\n  - count: many\n")
+    assert (line, column) == (3, 12)
+    assert "stations[1].count" in text
+    assert "int" in text
+
+
+def test_a_key_that_stands_twice_is_told_at_the_second() -> None:
+    assert problem("name: a\nsocket: {role: x}\nname: b\n")[:2] == (3, 1)
+
+
+def test_broken_yaml_is_told_where_it_breaks() -> None:
+    line, _, text = problem("name: a\nstations: [\n")
+    assert line >= 2
+    assert "YAML" in text
+
+
+def test_a_document_of_the_wrong_shape_is_refused() -> None:
+    assert "object" in problem("- a\n- b\n")[2]
+
+
+def test_a_mapping_that_contains_itself_is_no_endless_loop() -> None:
+    assert problem("&a name: &b {x: *b}\n")[0] == 1
+
+
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="cannot be read: No such file"):
+        load_document(tmp_path / "absent.yaml", Outer)
+
+
+def test_a_file_in_gbk_is_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "gbk.yaml"
+    file.write_bytes("name: 测试".encode("gbk"))
+    with pytest.raises(DocumentError, match="not UTF-8"):
+        load_document(file, Outer)
