@@ -2,6 +2,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from cardd.base.document import DocumentError, load_document, parse_document
 
 

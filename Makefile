@@ -1,0 +1,36 @@
+# `make demo` and `make test` are all a newcomer needs: each does the whole set-up on a fresh Debian 12.
+.PHONY: demo test test-slow check bench sandbox setup clean
+.DEFAULT_GOAL := help
+
+bin := .venv/bin
+
+.PHONY: help
+help: ## say what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+
+setup: ## install what is missing (Debian packages, .venv); says what it installs
+	@tools/setup
+
+demo: setup ## a pharmacy counter on a real pcscd with virtual cards: four handoffs, then all is gone again
+	@$(bin)/cardsim demo
+
+sandbox: setup ## the same counter, up until Ctrl-C, with the lines to type next
+	@$(bin)/cardsim sandbox
+
+test: setup ## all tests that take minutes: unit, property, contract, crash, and the lab on a real pcscd
+	@$(bin)/pytest -q -n 2 --dist loadgroup -m 'not slow'
+
+test-slow: setup ## the long ones
+	@$(bin)/pytest -q -m slow
+
+check: setup ## lint, format, types, floors
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/mypy
+	@$(bin)/lint-imports
+
+bench: setup ## measure, in interleaved rounds; a table, and JSON with the commit in bench/out/
+	@$(bin)/python bench/run.py
+
+clean: ## remove everything that was built or installed here (not the Debian packages)
+	rm -rf .venv build dist bench/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
