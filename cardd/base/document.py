@@ -5,10 +5,11 @@ fields) says what a document may hold; duplicate keys, unknown keys, wrong types
 """
 
 import difflib
+import enum
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Annotated, TypeGuard, TypeVar, get_args, get_origin
 
 import msgspec
 import yaml
@@ -104,7 +105,21 @@ def _located(message: str, root: yaml.Node | None, kind: type[object], path: Pat
         name = unknown["name"]
         return _at(path, _key_node(node, name) or node, f"unknown key `{name}`{_did_you_mean(name, at_kind)}")
     shown = "" if where == "$" else f"`{where[2:]}`: "
-    return _at(path, node, f"{shown}{problem[:1].lower()}{problem[1:]}")
+    return _at(path, node, f"{shown}{problem[:1].lower()}{problem[1:]}{_remedy(problem, at_kind)}")
+
+
+def _is_enum(kind: object) -> TypeGuard[type[enum.Enum]]:
+    return isinstance(kind, enum.EnumMeta)
+
+
+def _remedy(problem: str, kind: object) -> str:
+    """Say what would be right where msgspec only says what is wrong."""
+    if problem.startswith("Expected `str"):
+        return ": write it in quotes"
+    if "enum value" in problem:
+        choices = [str(member.value) for member in kind] if _is_enum(kind) else get_args(kind)
+        return f": one of {', '.join(sorted(map(str, choices)))}" if choices else ""
+    return ""
 
 
 def _walk(node: yaml.Node | None, kind: object, where: str) -> tuple[yaml.Node | None, object]:
@@ -123,7 +138,9 @@ def _walk(node: yaml.Node | None, kind: object, where: str) -> tuple[yaml.Node |
 
 
 def _concrete(kind: object) -> object:
-    """Strip `| None`."""
+    """Strip `Annotated` and `| None`."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     options = [option for option in get_args(kind) if option is not type(None)]
     return options[0] if len(options) == 1 and type(None) in get_args(kind) else kind
 

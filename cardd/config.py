@@ -1,0 +1,185 @@
+"""The daemon's configuration: one YAML file, read strictly, with a default for everything.
+
+The defaults serve a first run with the simulator as an ordinary user. Secrets never stand in this file: they come from
+files or systemd credentials that it names.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from cardd.base.document import DocumentError, load_document
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A mapping of the file in which an unknown key is an error."""
+
+
+class BackendName(StrEnum):
+    """Where readers come from; found by entry point `cardd.backends`."""
+
+    PCSC = "pcsc"
+    SOCKET = "socket"
+    IN_PROCESS = "in-process"
+
+
+class RightsRule(Strict):
+    """Who (a user or a group of the machine) may do what: rights and presets."""
+
+    grant: list[str]
+    user: str | None = None
+    group: str | None = None
+
+
+class Socket(Strict):
+    """The local socket. `mode` is text, as chmod takes it."""
+
+    path: str = "/run/cardd/cardd.sock"
+    group: str | None = None
+    mode: Annotated[str, msgspec.Meta(pattern=r"^0?[0-7]{3}$")] = "0660"
+    rights: list[RightsRule] | None = None
+
+
+class Match(Strict):
+    """Globs that a reader's name, serial number and USB path must fit; one that is left out fits all."""
+
+    name: str | None = None
+    serial: str | None = None
+    usb: str | None = None
+
+
+class Role(StrEnum):
+    """What a reader is for."""
+
+    COUNTER = "counter"
+    SAM = "sam"
+    IGNORED = "ignored"
+
+
+class Reader(Strict):
+    """A rule for readers: which, what for, and what to call them."""
+
+    match: Match
+    role: Role = Role.COUNTER
+    name: Name | None = None
+
+
+class Station(Strict):
+    """One desk and its readers. `auto`: an old card put in begins a pharmacy handoff by itself."""
+
+    name: Name
+    readers: list[Reader]
+    auto: bool = False
+
+
+class Keys(Strict):
+    """Who computes with the issuer's keys. `software` is for tests: it holds the root key in memory and says so."""
+
+    provider: Literal["psam", "software", "none"] = "psam"
+    tests_only: bool = False
+    root_file: str | None = None
+
+
+class Authority(Strict):
+    """Who decides on cards. `local`: a register of this machine, filled from a YAML file when that has changed."""
+
+    provider: Literal["local"] = "local"
+    register: str | None = None
+
+
+class Deadlines(Strict):
+    """How long each kind of waiting may take, in seconds."""
+
+    person_s: Seconds = 120.0
+    card_s: Seconds = 30.0
+    authority_s: Seconds = 15.0
+
+
+class Activation(Strict):
+    """What this counter offers, and its rules."""
+
+    routes: list[Literal["pharmacy", "hospital", "bank"]] = msgspec.field(default_factory=lambda: ["pharmacy"])
+    pin_policy: Literal["none", "verify"] = "none"
+    deadlines: Deadlines = msgspec.field(default_factory=Deadlines)
+
+
+class Journal(Strict):
+    """The durable record. `key_file` holds the sealing key (made at the first start, readable by its owner only)."""
+
+    key_file: str | None = None
+
+
+class Logs(Strict):
+    """What the log tells, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "text"
+
+
+class Config(Strict):
+    """The whole file."""
+
+    socket: Socket = msgspec.field(default_factory=Socket)
+    state_dir: str = "/var/lib/cardd"
+    backend: BackendName = BackendName.PCSC
+    stations: list[Station] = msgspec.field(default_factory=list)
+    keys: Keys = msgspec.field(default_factory=Keys)
+    authority: Authority = msgspec.field(default_factory=Authority)
+    activation: Activation = msgspec.field(default_factory=Activation)
+    journal: Journal = msgspec.field(default_factory=Journal)
+    logs: Logs = msgspec.field(default_factory=Logs)
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration; relative paths in it are relative to the file.
+
+    Raises DocumentError: file, line, column and what to write instead.
+    """
+    config = load_document(path, Config)
+    _check(config, path)
+    base = path.resolve().parent
+    config.socket.path = _resolved(config.socket.path, base)
+    config.state_dir = _resolved(config.state_dir, base)
+    if config.authority.register is not None:
+        config.authority.register = _resolved(config.authority.register, base)
+    if config.keys.root_file is not None:
+        config.keys.root_file = _resolved(config.keys.root_file, base)
+    if config.journal.key_file is not None:
+        config.journal.key_file = _resolved(config.journal.key_file, base)
+    return config
+
+
+def _resolved(text: str, base: Path) -> str:
+    return os.path.normpath(base / Path(text).expanduser())
+
+
+def _check(config: Config, path: Path) -> None:
+    """Refuse what is well formed but cannot work."""
+    names = [station.name for station in config.stations]
+    for name in names:
+        if names.count(name) > 1:
+            raise _at(path, f"name: {name}", f"two stations are called `{name}`: give each a name of its own")
+    if config.keys.provider == "software" and not config.keys.tests_only:
+        problem = "software keys are for tests: use a PSAM, or write `tests_only: true` beside it on a test machine"
+        raise _at(path, "provider: software", problem)
+    if config.keys.provider == "software" and config.keys.root_file is None:
+        raise _at(path, "provider: software", "`root_file` is missing: the file that holds the test root key in hex")
+    for rule in config.socket.rights or []:
+        if (rule.user is None) == (rule.group is None):
+            raise _at(path, "grant", "a row of rights names either a `user` or a `group`")
+
+
+def _at(path: Path, wanted: str, problem: str) -> DocumentError:
+    """Place an error at the last line that holds the text, else at the beginning."""
+    bare = wanted.replace(" ", "").replace('"', "")
+    place = (1, 1)
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if bare in line.replace(" ", "").replace('"', "").replace("'", ""):
+            place = (number, len(line) - len(line.lstrip(" -")) + 1)
+    return DocumentError(path, *place, problem)

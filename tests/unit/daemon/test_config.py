@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from cardd.base.document import DocumentError
+from cardd.config import BackendName, Role, load_config
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "cardd.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def problem(tmp_path: Path, text: str) -> str:
+    with pytest.raises(DocumentError) as caught:
+        load_config(written(tmp_path, text))
+    return str(caught.value).removeprefix(f"{tmp_path}/")
+
+
+def test_an_empty_file_serves_a_first_run(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, ""))
+    assert config.backend is BackendName.PCSC
+    assert config.socket.path == "/run/cardd/cardd.sock"
+    assert config.stations == []
+    assert config.activation.routes == ["pharmacy"]
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    config = load_config(
+        written(tmp_path, "state_dir: state\nsocket: {path: a.sock}\nauthority: {register: r.yaml}\n")
+    )
+    assert config.state_dir == str(tmp_path / "state")
+    assert config.socket.path == str(tmp_path / "a.sock")
+    assert config.authority.register == str(tmp_path / "r.yaml")
+
+
+def test_stations_and_roles_are_read(tmp_path: Path) -> None:
+    text = """
+stations:
+  - name: counter-1
+    auto: true
+    readers:
+      - match: {name: "*01 00"}
+        role: sam
+"""
+    station = load_config(written(tmp_path, text)).stations[0]
+    assert (station.name, station.auto, station.readers[0].role) == ("counter-1", True, Role.SAM)
+
+
+def test_an_unknown_key_is_told_where_it_stands_and_what_was_meant(tmp_path: Path) -> None:
+    text = problem(tmp_path, "state_dir: a\nbackendd: pcsc\n")
+    assert text == "cardd.yaml:2:1: unknown key `backendd`: did you mean `backend`?"
+
+
+def test_an_unknown_role_is_told_where_it_stands_with_what_would_be_right(tmp_path: Path) -> None:
+    text = problem(tmp_path, "stations:\n  - name: a\n    readers:\n      - match: {name: x}\n        role: cashier\n")
+    assert text.startswith("cardd.yaml:5:15: ")
+    assert "cashier" in text
+    assert "counter, ignored, sam" in text
+
+
+def test_a_mode_without_quotes_is_told(tmp_path: Path) -> None:
+    text = problem(tmp_path, "socket:\n  mode: 0660\n")
+    assert text.startswith("cardd.yaml:2:9: ")
+    assert "in quotes" in text
+
+
+def test_two_stations_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = problem(tmp_path, "stations:\n  - {name: a, readers: []}\n  - {name: a, readers: []}\n")
+    assert text.startswith("cardd.yaml:3:")
+    assert "two stations are called `a`" in text
+
+
+def test_software_keys_refuse_to_start_unless_they_are_said_to_be_for_tests(tmp_path: Path) -> None:
+    text = problem(tmp_path, "keys:\n  provider: software\n  root_file: k\n")
+    assert text.startswith("cardd.yaml:2:3: ")
+    assert "tests_only: true" in text
+    assert load_config(written(tmp_path, "keys: {provider: software, tests_only: true, root_file: k}"))
+
+
+def test_a_row_of_rights_names_one_of_user_and_group(tmp_path: Path) -> None:
+    assert "either a `user` or a `group`" in problem(tmp_path, "socket:\n  rights:\n    - grant: [till]\n")
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: str(path.name))
+def test_every_example_is_in_order(example: Path) -> None:
+    load_config(example)
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 2
