@@ -78,7 +78,8 @@ def test_software_keys_refuse_to_start_unless_they_are_said_to_be_for_tests(tmp_
     text = problem(tmp_path, "keys:\n  provider: software\n  root_file: k\n")
     assert text.startswith("cardd.yaml:2:3: ")
     assert "tests_only: true" in text
-    assert load_config(written(tmp_path, "keys: {provider: software, tests_only: true, root_file: k}"))
+    tested = load_config(written(tmp_path, "keys: {provider: software, tests_only: true, root_file: k}"))
+    assert tested.keys.provider == "software"
 
 
 def test_a_row_of_rights_names_one_of_user_and_group(tmp_path: Path) -> None:
