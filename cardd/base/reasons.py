@@ -20,6 +20,7 @@ class Reason(StrEnum):
     BUSY = "BUSY"
     TIMEOUT = "TIMEOUT"
     TOO_LATE = "TOO_LATE"
+    INTERNAL = "INTERNAL"
 
     PCSC_UNAVAILABLE = "PCSC_UNAVAILABLE"
     PCSC_DENIED = "PCSC_DENIED"
@@ -112,6 +113,12 @@ REASONS: Final = MappingProxyType(
         Reason.BUSY: ReasonRow(_EV, -11, "The reader is busy with other work. Wait until that has ended.", "读卡器正忙。请等待当前业务结束。"),
         Reason.TIMEOUT: ReasonRow(_NOW, -4, "That took too long and was given up. Try again.", "操作超时，已中止。请重试。"),
         Reason.TOO_LATE: ReasonRow(_N, -14, "The activation is already with the centre and can no longer be cancelled.", "启用请求已提交中心，无法取消。"),
+        Reason.INTERNAL: ReasonRow(
+            _N,
+            None,
+            "Something went wrong inside cardd. Tell the operator; the log says where.",
+            "cardd 内部错误。请联系管理员查看日志。",
+        ),
         Reason.PCSC_UNAVAILABLE: ReasonRow(_EV, -11, "The smart-card service (pcscd) is not reachable. Start it: systemctl start pcscd.socket.", "智能卡服务（pcscd）不可用。请启动该服务。"),
         Reason.PCSC_DENIED: ReasonRow(_EV, -11, "The smart-card service refused access. Install the polkit rule for the cardd user.", "智能卡服务拒绝访问。请为 cardd 用户安装 polkit 规则。"),
         Reason.READER_UNAVAILABLE: ReasonRow(_EV, -11, "The reader does not answer. Unplug it and plug it in again.", "读卡器无响应。请重新插拔读卡器。"),
