@@ -66,7 +66,10 @@ class OldCard(Params):
 
 
 class ActivationStartParams(Params):
-    """Begin an activation. With `wait_s` the answer comes at the end, or at that time."""
+    """Begin an activation. With `wait_s` the answer comes at the end, or at that time.
+
+    With a `purpose` the answer names holder and cards in full: that needs the right to personal data.
+    """
 
     route: Route
     station: str | None = None
@@ -77,6 +80,7 @@ class ActivationStartParams(Params):
     old_card: OldCard | None = None
     request: str | None = None
     wait_s: float | None = None
+    purpose: str | None = None
 
 
 class Prompt(Result):
@@ -111,9 +115,17 @@ class ActivationResult(Result):
 
 
 class ActivationIdParams(Params):
-    """Name one activation."""
+    """Name one activation. With a `purpose` the answer names holder and cards in full, as in `activation.start`."""
 
     activation: str
+    purpose: str | None = None
+
+
+class ActivationListParams(Params):
+    """Ask for activations, the ended ones too unless `open_only`; at most `limit` (1 to 1000)."""
+
+    open_only: bool = False
+    limit: int = 100
 
 
 class ActivationListResult(Result):
@@ -128,3 +140,13 @@ class PromptAnswerParams(Params):
     prompt: str
     pin: str | None = None
     cancel: bool = False
+
+    def __repr__(self) -> str:
+        """Name the prompt only."""
+        return f"<PromptAnswerParams {self.prompt}>"
+
+
+class PromptAnswerResult(Result):
+    """The prompt that was answered. What came of it is told by events."""
+
+    prompt: str

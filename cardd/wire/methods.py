@@ -1,0 +1,34 @@
+"""The methods of the socket by name, with what goes in and what comes back: the one table that both ends type by."""
+
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from cardd.wire import activation, cards, events, session, system
+from cardd.wire.base import Params
+
+P = TypeVar("P", bound=Params)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature(Generic[P, R]):
+    """A method's name, the type of its parameters and the type of its result."""
+
+    name: str
+    params: type[P]
+    result: type[R]
+
+
+SESSION_HELLO: Final = Signature("session.hello", session.HelloParams, session.HelloResult)
+SYSTEM_STATUS: Final = Signature("system.status", system.NoParams, system.SystemStatus)
+READERS_LIST: Final = Signature("readers.list", system.NoParams, cards.ReadersListResult)
+CARD_READ: Final = Signature("card.read", cards.CardReadParams, cards.CardReadResult)
+ACTIVATION_START: Final = Signature("activation.start", activation.ActivationStartParams, activation.ActivationResult)
+ACTIVATION_GET: Final = Signature("activation.get", activation.ActivationIdParams, activation.ActivationResult)
+ACTIVATION_LIST: Final = Signature("activation.list", activation.ActivationListParams, activation.ActivationListResult)
+ACTIVATION_CANCEL: Final = Signature("activation.cancel", activation.ActivationIdParams, activation.ActivationResult)
+PROMPT_ANSWER: Final = Signature("prompt.answer", activation.PromptAnswerParams, activation.PromptAnswerResult)
+EVENTS_SUBSCRIBE: Final = Signature("events.subscribe", events.EventsSubscribeParams, events.EventsSubscribeResult)
+EVENTS_UNSUBSCRIBE: Final = Signature(
+    "events.unsubscribe", events.EventsUnsubscribeParams, events.EventsUnsubscribeResult
+)

@@ -1,0 +1,13 @@
+"""The state of the whole daemon at one moment."""
+
+from cardd.wire.base import Json, Params
+
+SystemStatus = dict[str, Json]
+"""`versions`, `uptime_s`, `pcsc`, `keys`, `authority`, `journal`, `stations`, `activations` and `clients`.
+
+An open object on purpose: the parts of the daemon add what they know, and a client shows what it gets.
+"""
+
+
+class NoParams(Params):
+    """A method that takes nothing."""
