@@ -1,0 +1,93 @@
+"""Which persons and cards the local authority accepts: one table of refusals, first match counts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from cardd.activation.authority import Prospect, SocialCard, Standing
+from cardd.base.reasons import Reason
+
+OLD_REFUSALS: Final[Mapping[str, Reason]] = MappingProxyType(
+    {"lost": Reason.OLD_CARD_LOST, "void": Reason.OLD_CARD_VOID, "frozen": Reason.OLD_CARD_FROZEN}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OldEntry:
+    """An old card as the register has it."""
+
+    ssn: str
+    status: str
+    password: bool
+    tries_left: int
+
+    @property
+    def refusal(self) -> Reason | None:
+        """Return why this card may not be handed in, None where it may."""
+        return OLD_REFUSALS.get(self.status)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Entry:
+    """The card that came, and what the register has for it; None where it has nothing. `today` is YYYY-MM-DD."""
+
+    card: SocialCard
+    today: str
+    region: str | None
+    name: str | None
+    card_ssn: str | None
+    card_code: str | None
+    card_status: str | None
+    old_given: bool
+    old: OldEntry | None
+
+
+def _in_region(entry: Entry) -> bool:
+    wanted, own = entry.region, entry.card.region
+    if wanted is None:
+        return True
+    while wanted.endswith("00"):
+        wanted = wanted[:-2]
+    return own.startswith(wanted)
+
+
+Check = Callable[[Entry], bool]
+
+BEFORE_ALREADY_ACTIVE: Final[tuple[tuple[Reason, Check], ...]] = (
+    (Reason.OTHER_REGION, lambda e: not _in_region(e)),
+    (Reason.NUMBER_DIFFERS, lambda e: e.name is None),
+    (Reason.NAME_DIFFERS, lambda e: (e.name or "").strip() != e.card.name.strip()),
+    (Reason.NUMBER_DIFFERS, lambda e: e.card_ssn != e.card.social_security_number),
+    # the number was issued again on another chip: this one was replaced
+    (Reason.CARD_VOID, lambda e: e.card_code not in {None, e.card.identification_code}),
+    (Reason.OTHER_PERSON, lambda e: e.old is not None and e.old.ssn != e.card.social_security_number),
+    (Reason.CARD_LOST, lambda e: e.card_status in {"lost", "pre_lost"}),
+    (Reason.CARD_VOID, lambda e: e.card_status in {"void", "sealed"}),
+    (Reason.CARD_EXPIRED, lambda e: e.card.valid_until is not None and e.card.valid_until < e.today),
+)
+
+AFTER_ALREADY_ACTIVE: Final[tuple[tuple[Reason, Check], ...]] = (
+    (Reason.OLD_CARD_VOID, lambda e: e.old_given and e.old is None),
+    (Reason.OLD_CARD_LOST, lambda e: e.old is not None and e.old.refusal is Reason.OLD_CARD_LOST),
+    (Reason.OLD_CARD_VOID, lambda e: e.old is not None and e.old.refusal is Reason.OLD_CARD_VOID),
+    (Reason.OLD_CARD_FROZEN, lambda e: e.old is not None and e.old.refusal is Reason.OLD_CARD_FROZEN),
+)
+
+
+def judge(entry: Entry) -> Prospect:
+    """Return what activating this card would come to.
+
+    A card in use already is told as such before anything is asked of the old card: activating it made that one void.
+    """
+    reason = _first(BEFORE_ALREADY_ACTIVE, entry)
+    if reason is None and entry.card_status == "normal":
+        return Prospect(standing=Standing.ALREADY_ACTIVE)
+    reason = reason or _first(AFTER_ALREADY_ACTIVE, entry)
+    if reason is not None:
+        return Prospect(standing=Standing.REFUSED, reason=reason)
+    return Prospect(standing=Standing.GRANTED)
+
+
+def _first(checks: tuple[tuple[Reason, Check], ...], entry: Entry) -> Reason | None:
+    return next((reason for reason, applies in checks if applies(entry)), None)

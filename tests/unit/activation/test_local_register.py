@@ -1,0 +1,305 @@
+"""The local authority, asked as the engine asks it."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cardd.activation.authority import ActivationRequest, SocialCard, Standing
+from cardd.activation.register import LocalRegister
+from cardd.base.clock import SystemClock
+from cardd.base.document import DocumentError
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+
+YAML = """
+region: "510100"
+people:
+  - social_security_number: "510101190001010012"
+    name: 测试甲
+    account: frozen
+    cards: [{number: A00000012, identification_code: 510100AABBCCDDEE, status: not_enabled}]
+    old_cards: [{number: "10000001", status: valid}]
+    updates: {SSSEEF05: {"06": "20400101"}}
+  - social_security_number: "510101190002020025"
+    name: 测试乙
+    cards: [{number: B00000025}, {number: B00000033, status: lost}, {number: B00000041, status: sealed}]
+    old_cards:
+      - {number: "10000002", password: "123456", password_tries: 3}
+      - {number: "10000003", status: frozen}
+      - {number: "10000004", status: lost}
+      - {number: "10000005", status: void}
+"""
+JIA = SocialCard(
+    number="A00000012",
+    identification_code="510100AABBCCDDEE",
+    region="510100",
+    social_security_number="510101190001010012",
+    name="测试甲",
+    valid_until="2035-01-01",
+)
+YI = SocialCard(
+    number="B00000025",
+    identification_code="510100AABBCCDD02",
+    region="510100",
+    social_security_number="510101190002020025",
+    name="测试乙",
+)
+
+
+class FixedClock(SystemClock):
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@dataclasses.dataclass
+class Files:
+    database: Path
+    people: Path
+
+    def open(self) -> LocalRegister:
+        return LocalRegister.open(self.database, self.people, clock=FixedClock())
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    people = tmp_path / "register.yaml"
+    people.write_text(YAML, encoding="utf-8")
+    return Files(tmp_path / "state" / "register.sqlite", people)
+
+
+@pytest.fixture
+def register(files: Files) -> Iterator[LocalRegister]:
+    opened = files.open()
+    yield opened
+    opened.close()
+
+
+def request(card: SocialCard = JIA, old_card: str | None = "10000001", key: str = "key-1") -> ActivationRequest:
+    return ActivationRequest(
+        key=key,
+        route="pharmacy",
+        card=card,
+        old_card=old_card,
+        operator="clerk",
+        terminal="counter-1",
+        time="2026-01-02T03:04:05Z",
+        challenge="00",
+        answer="11",
+        journal_head="stream:1",
+    )
+
+
+def person(register: LocalRegister, name: str) -> dict[str, object]:
+    return next(row for row in register.show() if row["name"] == name)
+
+
+def statuses(register: LocalRegister, name: str, kind: str) -> dict[str, str]:
+    rows = person(register, name)[kind]
+    assert isinstance(rows, list)
+    return {row["number"]: row["status"] for row in rows}
+
+
+def test_activation_sets_card_and_account_normal_and_the_old_card_void_together(register: LocalRegister) -> None:
+    verdict = asyncio.run(register.activate(request()))
+    assert verdict.standing is Standing.GRANTED
+    assert verdict.updates == {"SSSEEF05": {"06": "20400101"}}
+    assert verdict.receipt["account"] == "normal"
+    assert statuses(register, "测试甲", "cards") == {"A00000012": "normal"}
+    assert statuses(register, "测试甲", "old_cards") == {"10000001": "void"}
+    assert person(register, "测试甲")["account"] == "normal"
+
+
+def test_the_same_key_gets_the_same_verdict_and_changes_nothing_more(register: LocalRegister) -> None:
+    first = asyncio.run(register.activate(request()))
+    assert asyncio.run(register.activate(request())) == first
+    assert asyncio.run(register.outcome("key-1")) == first
+    activations = person(register, "测试甲")["activations"]
+    assert isinstance(activations, list)
+    assert len(activations) == 1
+
+
+def test_another_key_for_the_same_person_and_card_is_told_already_active(register: LocalRegister) -> None:
+    asyncio.run(register.activate(request()))
+    assert asyncio.run(register.activate(request(key="key-2"))).standing is Standing.ALREADY_ACTIVE
+
+
+def test_a_key_that_never_arrived_has_no_outcome(register: LocalRegister) -> None:
+    assert asyncio.run(register.outcome("key-9")) is None
+
+
+def test_a_refused_activation_changes_nothing(register: LocalRegister) -> None:
+    before = register.show()
+    verdict = asyncio.run(register.activate(request(old_card="10000002")))
+    assert (verdict.standing, verdict.reason) == (Standing.REFUSED, Reason.OTHER_PERSON)
+    after = register.show()
+    assert [{**row, "activations": []} for row in after] == [{**row, "activations": []} for row in before]
+
+
+REFUSALS: dict[str, tuple[Callable[[], SocialCard], str | None, Reason]] = {
+    "a name that differs": (lambda: msgspec.structs.replace(JIA, name="测试乙"), None, Reason.NAME_DIFFERS),
+    "a number nobody has": (
+        lambda: msgspec.structs.replace(JIA, social_security_number="510101190009090099"),
+        None,
+        Reason.NUMBER_DIFFERS,
+    ),
+    "a card of somebody else": (lambda: msgspec.structs.replace(JIA, number="B00000025"), None, Reason.NUMBER_DIFFERS),
+    "an unknown card": (
+        lambda: msgspec.structs.replace(JIA, number="X"),
+        None,
+        Reason.NUMBER_DIFFERS,
+    ),
+    "a chip that was replaced": (
+        lambda: msgspec.structs.replace(JIA, identification_code="510100FFFFFFFFFF"),
+        None,
+        Reason.CARD_VOID,
+    ),
+    "a card of another region": (lambda: msgspec.structs.replace(JIA, region="520100"), None, Reason.OTHER_REGION),
+    "an old card of another person": (lambda: JIA, "10000002", Reason.OTHER_PERSON),
+    "an old card nobody knows": (lambda: JIA, "99999999", Reason.OLD_CARD_VOID),
+    "a lost card": (lambda: msgspec.structs.replace(YI, number="B00000033"), None, Reason.CARD_LOST),
+    "a sealed card": (lambda: msgspec.structs.replace(YI, number="B00000041"), None, Reason.CARD_VOID),
+    "a card past its date": (lambda: msgspec.structs.replace(JIA, valid_until="2026-01-01"), None, Reason.CARD_EXPIRED),
+    "a frozen old card": (lambda: YI, "10000003", Reason.OLD_CARD_FROZEN),
+    "a lost old card": (lambda: YI, "10000004", Reason.OLD_CARD_LOST),
+    "a void old card": (lambda: YI, "10000005", Reason.OLD_CARD_VOID),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refuses(register: LocalRegister, case: str) -> None:
+    make, old_card, reason = REFUSALS[case]
+    assert asyncio.run(register.look_up_social_card(make(), old_card)).reason is reason
+    assert asyncio.run(register.activate(request(make(), old_card))).reason is reason
+
+
+def test_a_district_of_the_registers_city_is_its_own_region(register: LocalRegister) -> None:
+    card = msgspec.structs.replace(JIA, region="510107")
+    assert asyncio.run(register.look_up_social_card(card, None)).standing is Standing.GRANTED
+
+
+def test_looking_up_changes_nothing(register: LocalRegister) -> None:
+    before = register.show()
+    assert asyncio.run(register.look_up_social_card(JIA, "10000001")).standing is Standing.GRANTED
+    assert asyncio.run(register.look_up_old_card("10000001")).refusal is None
+    assert register.show() == before
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("10000003", Reason.OLD_CARD_FROZEN),
+        ("10000004", Reason.OLD_CARD_LOST),
+        ("10000005", Reason.OLD_CARD_VOID),
+        ("99999999", Reason.OLD_CARD_VOID),
+    ],
+)
+def test_an_old_card_that_is_no_longer_good_is_refused_at_once(
+    register: LocalRegister, number: str, reason: Reason
+) -> None:
+    assert asyncio.run(register.look_up_old_card(number)).refusal is reason
+
+
+def test_an_old_card_voided_by_its_own_activation_leads_on_to_already_active(register: LocalRegister) -> None:
+    asyncio.run(register.activate(request()))
+    assert asyncio.run(register.look_up_old_card("10000001")).refusal is None
+    assert asyncio.run(register.look_up_social_card(JIA, "10000001")).standing is Standing.ALREADY_ACTIVE
+
+
+def test_wrong_passwords_are_counted_here_until_the_old_card_is_locked(register: LocalRegister) -> None:
+    async def go() -> None:
+        assert (await register.look_up_old_card("10000002")).tries_left == 3
+        wrong = [await register.verify_old_password("k", "10000002", Secret(b"000000")) for _ in range(3)]
+        assert [answer.tries_left for answer in wrong] == [2, 1, 0]
+        right = await register.verify_old_password("k", "10000002", Secret(b"123456"))
+        assert (right.right, right.tries_left) == (False, 0)
+        assert (await register.look_up_old_card("10000002")).refusal is Reason.OLD_PASSWORD_LOCKED
+
+    asyncio.run(go())
+
+
+def test_a_right_password_restores_the_tries(register: LocalRegister) -> None:
+    async def go() -> None:
+        await register.verify_old_password("k", "10000002", Secret(b"000000"))
+        answer = await register.verify_old_password("k", "10000002", Secret(b"123456"))
+        assert (answer.right, answer.tries_left) == (True, 3)
+
+    asyncio.run(go())
+
+
+def test_an_old_card_with_a_password_is_not_handed_in_without_it(register: LocalRegister) -> None:
+    async def go() -> None:
+        unasked = await register.activate(request(YI, "10000002", key="k1"))
+        assert unasked.reason is Reason.OLD_PASSWORD_WRONG
+        await register.verify_old_password("k2", "10000002", Secret(b"123456"))
+        others = await register.activate(request(YI, "10000002", key="k3"))
+        assert others.reason is Reason.OLD_PASSWORD_WRONG
+        assert (await register.activate(request(YI, "10000002", key="k2"))).standing is Standing.GRANTED
+
+    asyncio.run(go())
+
+
+def test_a_restart_undoes_no_activation(files: Files) -> None:
+    register = files.open()
+    asyncio.run(register.activate(request()))
+    asyncio.run(register.report_update("key-1", written=True))
+    shown = register.show()
+    register.close()
+    again = files.open()
+    assert again.show() == shown
+    again.close()
+
+
+def test_a_row_changed_in_the_yaml_is_taken_over_and_the_others_are_left(files: Files) -> None:
+    register = files.open()
+    asyncio.run(register.activate(request()))
+    register.close()
+    files.people.write_text(YAML.replace('"10000003", status: frozen', '"10000003", status: valid'), encoding="utf-8")
+    again = files.open()
+    assert statuses(again, "测试乙", "old_cards")["10000003"] == "valid"
+    assert statuses(again, "测试甲", "cards") == {"A00000012": "normal"}
+    again.close()
+
+
+def test_a_second_program_sees_what_the_daemon_did(files: Files, register: LocalRegister) -> None:
+    other = files.open()
+    asyncio.run(register.activate(request()))
+    assert statuses(other, "测试甲", "cards") == {"A00000012": "normal"}
+    other.close()
+
+
+def test_passwords_are_neither_shown_nor_stored(files: Files, register: LocalRegister) -> None:
+    asyncio.run(register.verify_old_password("k", "10000002", Secret(b"123456")))
+    assert "123456" not in repr(register.show())
+    assert b"123456" not in files.database.read_bytes()
+
+
+def test_the_file_is_readable_by_its_owner_only(files: Files, register: LocalRegister) -> None:
+    register.show()
+    assert files.database.stat().st_mode & 0o077 == 0
+
+
+def test_messages_print_no_name_and_no_number() -> None:
+    assert repr(request()) == "<ActivationRequest>"
+    assert repr([JIA]) == "[<SocialCard>]"
+
+
+def test_a_mistake_in_the_yaml_is_told_with_its_line(files: Files) -> None:
+    files.people.write_text(
+        "people:\n  - {social_security_number: 510101190001010012, name: 测试甲}\n", encoding="utf-8"
+    )
+    with pytest.raises(DocumentError, match=r"register\.yaml:2:.*quotes"):
+        files.open()
+
+
+def test_a_closed_register_cannot_be_asked(files: Files) -> None:
+    register = files.open()
+    register.close()
+    with pytest.raises(CarddError) as error:
+        asyncio.run(register.outcome("key-1"))
+    assert error.value.reason is Reason.AUTHORITY_UNAVAILABLE
