@@ -82,6 +82,7 @@ class Reason(StrEnum):
     CURSOR_GONE = "CURSOR_GONE"
     SLOW_CONSUMER = "SLOW_CONSUMER"
     JOURNAL_FULL = "JOURNAL_FULL"
+    JOURNAL_UNAVAILABLE = "JOURNAL_UNAVAILABLE"
 
 
 class Retry(StrEnum):
@@ -172,6 +173,7 @@ REASONS: Final = MappingProxyType(
         Reason.CURSOR_GONE: ReasonRow(_N, None, "That place in the event stream no longer exists. Subscribe again from the earliest.", "该事件位置已不存在。请从最早的事件重新订阅。"),
         Reason.SLOW_CONSUMER: ReasonRow(_NOW, None, "This client reads too slowly and was disconnected. Connect again from the cursor given.", "客户端接收过慢，已断开。请从所给位置重新连接。"),
         Reason.JOURNAL_FULL: ReasonRow(_EV, None, "The journal's disk is full. Nothing new is begun until there is space.", "日志存储空间不足，暂停新业务。请清理磁盘。"),
+        Reason.JOURNAL_UNAVAILABLE: ReasonRow(_EV, None, "The journal cannot be written. Nothing new is begun; check the disk and the daemon's log.", "日志无法写入，暂停新业务。请检查磁盘和程序日志。"),
     }
 )
 # fmt: on
