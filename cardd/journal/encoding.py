@@ -1,0 +1,161 @@
+"""From what callers say to the bytes that are stored, and back.
+
+Encoding happens on the caller's side, before anything is queued: what cannot be stored fails there and alone. No error
+from here quotes a value.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import msgspec
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.sealing import Sealer
+from cardd.journal import chain
+from cardd.journal.events import ActivationRow, Json, NewEvent, StoredEvent
+
+EVENT_BYTES: Final = 256 * 1024
+"""The most that one event may hold, public and sealed: with its sentences it still fits one line of the socket."""
+
+T = TypeVar("T")
+
+
+class _Body(msgspec.Struct, omit_defaults=True):
+    """The public part of an event without its sequence, which only the writer knows."""
+
+    id: str
+    type: str
+    time: str
+    subject: str
+    data: msgspec.Raw
+    insertion: str | None = None
+    correlation: str | None = None
+
+
+class _Public(_Body, kw_only=True):
+    sequence: int
+
+
+_decode_public = msgspec.json.Decoder(_Public).decode
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedEvent:
+    """An event ready for the writer: `body` is a JSON object that only lacks the sequence."""
+
+    stored: StoredEvent
+    body: bytes
+    sealed_digest: bytes
+
+    def public(self, sequence: int) -> bytes:
+        """Return the bytes that are stored and chained: a JSON object that begins with the sequence."""
+        return b'{"sequence":%d,%b' % (sequence, self.body[1:])
+
+    def numbered(self, sequence: int) -> StoredEvent:
+        """Return the event as readers will see it."""
+        return replace(self.stored, sequence=sequence)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedActivation:
+    """An activation ready for the writer."""
+
+    id: str
+    station: str
+    route: str
+    state: str
+    open: bool
+    data: bytes
+    sealed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCall:
+    """What one call of `record` commits, all of it or nothing."""
+
+    events: tuple[PreparedEvent, ...]
+    activation: PreparedActivation | None
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return `2031-05-07T08:09:10.000000Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def prepare(
+    events: Sequence[NewEvent], activation: ActivationRow | None, *, sealer: Sealer, time: datetime
+) -> PreparedCall:
+    """Encode and seal one call. Raises CarddError INVALID for what is no JSON or too large, without quoting it."""
+    moment = rfc3339(time)
+    return PreparedCall(
+        tuple(_prepare_event(event, sealer, moment) for event in events),
+        None if activation is None else _prepare_activation(activation, sealer),
+    )
+
+
+def _prepare_event(event: NewEvent, sealer: Sealer, time: str) -> PreparedEvent:
+    what = "an event"
+    identity = str(uuid.uuid4())
+    data = _attempt(what, lambda: msgspec.json.encode(event.data))
+    fields = _Body(identity, event.type, time, event.subject, msgspec.Raw(data), event.insertion, event.correlation)
+    body = _attempt(what, lambda: msgspec.json.encode(fields))
+    sealed = _seal(what, event.personal, sealer, identity)
+    if len(body) + len(sealed or b"") > EVENT_BYTES:
+        raise CarddError(Reason.INVALID, f"an event holds at most {EVENT_BYTES} bytes")
+    stored = StoredEvent(0, identity, event.type, time, event.subject, event.insertion, event.correlation, data, sealed)
+    return PreparedEvent(stored, body, chain.NOTHING_SEALED if sealed is None else chain.digest(sealed))
+
+
+def _prepare_activation(row: ActivationRow, sealer: Sealer) -> PreparedActivation:
+    what = "an activation"
+    # the columns must be encodable too: a lone surrogate would stop the writer's transaction
+    _attempt(what, f"{row.id} {row.station} {row.route} {row.state}".encode)
+    data = _attempt(what, lambda: msgspec.json.encode(row.data))
+    sealed = _seal(what, row.personal, sealer, row.id)
+    return PreparedActivation(row.id, row.station, row.route, row.state, row.open, data, sealed)
+
+
+def _seal(what: str, personal: Mapping[str, Json], sealer: Sealer, context: str) -> bytes | None:
+    if not personal:
+        return None
+    return sealer.seal(_attempt(what, lambda: msgspec.json.encode(personal)), context.encode())
+
+
+def _attempt(what: str, encode: Callable[[], T]) -> T:
+    try:
+        return encode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        problem = type(error).__name__
+    # raised out here, so that the first error, which may quote a person's data, does not travel as its context
+    raise CarddError(Reason.INVALID, f"{what} cannot be stored as JSON ({problem})")
+
+
+def decode_mapping(text: bytes) -> dict[str, Json]:
+    """Return a JSON object that was encoded here."""
+    value: dict[str, Json] = msgspec.json.decode(text, type=dict)
+    return value
+
+
+def stored_event(public: bytes, sealed: bytes | None) -> StoredEvent:
+    """Return an event from its stored bytes."""
+    row = _decode_public(public)
+    return StoredEvent(
+        row.sequence, row.id, row.type, row.time, row.subject, row.insertion, row.correlation, bytes(row.data), sealed
+    )
+
+
+def stored_activation(row: PreparedActivation, sealer: Sealer) -> ActivationRow:
+    """Return an activation from its stored bytes; personal data that do not open are told as lost."""
+    personal: Mapping[str, Json] = {}
+    lost = False
+    if row.sealed is not None:
+        try:
+            personal = decode_mapping(sealer.open(row.sealed, row.id.encode()))
+        except CarddError:
+            lost = True
+    data = decode_mapping(row.data)
+    return ActivationRow(row.id, row.station, row.route, row.state, row.open, data, personal, lost)

@@ -1,0 +1,68 @@
+"""What goes into the journal and what comes out of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """Something that has just happened.
+
+    `type` is the short name (`card.inserted`), `subject` a reader or a station. `data` holds codes and masked values
+    only; sentences stand in it as `"text": {"code": …, "args": {…}}`. `personal` holds the whole values under the same
+    keys as their masked forms, and is sealed before it is stored.
+    """
+
+    type: str
+    subject: str
+    data: Mapping[str, Json]
+    personal: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    insertion: str | None = None
+    correlation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event that is durable.
+
+    `time` is RFC 3339 with microseconds in UTC, the moment of `record`; order is `sequence`, never `time`. `data` is
+    JSON. `sealed` is None where there was nothing personal, and empty where it was erased.
+    """
+
+    sequence: int
+    id: str
+    type: str
+    time: str
+    subject: str
+    insertion: str | None
+    correlation: str | None
+    data: bytes
+    sealed: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationRow:
+    """One activation as it stands after a transition. `personal` is sealed when it is stored.
+
+    `personal_lost` is set by reading alone: what was sealed does not open with the key of today.
+    """
+
+    id: str
+    station: str
+    route: str
+    state: str
+    open: bool
+    data: Mapping[str, Json]
+    personal: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    personal_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How the journal stands: last sequence, bytes on disk, activations that have not ended."""
+
+    last: int
+    bytes: int
+    open_activations: int

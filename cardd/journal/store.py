@@ -1,0 +1,197 @@
+"""The journal: the durable record of events and activations, as the event loop's thread sees it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.sealing import Sealer
+from cardd.journal import cursor as cursors
+from cardd.journal.database import Database
+from cardd.journal.encoding import PreparedActivation, prepare, stored_activation
+from cardd.journal.events import ActivationRow, NewEvent, Statistics, StoredEvent
+from cardd.journal.lock import DirectoryLock
+from cardd.journal.writer import Outcome, Recorded, Writer
+
+T = TypeVar("T")
+
+Subscriber = Callable[[Sequence[StoredEvent]], None]
+
+_CLOSING_S: Final = 1.4
+
+
+class Journal:
+    """Events and activations. All methods belong to the event loop's thread; the disk is another thread's."""
+
+    def __init__(self, database: Database, lock: DirectoryLock, *, sealer: Sealer, clock: Clock, source: str) -> None:
+        """Take over an open database; callers use `open`."""
+        self.stream = database.stream
+        self.boot = database.boot
+        self.last = database.last
+        self.source = source
+        self._path = database.path
+        self._open = set(database.open_ids)
+        self._lock = lock
+        self._sealer = sealer
+        self._clock = clock
+        self._subscribers: dict[object, Subscriber] = {}
+        self._waiting: set[Callable[[CarddError], None]] = set()
+        self._closed: asyncio.Future[None] | None = None
+        self._writer = Writer(database, self._deliver)
+
+    @classmethod
+    def open(cls, directory: Path, *, sealer: Sealer, clock: Clock, source: str) -> "Journal":
+        """Open the journal of a directory, which is made if there is none. Blocks for the disk.
+
+        Raises CarddError: BUSY while another process has it; INVALID for a newer schema, a foreign or a broken file;
+        JOURNAL_FULL; JOURNAL_UNAVAILABLE.
+        """
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = DirectoryLock(directory)
+        except OSError as error:
+            detail = f"{directory} cannot be used: {error.strerror}"
+            raise CarddError(Reason.JOURNAL_UNAVAILABLE, detail) from None
+        try:
+            database = Database(directory)
+            return cls(database, lock, sealer=sealer, clock=clock, source=source)
+        except BaseException:
+            lock.release()
+            raise
+
+    def record(
+        self, *events: NewEvent, activation: ActivationRow | None = None
+    ) -> asyncio.Future[tuple[StoredEvent, ...]]:
+        """Make events, and the activation's new state, durable together: all of one call or nothing of it.
+
+        The order of calls is the order of sequence. The future resolves after the disk has it and after every
+        subscriber was told; it fails with CarddError: INVALID (no JSON, or too large), JOURNAL_FULL,
+        JOURNAL_UNAVAILABLE. Cancelling the future does not undo what was queued.
+        """
+        future: asyncio.Future[tuple[StoredEvent, ...]] = asyncio.get_running_loop().create_future()
+        try:
+            self._refuse_if_closed()
+            call = prepare(events, activation, sealer=self._sealer, time=self._clock.now())
+        except CarddError as error:
+            future.set_exception(error)
+            return future
+        self._await(future)
+        self._writer.record(call, future)
+        return future
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Call back on the loop's thread with the events of every commit, in order; the result unsubscribes."""
+        key = object()
+        self._subscribers[key] = callback
+
+        def unsubscribe() -> None:
+            self._subscribers.pop(key, None)
+
+        return unsubscribe
+
+    async def read(self, after: int, limit: int) -> list[StoredEvent]:
+        """Return the events that follow a sequence, at most `limit`.
+
+        Subscribers have been told of every event that this returns before it returns.
+        """
+        if after >= self.last:
+            return []
+        return await self._ask(lambda database: database.read(after, limit))
+
+    async def activation(self, identity: str) -> ActivationRow | None:
+        """Return one activation, or None."""
+        row = await self._ask(lambda database: database.activation(identity))
+        return None if row is None else stored_activation(row, self._sealer)
+
+    async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
+        """Return activations, newest first; unless only the open ones are asked for, these come first."""
+        question = Database.open_activations if open_only else Database.activations
+        rows: list[PreparedActivation] = await self._ask(lambda database: question(database, limit))
+        return [stored_activation(row, self._sealer) for row in rows]
+
+    def position(self, cursor: str) -> int:
+        """Return the sequence after which a cursor stands.
+
+        Raises CarddError CURSOR_GONE also for a place that this stream has not reached (an older copy was restored).
+        """
+        sequence = cursors.decode(cursor, self.stream)
+        if sequence > self.last:
+            raise cursors.gone("this stream has not come that far", self.stream)
+        return sequence
+
+    def statistics(self) -> Statistics:
+        """Return how the journal stands."""
+        sizes = [_size(self._path), _size(self._path.with_name(self._path.name + "-wal"))]
+        return Statistics(self.last, sum(sizes), len(self._open))
+
+    async def close(self) -> None:
+        """Do what is queued and close the file, within a second and a half.
+
+        Should the disk hang longer, those who still wait get JOURNAL_UNAVAILABLE: what they recorded may or may not
+        be found at the next start, never half of it.
+        """
+        loop = asyncio.get_running_loop()
+        if self._closed is None:
+            self._closed = closed = loop.create_future()
+            self._writer.stop(loop, lambda: self._release(closed))
+        try:
+            await asyncio.wait_for(asyncio.shield(self._closed), _CLOSING_S)
+        except TimeoutError:
+            late = CarddError(Reason.JOURNAL_UNAVAILABLE, "the disk did not answer in time")
+            for refuse in tuple(self._waiting):
+                refuse(late)
+
+    def _release(self, closed: asyncio.Future[None]) -> None:
+        self._lock.release()
+        closed.set_result(None)
+
+    async def _ask(self, question: Callable[[Database], T]) -> T:
+        self._refuse_if_closed()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._await(future)
+        self._writer.ask(question, future)
+        return await future
+
+    def _await(self, future: asyncio.Future[T]) -> None:
+        def refuse(error: CarddError) -> None:
+            Outcome(future, None, error).settle()
+
+        self._waiting.add(refuse)
+        future.add_done_callback(lambda _: self._waiting.discard(refuse))
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed is not None:
+            raise CarddError(Reason.JOURNAL_UNAVAILABLE, "the journal is closed")
+
+    def _deliver(self, recorded: Sequence[Recorded]) -> None:
+        """Adopt one commit: first our own figures, then the subscribers, then those who wait."""
+        events = [event for one in recorded for event in one.outcome.value or ()]
+        if events:
+            self.last = events[-1].sequence
+        for one in recorded:
+            if one.outcome.error is None and one.call.activation is not None:
+                change = self._open.add if one.call.activation.open else self._open.discard
+                change(one.call.activation.id)
+        if events:
+            self._tell(events)
+        for one in recorded:
+            one.outcome.settle()
+
+    def _tell(self, events: Sequence[StoredEvent]) -> None:
+        for callback in tuple(self._subscribers.values()):
+            try:
+                callback(events)
+            except Exception as error:  # noqa: BLE001 - one subscriber's fault is not the others'
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a subscriber of the journal failed", "exception": error}
+                )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

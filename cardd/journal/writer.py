@@ -1,0 +1,164 @@
+"""The one thread that touches the database, and its group commit.
+
+All calls of `record` that wait are committed in one transaction, so that fifty producers pay for one flush of the disk
+together. Results go back to the event loop in the order of commits.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.journal.database import Database, failure
+from cardd.journal.encoding import PreparedCall
+from cardd.journal.events import StoredEvent
+
+T = TypeVar("T")
+
+_GROUP: Final = 512
+"""The most jobs taken at once: bounds how long the first of them waits for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What became of a job: a value, or an error."""
+
+    future: asyncio.Future[T]
+    value: T | None
+    error: CarddError | None
+
+    def settle(self) -> None:
+        """Tell the one who waits, unless that one gave up meanwhile."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.value)  # type: ignore[arg-type] # no error, so the value is a T
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of one call of `record`."""
+
+    call: PreparedCall
+    outcome: Outcome[tuple[StoredEvent, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    call: PreparedCall
+    future: asyncio.Future[tuple[StoredEvent, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask(Generic[T]):
+    question: Callable[[Database], T]
+    future: asyncio.Future[T]
+
+    def answer(self, database: Database) -> Outcome[T]:
+        try:
+            return Outcome(self.future, self.question(database), None)
+        except Exception as error:  # noqa: BLE001 - one bad question must not end the thread
+            return Outcome(self.future, None, _told(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Nothing comes after this."""
+
+
+_Job = _Record | _Ask[object] | _Stop
+
+
+class Writer:
+    """Owns the database from its construction on. Every method is called on the loop's thread and never blocks."""
+
+    def __init__(self, database: Database, deliver: Callable[[Sequence[Recorded]], None]) -> None:
+        """`deliver` is called on the loop's thread with what one commit brought, in the order of commits."""
+        self._database = database
+        self._deliver = deliver
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: Callable[[], None] = lambda: None
+        # a daemon thread: a disk that hangs must not keep the process from leaving
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def record(self, call: PreparedCall, future: asyncio.Future[tuple[StoredEvent, ...]]) -> None:
+        """Queue one call; `deliver` gets its outcome."""
+        self._loop = future.get_loop()
+        self._jobs.put(_Record(call, future))
+
+    def ask(self, question: Callable[[Database], T], future: asyncio.Future[T]) -> None:
+        """Queue a question; it sees everything that was queued before it, and its future is settled after theirs."""
+        self._loop = future.get_loop()
+        self._jobs.put(_Ask(question, future))  # type: ignore[arg-type] # the outcome goes to its own future only
+
+    def stop(self, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
+        """Do what is queued, close the database, then call `ended` on the loop's thread."""
+        self._loop = loop
+        self._ended = ended
+        self._jobs.put(_Stop())
+
+    def _run(self) -> None:
+        try:
+            while self._serve(self._take()):
+                pass
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.close()
+            self._post(self._ended)
+
+    def _take(self) -> list[_Job]:
+        jobs = [self._jobs.get()]
+        with contextlib.suppress(queue.Empty):
+            while len(jobs) < _GROUP:
+                jobs.append(self._jobs.get_nowait())
+        return jobs
+
+    def _serve(self, jobs: Sequence[_Job]) -> bool:
+        """Commit, then answer: a question may see more than it waited for, never less."""
+        records = [job for job in jobs if isinstance(job, _Record)]
+        if records:
+            recorded = self._commit(records)
+            self._post(lambda: self._deliver(recorded))
+        for job in jobs:
+            if isinstance(job, _Ask):
+                self._post(job.answer(self._database).settle)
+        return not any(isinstance(job, _Stop) for job in jobs)
+
+    def _commit(self, records: Sequence[_Record]) -> list[Recorded]:
+        try:
+            stored = self._database.append([record.call for record in records])
+        except Exception as error:  # noqa: BLE001 - whatever it was, the thread lives and the callers are told
+            if len(records) > 1:
+                # one of them may be to blame, or too large for the space that is left: each for itself then
+                return [recorded for record in records for recorded in self._commit([record])]
+            return [Recorded(records[0].call, Outcome(records[0].future, None, _told(error)))]
+        return [
+            Recorded(record.call, Outcome(record.future, events, None))
+            for record, events in zip(records, stored, strict=True)
+        ]
+
+    def _post(self, callback: Callable[[], None]) -> None:
+        # a loop that was closed has nobody left to be told
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(callback)
+
+
+def _told(error: Exception) -> CarddError:
+    match error:
+        case CarddError():
+            return error
+        case sqlite3.Error():
+            return failure(error)
+        case _:
+            return CarddError(Reason.JOURNAL_UNAVAILABLE, f"the journal failed ({type(error).__name__})")
