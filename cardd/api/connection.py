@@ -1,0 +1,193 @@
+"""One connection: lines in, requests carried out side by side, lines out, and an orderly end whoever ends it."""
+
+import asyncio
+import contextlib
+import select
+import socket
+from collections.abc import Coroutine
+from typing import Final
+
+import msgspec
+import structlog
+
+from cardd.api.dispatch import Methods, answer
+from cardd.api.faults import log_fault
+from cardd.api.method import Call, Office
+from cardd.api.outbox import Outbox, SlowConsumerError
+from cardd.api.session import Session
+from cardd.api.subscriptions import Subscription
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.wire import rpc
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+_CHUNK: Final = 64 * 1024
+_FAREWELL_S: Final = 1.0
+"""How long a client that is sent away may take to read why."""
+
+
+class Connection:
+    """Serves one client. Requests run concurrently, up to a limit; subscriptions beside them.
+
+    When the client closes its sending side, what it has asked for is still answered and its subscriptions go on. When
+    it has gone altogether, or is too slow, everything of it is cancelled; deeds that were begun are carried out.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        session: Session,
+        office: Office,
+        methods: Methods,
+    ) -> None:
+        limits = office.limits
+        self._reader = reader
+        self._sock: socket.socket = writer.get_extra_info("socket")
+        self._session = session
+        self._office = office
+        self._methods = methods
+        self._outbox = Outbox(writer, slow_s=limits.slow_s, buffer_bytes=limits.buffer_bytes)
+        self._places = asyncio.Semaphore(limits.requests)
+        self._requests: set[asyncio.Task[None]] = set()
+        self._pumps: set[asyncio.Task[None]] = set()
+        self._over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def serve(self) -> None:
+        """Serve until the client is done, has gone, or is sent away."""
+        receiving: set[asyncio.Task[None]] = set()
+        self._spawn(self._receive(), receiving).add_done_callback(lambda _: self._end())
+        try:
+            last_words = await self._over
+        finally:
+            await _cancel(receiving | self._requests | self._pumps)
+        await self._outbox.close(last_words, grace_s=_FAREWELL_S)
+
+    async def stop(self, grace_s: float) -> None:
+        """End after its subscriptions have sent what the closed feed still holds for them, within a time."""
+        if self._pumps:
+            await asyncio.wait(self._pumps, timeout=grace_s)
+        self._end()
+
+    async def _receive(self) -> None:
+        lines = rpc.LineSplitter(self._office.limits.line_bytes)
+        while not lines.too_long:
+            chunk = await self._reader.read(_CHUNK)
+            if not chunk:
+                break
+            for line in lines.feed(chunk):
+                await self._take(line)
+        if lines.too_long:
+            await self._refuse_the_rest()
+        elif self._hung_up():
+            await self._finish_requests()
+        else:
+            if rest := lines.flush():
+                await self._take(rest)
+            await self._finish()
+
+    async def _take(self, line: bytes) -> None:
+        """Begin to carry out one line. Returns at once, unless every place is taken."""
+        try:
+            request = rpc.parse_request(line)
+        except rpc.RpcError as error:
+            await self._outbox.send(rpc.failure(None, error.code, error.error))
+            return
+        try:
+            async with asyncio.timeout(self._office.limits.patience_s):
+                await self._places.acquire()
+        except TimeoutError:
+            await self._reply(request, rpc.failure(_identity(request), rpc.Code.REFUSED, self._full()))
+            return
+        self._spawn(self._carry_out(request), self._requests)
+
+    async def _carry_out(self, request: rpc.Request) -> None:
+        begun: list[Subscription] = []
+        try:
+            call = Call(request.method, self._office, self._session, self._outbox, begun.append)
+            await self._reply(request, await answer(self._methods, request, call))
+        finally:
+            self._places.release()
+        for subscription in begun:
+            # it may have been ended already, by a request that came right behind
+            if subscription.name in self._session.subscriptions:
+                subscription.pump = self._spawn(subscription.run(), self._pumps)
+
+    async def _reply(self, request: rpc.Request, line: bytes) -> None:
+        if request.id is not msgspec.UNSET:
+            await self._outbox.send(line)
+
+    async def _finish(self) -> None:
+        """Wait until everything the client asked for has ended."""
+        while running := self._requests | self._pumps:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _finish_requests(self) -> None:
+        """Give what a client sent before it went a moment to be done; nobody will read the answers."""
+        if self._requests:
+            await asyncio.wait(self._requests, timeout=_FAREWELL_S)
+
+    async def _refuse_the_rest(self) -> None:
+        limit = self._office.limits.line_bytes
+        error = CarddError(Reason.INVALID, f"a line holds at most {limit} bytes; the connection is closed")
+        await self._outbox.send(rpc.failure(None, rpc.Code.INVALID_REQUEST, error))
+        # read on for a while: closing over unread bytes could take the answer from the client
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                while await self._reader.read(_CHUNK):
+                    pass
+
+    def _hung_up(self) -> bool:
+        """Tell a client that has gone from one that has only closed its sending side."""
+        poll = select.poll()
+        poll.register(self._sock.fileno(), 0)
+        return any(events & select.POLLHUP for _, events in poll.poll(0))
+
+    def _full(self) -> CarddError:
+        limit = self._office.limits.requests
+        return CarddError(Reason.BUSY, f"{limit} requests are under way on this connection already")
+
+    def _spawn(self, work: Coroutine[object, object, None], group: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._guarded(work))
+        group.add(task)
+        task.add_done_callback(group.discard)
+        return task
+
+    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
+        """Run a part of this connection; what it cannot go on from ends the connection.
+
+        A client that has gone ends only the part that noticed: its deeds and the reading side see for themselves.
+        """
+        try:
+            with contextlib.suppress(ConnectionError):
+                await work
+        except SlowConsumerError:
+            self._end(self._too_slow())
+        except Exception as fault:  # noqa: BLE001 - a fault of ours must not leave a client hanging
+            log_fault("a connection failed", fault)
+            self._end(rpc.failure(None, rpc.Code.INTERNAL, CarddError(Reason.INTERNAL)))
+
+    def _end(self, last_words: bytes = b"") -> None:
+        if not self._over.done():
+            self._over.set_result(last_words)
+
+    def _too_slow(self) -> bytes:
+        """Return one error for each subscription, with the cursor to come back with."""
+        _log.warning("a client reads too slowly and is disconnected", client=self._session.client)
+        errors = [
+            CarddError(Reason.SLOW_CONSUMER, subscription=one.name, cursor=one.cursor)
+            for one in self._session.subscriptions.values()
+        ]
+        told = errors or [CarddError(Reason.SLOW_CONSUMER)]
+        return b"".join(rpc.failure(None, rpc.Code.REFUSED, error) for error in told)
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _identity(request: rpc.Request) -> rpc.RequestId:
+    return None if isinstance(request.id, msgspec.UnsetType) else request.id

@@ -1,0 +1,43 @@
+"""What goes out to one client: whole lines, in order, with a bounded wait for a client that does not read."""
+
+import asyncio
+
+
+class SlowConsumerError(Exception):
+    """The client left its receiving side full for too long, or fell out of the journal."""
+
+
+class Outbox:
+    """The sending side of one connection. At most `buffer_bytes` and one message wait in memory."""
+
+    def __init__(self, writer: asyncio.StreamWriter, *, slow_s: float, buffer_bytes: int) -> None:
+        self._writer = writer
+        self._slow_s = slow_s
+        self._turn = asyncio.Lock()
+        writer.transport.set_write_buffer_limits(high=buffer_bytes)
+
+    async def send(self, lines: bytes) -> None:
+        """Send whole lines. Raises SlowConsumerError when the client does not take them in time, ConnectionError.
+
+        Cancelled or not, a line that was begun is in the buffer as a whole.
+        """
+        async with self._turn:
+            if self._writer.is_closing():
+                raise ConnectionResetError
+            self._writer.write(lines)
+            try:
+                async with asyncio.timeout(self._slow_s):
+                    await self._writer.drain()
+            except TimeoutError:
+                raise SlowConsumerError from None
+
+    async def close(self, last_words: bytes = b"", *, grace_s: float) -> None:
+        """Send last words without waiting for room, and close; what is not taken in `grace_s` is lost."""
+        if last_words and not self._writer.is_closing():
+            self._writer.write(last_words)
+        self._writer.close()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._writer.wait_closed()
+        except (TimeoutError, ConnectionError):
+            self._writer.transport.abort()

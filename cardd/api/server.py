@@ -1,0 +1,102 @@
+"""The server: takes connections on a Unix stream socket and lets each be served."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from cardd.api.audit import Audit
+from cardd.api.connection import Connection
+from cardd.api.feed import Feed
+from cardd.api.method import Office
+from cardd.api.methods import METHODS
+from cardd.api.outbox import Outbox
+from cardd.api.peer import peer_of
+from cardd.api.rights import Rights
+from cardd.api.services import Limits, Services
+from cardd.api.session import Session
+from cardd.api.sockets import Listening
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.wire import rpc
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+_GRACE_S: Final = 0.5
+_DEFAULTS: Final = Limits()
+
+
+class Server:
+    """Serves a listening socket until it is closed. Loop thread only."""
+
+    def __init__(self, services: Services, rights: Rights, limits: Limits = _DEFAULTS) -> None:
+        self._rights = rights
+        self._limits = limits
+        feed = Feed(
+            services.journal,
+            services.delivery,
+            ring_events=limits.ring_events,
+            page_events=limits.page_events,
+        )
+        self._office = Office(services, limits, Audit(services.journal, services.clock), feed)
+        self._connections: dict[asyncio.Task[None], Connection | None] = {}
+        self._listening: Listening | None = None
+        self._server: asyncio.Server | None = None
+
+    async def serve(self, listening: Listening) -> None:
+        """Begin to take connections, and return."""
+        listening.sock.setblocking(False)
+        self._listening = listening
+        self._server = await asyncio.start_unix_server(self._accept, sock=listening.sock)
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    async def close(self, grace_s: float = _GRACE_S) -> None:
+        """Take no more connections, let subscriptions send what is committed, and end all, each within the grace."""
+        if self._server is not None:
+            self._server.close()
+        if self._listening is not None:
+            self._listening.remove()
+        self._office.feed.close()
+        await asyncio.gather(*(one.stop(grace_s) for one in self._connections.values() if one is not None))
+        if self._connections:
+            _, late = await asyncio.wait(self._connections, timeout=grace_s)
+            for task in late:
+                task.cancel()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            return
+        self._connections[task] = None
+        try:
+            await self._serve(task, reader, writer)
+        except ConnectionError:
+            _log.debug("a client left at once")
+        finally:
+            del self._connections[task]
+            writer.transport.abort()
+
+    async def _serve(
+        self, task: "asyncio.Task[None]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if len(self._connections) > self._limits.connections:
+            await self._turn_away(writer)
+            return
+        peer = await peer_of(writer.get_extra_info("socket"))
+        session = Session(peer, self._rights.granted(peer))
+        log = _log.bind(user=peer.user, pid=peer.pid)
+        log.debug("a client has connected")
+        connection = Connection(reader, writer, session, self._office, METHODS)
+        self._connections[task] = connection
+        await connection.serve()
+        log.debug("a client has gone")
+
+    async def _turn_away(self, writer: asyncio.StreamWriter) -> None:
+        limit = self._limits.connections
+        error = CarddError(Reason.BUSY, f"{limit} clients are connected already; close one of them")
+        outbox = Outbox(writer, slow_s=self._limits.slow_s, buffer_bytes=self._limits.buffer_bytes)
+        await outbox.close(rpc.failure(None, rpc.Code.REFUSED, error), grace_s=_GRACE_S)

@@ -1,0 +1,105 @@
+"""What the socket shows, as the composition hands it in. The api knows these protocols, not who stands behind them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cardd.base.clock import Clock
+from cardd.base.secret import Secret
+from cardd.journal.events import NewEvent, StoredEvent
+from cardd.wire.activation import ActivationResult, ActivationStartParams
+from cardd.wire.base import Json
+from cardd.wire.cards import CardReadParams, CardReadResult, ReaderView
+
+
+class JournalService(Protocol):
+    """The part of the journal that subscriptions and records of disclosure need. Loop thread only."""
+
+    @property
+    def stream(self) -> str:
+        """The identity of the event stream, part of every cursor."""
+
+    @property
+    def last(self) -> int:
+        """The sequence of the last committed event, 0 before the first."""
+
+    def record(self, *events: NewEvent) -> asyncio.Future[tuple[StoredEvent, ...]]:
+        """Append events; done when they are on disk."""
+
+    def subscribe(self, callback: Callable[[Sequence[StoredEvent]], None]) -> Callable[[], None]:
+        """Call back with events after each commit, in order; the returned function ends that."""
+
+    def position(self, cursor: str) -> int:
+        """Return the sequence that a cursor stands for. Raises CarddError(CURSOR_GONE) with the earliest one left."""
+
+    async def read(self, after: int, limit: int) -> list[StoredEvent]:
+        """Return up to `limit` events that follow a sequence. Raises CarddError(CURSOR_GONE) if some were evicted."""
+
+
+class DeliveryService(Protocol):
+    """Turns stored events into what clients see."""
+
+    def event(self, stored: StoredEvent, *, personal: bool) -> bytes:
+        """Return a CloudEvent as one line of JSON, with whole personal data or masked."""
+
+
+class ActivationService(Protocol):
+    """The activations of this machine. Deeds are carried out to their commit even when the asking client is gone."""
+
+    async def start(self, params: ActivationStartParams, *, client: str) -> str:
+        """Begin an activation and return its id; the same `request` gives the same one."""
+
+    async def cancel(self, activation: str) -> None:
+        """End it. Raises CarddError: NOT_FOUND, TOO_LATE after the point of no return."""
+
+    async def answer(self, prompt: str, pin: Secret | None) -> None:
+        """Give a prompt its PIN, or None to cancel it. Raises CarddError: NOT_FOUND, PIN_LENGTH."""
+
+    async def view(self, activation: str, *, personal: bool) -> ActivationResult:
+        """Return an activation as committed, open or ended. Raises CarddError(NOT_FOUND)."""
+
+    async def list(self, *, open_only: bool, limit: int) -> Sequence[ActivationResult]:
+        """Return open activations first, then the ended ones, newest first; masked."""
+
+    async def wait_end(self, activation: str, seconds: float) -> None:
+        """Return when it has ended, or at that time."""
+
+
+class ReadCard(Protocol):
+    """Reads a card in a reader's worker."""
+
+    def __call__(self, params: CardReadParams, *, personal: bool, client: str) -> Awaitable[CardReadResult]:
+        """Read, with whole personal data or masked. Waits for a card up to `wait_s`; may be cancelled while waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything below the socket."""
+
+    clock: Clock
+    journal: JournalService
+    delivery: DeliveryService
+    activations: ActivationService
+    read_card: ReadCard
+    readers: Callable[[], Sequence[ReaderView]]
+    status: Callable[[], Mapping[str, Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much clients may ask for, and how long the daemon waits for them. Times in seconds."""
+
+    line_bytes: int = 1 << 20
+    connections: int = 64
+    requests: int = 32
+    subscriptions: int = 16
+    patience_s: float = 1.0
+    """How long a request waits for one of the `requests` places before it is refused as BUSY."""
+    slow_s: float = 10.0
+    """How long a client may leave its receiving side full."""
+    heartbeat_s: float = 15.0
+    ring_events: int = 1024
+    page_events: int = 64
+    buffer_bytes: int = 256 * 1024
+    """How much may wait in memory for one client to receive it, besides the line being written."""

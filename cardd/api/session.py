@@ -1,0 +1,22 @@
+"""One client while it is connected: who it is, what it may do, what it listens to."""
+
+from dataclasses import dataclass, field
+
+from cardd.api.peer import Peer
+from cardd.api.rights import Right
+from cardd.api.subscriptions import Subscription
+
+
+@dataclass(slots=True)
+class Session:
+    """State of one connection that outlives a request."""
+
+    peer: Peer
+    rights: frozenset[Right]
+    program: str | None = None
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+
+    @property
+    def client(self) -> str:
+        """Return how records name this client: the user, who is sure, and the program's own claim."""
+        return f"{self.peer.user}/{self.program}" if self.program else self.peer.user
