@@ -1,0 +1,117 @@
+"""What the desk finds on a card: typed values in which personal data cannot be shown by accident."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cardd.base.reasons import Reason
+from cardd.base.secret import Personal
+from cardd.crypto.block import Algorithm
+from cardd.rules.files import Generation
+from cardd.wire.cards import Kind
+
+
+class Via(StrEnum):
+    """Which way the card was spoken to."""
+
+    CONTACT = "contact"
+    CONTACTLESS = "contactless"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A value that does not follow its rule: the stored bytes, and what is wrong with them."""
+
+    raw: bytes = field(repr=False)
+    error: str
+    personal: bool
+
+
+CardValue = str | Personal | Unreadable | None
+"""A value from the card; None where the item is not set or not there. Dates are ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerData:
+    """EF05 of the environment (LD/T 32.6), and the region (six digits) of the identification code."""
+
+    identification_code: CardValue
+    card_class: CardValue
+    specification_version: CardValue
+    initialising_organisation: CardValue
+    issue_date: CardValue
+    valid_until: CardValue
+    card_number: CardValue
+    region: CardValue
+
+
+@dataclass(frozen=True, slots=True)
+class HolderData:
+    """EF06 of the environment (LD/T 32.6), the name whole where it lies in two records."""
+
+    social_security_number: CardValue
+    name: CardValue
+    sex: CardValue
+    ethnic_group: CardValue
+    birthplace: CardValue
+    birth_date: CardValue
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """An internal authentication: what the card was asked (8 + 8 random bytes) and its answer (None: it refused).
+
+    Anybody with the issuer's key can check it later, which is why the authority gets it.
+    """
+
+    process_factor: bytes
+    original: bytes
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a card is.
+
+    `authentic` is True or False where a key service has judged the proof. None: the card has nothing to prove itself
+    with, or nobody could judge; `unproven` then says why nobody could. `number` is the card number, of an old card its
+    own number (None: it cannot be read).
+    """
+
+    kind: Kind
+    via: Via
+    generation: Generation | None = None
+    algorithm: Algorithm | None = None
+    authentic: bool | None = None
+    unproven: Reason | None = None
+    identification_code: str | None = field(default=None, repr=False)
+    number: Personal | None = None
+    issuer: IssuerData | None = field(default=None, repr=False)
+    proof: Proof | None = field(default=None, repr=False)
+
+    def same_card(self, other: "Identity") -> bool:
+        """Tell whether the other reading was of this very card, by whichever way."""
+        return (self.kind, self.identification_code, self.number) == (
+            other.kind,
+            other.identification_code,
+            other.number,
+        )
+
+
+Records = Mapping[str, Mapping[str, CardValue]]
+"""`{"SSSEEF05": {"01": value}}`: by file and item as in an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardReading:
+    """A card that was read. `holder` is None where the card has none, or does not give it to us."""
+
+    identity: Identity
+    issuer: IssuerData | None = field(default=None, repr=False)
+    holder: HolderData | None = field(default=None, repr=False)
+    records: Records = field(default_factory=dict, repr=False)
+
+    @property
+    def proof(self) -> Proof | None:
+        """The internal authentication that was made while reading."""
+        return self.identity.proof

@@ -1,0 +1,157 @@
+"""An open social security card as every desk operation finds it: environment selected, EF05 read, factors known."""
+
+import hmac
+import secrets
+from dataclasses import dataclass, replace
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Personal
+from cardd.cards.ssse import BLOCK, Environment
+from cardd.crypto.block import Algorithm
+from cardd.crypto.derive import Factors, factors
+from cardd.desk.reading import Identity, IssuerData, Proof
+from cardd.desk.stopped import StoppedKeys
+from cardd.desk.values import StoredItems, Tag, issuer_of
+from cardd.desk.via import via_of
+from cardd.iso7816.atr import parse_atr
+from cardd.iso7816.channel import Channel
+from cardd.iso7816.status import SW, StatusError, tries_left
+from cardd.keys.service import UNASKED, KeyService
+from cardd.readers.insertion import Insertion
+from cardd.rules.files import EF05, Generation, generation_of
+from cardd.rules.identity import IdentificationCode
+from cardd.rules.keys import KEYS, KeyName
+from cardd.wire.cards import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SocialCard:
+    """An open social security card. `factors` is None where the answer to reset has no 13 historical bytes."""
+
+    environment: Environment
+    identity: Identity
+    issuer: IssuerData
+    generation: Generation
+    algorithm: Algorithm
+    factors: Factors | None
+    station: str
+    stored: StoredItems
+
+
+def open_social(channel: Channel, insertion: Insertion) -> SocialCard | None:
+    """Select the environment and read EF05; None where the card has no social identification code.
+
+    Raises CarddError(CARD_ID_MALFORMED), StatusError.
+    """
+    environment = Environment.select(channel)
+    if environment is None:
+        return None
+    code = environment.read(EF05, Tag.IDENTIFICATION_CODE)
+    if code is None:
+        return None
+    if code.fault:
+        raise CarddError(Reason.CARD_ID_MALFORMED, code.fault)
+    parsed = IdentificationCode.parse(code.raw)
+    rest = [item.tag for item in EF05.items if item.tag != Tag.IDENTIFICATION_CODE]
+    stored: StoredItems = {Tag.IDENTIFICATION_CODE: code, **{tag: environment.read(EF05, tag) for tag in rest}}
+    issuer = issuer_of(stored, parsed.region)
+    algorithm = environment.algorithm(parsed.region)
+    version = stored[Tag.VERSION]
+    generation = generation_of(version.raw if version else b"")
+    identity = Identity(
+        kind=Kind.SOCIAL_SECURITY,
+        via=via_of(insertion.atr),
+        generation=generation,
+        algorithm=algorithm,
+        identification_code=parsed.text,
+        number=issuer.card_number if isinstance(issuer.card_number, Personal) else None,
+        issuer=issuer,
+    )
+    return SocialCard(
+        environment,
+        identity,
+        issuer,
+        generation,
+        algorithm,
+        _factors(parsed.region, insertion.atr),
+        insertion.station,
+        stored,
+    )
+
+
+def reopen(channel: Channel, insertion: Insertion, expected: Identity) -> SocialCard:
+    """Open the card and make sure that it is the one read before: cards can be exchanged faster than a reader sees.
+
+    Raises CarddError(CARD_DATA_DIFFERS), StatusError.
+    """
+    card = open_social(channel, insertion)
+    if card is None or not card.identity.same_card(expected):
+        raise CarddError(
+            Reason.CARD_DATA_DIFFERS, "identification code or card number is not that of the expected card"
+        )
+    return card
+
+
+def prove(card: SocialCard, keys: KeyService | None, deadline: float) -> Identity:
+    """Have the card prove itself by internal authentication over our own random numbers, and judge the proof.
+
+    Harmless: no counter hangs on it. A key service that cannot be asked leaves `authentic` None; a card that refuses to
+    answer has not proved itself.
+    """
+    process_factor, original = secrets.token_bytes(BLOCK), secrets.token_bytes(BLOCK)
+    try:
+        answer = card.environment.internal_authentication(process_factor, original)
+    except StatusError:
+        answer = None
+    proof = Proof(process_factor, original, answer)
+    authentic, unproven = _judge(card, keys, proof, deadline)
+    return replace(card.identity, authentic=authentic, unproven=unproven, proof=proof)
+
+
+def _judge(
+    card: SocialCard, keys: KeyService | None, proof: Proof, deadline: float
+) -> tuple[bool | None, Reason | None]:
+    if keys is None:
+        return None, Reason.PSAM_ABSENT
+    if card.factors is None:
+        return False, None
+    try:
+        right = keys.authentication_data(
+            KeyName.IRK, card.algorithm, card.factors, proof.process_factor, proof.original, deadline=deadline
+        )
+    except CarddError as error:
+        if error.reason in UNASKED:
+            return None, error.reason
+        raise
+    return proof.answer is not None and hmac.compare_digest(proof.answer, right), None
+
+
+def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: KeyName, deadline: float) -> None:
+    """Prove a key to the card by external authentication, just before it is needed.
+
+    Never twice: the first failure stops the key on this station, because the card counts failures and locks the key.
+
+    Raises CarddError: KEY_STOPPED (also before anything is sent), CARD_ID_MALFORMED, reasons of the key service;
+    StatusError.
+    """
+    stopped.check(card.station, key)
+    if keys is None:
+        raise CarddError(Reason.PSAM_ABSENT, "no key service is configured", key=str(key))
+    if card.factors is None:
+        raise CarddError(Reason.CARD_ID_MALFORMED, "the answer to reset has no 13 historical bytes")
+    challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
+    answer = keys.authentication_data(key, card.algorithm, card.factors, challenge, original, deadline=deadline)
+    try:
+        card.environment.external_authentication(KEYS[key].kid, answer, original)
+    except StatusError as error:
+        if error.sw == SW.AUTHENTICATION_LOCKED or tries_left(error.sw) is not None:
+            stopped.stop(card.station, key)
+        raise
+
+
+def _factors(region: str, atr: bytes) -> Factors | None:
+    try:
+        return factors(region, parse_atr(atr).historical)
+    except CarddError:
+        return None

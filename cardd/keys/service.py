@@ -1,0 +1,52 @@
+"""What computes with the issuer's keys."""
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from cardd.base.reasons import Reason
+from cardd.crypto.block import Algorithm
+from cardd.crypto.derive import Factors
+from cardd.rules.keys import KeyName
+from cardd.wire.base import Json
+
+UNASKED: Final = frozenset(
+    {
+        Reason.PSAM_ABSENT,
+        Reason.PSAM_ALGORITHM,
+        Reason.PSAM_KEY_MISSING,
+        Reason.PSAM_LEVEL,
+        Reason.HSM_UNAVAILABLE,
+        Reason.ALGORITHM_UNSUPPORTED,
+        Reason.TIMEOUT,
+    }
+)
+"""Reasons of a key service that could not compute: they say nothing about the card on the counter."""
+
+
+class KeyService(Protocol):
+    """Names keys and computes with them; no key ever comes out.
+
+    Called on the worker thread of the reader that holds the card, and may block there until the deadline. Its failures
+    are CarddErrors with a reason of UNASKED, never one about a card: the card on the counter must not be blamed.
+    """
+
+    def authentication_data(
+        self,
+        key: KeyName,
+        algorithm: Algorithm,
+        factors: Factors,
+        process_factor: bytes,
+        original: bytes,
+        *,
+        version: int | None = None,
+        deadline: float,
+    ) -> bytes:
+        """Return the 8 bytes of authentication data for one card (LD/T 32.4 9.3).
+
+        `process_factor` and `original` are 8 bytes each: for internal authentication both are the terminal's random
+        numbers, for external authentication the process factor is the card's challenge. `version` 1 to 3 names the
+        key's generation, None leaves it to the card (the first). `deadline` is in monotonic seconds.
+        """
+
+    def status(self) -> Mapping[str, Json]:
+        """Return what an operator wants to see, without waiting for anything."""
