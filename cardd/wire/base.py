@@ -1,8 +1,14 @@
 """What every message has in common."""
 
+from typing import TYPE_CHECKING, TypeAlias
+
 import msgspec
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+if TYPE_CHECKING:
+    Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+else:
+    # msgspec reads annotations at run time and cannot follow a type that names itself
+    Json = object
 
 
 class Params(msgspec.Struct, kw_only=True, omit_defaults=True):
