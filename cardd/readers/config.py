@@ -1,0 +1,51 @@
+"""What the readers floor can be told: stations, their readers, and by what a reader is known."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+DEFAULT_STATION: Final = "default"
+
+
+class Role(StrEnum):
+    """What a reader is for."""
+
+    COUNTER = "counter"
+    """Cards of people."""
+
+    SAM = "sam"
+    """The terminal's security module."""
+
+    IGNORED = "ignored"
+    """Listed and never touched: it belongs to another program."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderMatch:
+    """Globs by which a reader is known; all that are given must fit, one that is left out fits every reader.
+
+    `name` is held against the PC/SC name, `serial` and `usb` against what is known of the device. A glob that is equal
+    to the text fits as well, because PC/SC names hold brackets: `ACS ACR39U [CCID Interface] 00 00`.
+    """
+
+    name: str | None = None
+    serial: str | None = None
+    usb: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderConfig:
+    """One rule for readers: which, what for, and what people call it (else its PC/SC name)."""
+
+    match: ReaderMatch = field(default_factory=ReaderMatch)
+    role: Role = Role.COUNTER
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StationConfig:
+    """One desk. `auto`: an old card put in begins a pharmacy handoff by itself."""
+
+    name: str = DEFAULT_STATION
+    auto: bool = False
+    readers: tuple[ReaderConfig, ...] = ()

@@ -1,0 +1,127 @@
+"""What the readers floor tells its listeners, one fact at a time, on the event loop's thread."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cardd.base.reasons import Reason
+from cardd.readers.config import Role
+from cardd.readers.insertion import Insertion
+
+
+class Cause(StrEnum):
+    """Why an insertion is over."""
+
+    REMOVED = "removed"
+    """The slot was seen empty."""
+
+    EXCHANGED = "exchanged"
+    """The counter or the answer to reset tells that another card is in."""
+
+    RESET = "reset"
+    """The same card stopped answering: mute, or without power."""
+
+    TRANSPORT_ERROR = "transport_error"
+    """A command failed on the way, or its answer came too late to be believed."""
+
+    READER_DETACHED = "reader_detached"
+    SERVICE_DOWN = "service_down"
+
+
+class ReaderState(StrEnum):
+    """A reader as clients see it."""
+
+    EMPTY = "empty"
+    PRESENT = "present"
+    MUTE = "mute"
+    UNPOWERED = "unpowered"
+    IN_USE = "in_use"
+    """Another program holds the card exclusively."""
+
+    UNAVAILABLE = "unavailable"
+    """The device, the service behind it or a call into it does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderAttached:
+    """A reader is there. Cards inside are told after it."""
+
+    reader: str
+    station: str
+    role: Role
+    pcsc_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderDetached:
+    """A reader has gone. Its insertion was told as over before."""
+
+    reader: str
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderUnavailable:
+    """A reader is there and does not answer. Its insertion was told as over before."""
+
+    reader: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardInserted:
+    """A stay of a card began. Told once for each insertion."""
+
+    insertion: Insertion
+
+
+@dataclass(frozen=True, slots=True)
+class CardRemoved:
+    """A stay of a card is over. Told once for each insertion, also where the card itself is still inside."""
+
+    insertion: Insertion
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class CardTrouble:
+    """Something is in the reader that does not answer: CARD_MUTE or CARD_UNPOWERED. It is no insertion."""
+
+    reader: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceWentDown:
+    """The service behind all readers has gone or refuses. All insertions were told as over before."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCameUp:
+    """The service is back. What is in the readers is told after it, as new insertions."""
+
+
+Fact = (
+    ReaderAttached
+    | ReaderDetached
+    | ReaderUnavailable
+    | CardInserted
+    | CardRemoved
+    | CardTrouble
+    | ServiceWentDown
+    | ServiceCameUp
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatus:
+    """One reader at one moment."""
+
+    reader: str
+    station: str
+    pcsc_name: str
+    role: Role
+    state: ReaderState
+    insertion: Insertion | None

@@ -1,0 +1,27 @@
+"""One stay of one card in one reader."""
+
+from dataclasses import dataclass
+
+from cardd.readers.config import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """One stay of one card in one reader.
+
+    `id` is `<boot>-<n>` and never used again: `boot` counts the daemon's starts, `n` the insertions since. `atr` is the
+    answer to reset by which the card must answer whenever it is connected. `at_start`: nobody put the card in while we
+    looked; it was inside when the daemon, the service or the reader came.
+    """
+
+    id: str
+    reader: str
+    station: str
+    atr: bytes
+    at_start: bool = False
+    role: Role = Role.COUNTER
+
+
+def insertion_id(boot: int, number: int) -> str:
+    """Name the insertion with this number since this start of the daemon."""
+    return f"{boot}-{number}"

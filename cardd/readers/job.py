@@ -1,0 +1,154 @@
+"""A piece of work for one insertion's card, and what became of it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Final, Generic, NoReturn, TypeVar
+
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.readers.facts import Cause
+from cardd.readers.insertion import Insertion
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The work was done."""
+
+    value: T
+
+    def unwrap(self) -> T:
+        """Return the result."""
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The work was not done, or nobody knows how much of it."""
+
+    error: BaseException
+
+    def unwrap(self) -> NoReturn:
+        """Raise the error."""
+        raise self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A card that was lost on the way. `answered`: the answer to reset that was not the insertion's."""
+
+    cause: Cause
+    answered: bytes = b""
+
+
+class _Stage(Enum):
+    QUEUED = auto()
+    RUNNING = auto()
+    FINISHED = auto()
+
+
+class Job(Generic[T]):
+    """One piece of work, bound to one insertion, with one deadline for all of it.
+
+    A worker claims it, checks it around every exchange with the card, concludes it and, after the card was let go,
+    finishes it. Anybody else may `drop` it while it is queued, or `stop` it while it runs: no further exchange happens
+    then, and the answer to one under way is not believed.
+    """
+
+    def __init__(self, insertion: Insertion, deadline: float, clock: Clock) -> None:
+        self.insertion: Final = insertion
+        self.deadline: Final = deadline
+        self.loss: Loss | None = None
+        self.silent: Reason | None = None
+        self.waiting_for: CarddError | None = None
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stage = _Stage.QUEUED
+        self._outcome: Done[T] | Failed | None = None
+        self._stop: CarddError | None = None
+        self._stopped = threading.Event()
+        self._finished = threading.Event()
+
+    # -- whoever waits for it, on any thread --
+
+    @property
+    def outcome(self) -> Done[T] | Failed | None:
+        """Return what became of it, None as long as that is not known."""
+        return self._outcome
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether the worker has nothing more to do with it."""
+        return self._stage is _Stage.FINISHED
+
+    def drop(self, error: CarddError) -> bool:
+        """End it with this error if no worker has claimed it. Returns whether that was so."""
+        with self._lock:
+            if self._stage is not _Stage.QUEUED:
+                return False
+            self._stage = _Stage.FINISHED
+            self._outcome = Failed(error)
+        self._stopped.set()
+        self._finished.set()
+        return True
+
+    def stop(self, error: CarddError) -> None:
+        """Let no further exchange happen. The first error given is the one that the work is told."""
+        with self._lock:
+            self._stop = self._stop or error
+        self._stopped.set()
+
+    def overdue(self) -> CarddError:
+        """Return the error for a deadline that passed: what it was waiting for, if anything, else TIMEOUT."""
+        return self.waiting_for or CarddError(Reason.TIMEOUT, "the card work was not done in time")
+
+    def wait(self) -> bool:
+        """Block until it is finished or its deadline has passed; return whether it is finished."""
+        return self._finished.wait(max(0.0, self.deadline - self._clock.monotonic()))
+
+    # -- the worker's thread --
+
+    def claim(self) -> bool:
+        """Begin it. Returns False if it was dropped meanwhile."""
+        with self._lock:
+            if self._stage is not _Stage.QUEUED:
+                return False
+            self._stage = _Stage.RUNNING
+        return True
+
+    def check(self) -> None:
+        """Raise why there must be no further exchange, if so."""
+        if self._stop is not None:
+            raise self._stop
+        if self._clock.monotonic() >= self.deadline:
+            raise self.overdue()
+
+    def pause(self, seconds: float) -> None:
+        """Wait a little, not beyond the deadline, and wake up when it is stopped."""
+        self._stopped.wait(max(0.0, min(seconds, self.deadline - self._clock.monotonic())))
+
+    def conclude(self, work: Callable[[], T]) -> None:
+        """Do the work and keep what became of it. Never raises: the outcome holds what was raised."""
+        try:
+            outcome: Done[T] | Failed = Done(work())
+        except BaseException as error:  # noqa: BLE001 - a worker's thread outlives whatever the work raises
+            outcome = Failed(error)
+        self._outcome = outcome
+
+    def fail(self, error: BaseException) -> None:
+        """Keep an error as what became of it, unless more is known."""
+        self._outcome = self._outcome or Failed(error)
+
+    def finish(self) -> None:
+        """Note that the card was let go."""
+        with self._lock:
+            self._stage = _Stage.FINISHED
+        self._finished.set()
+
+
+AnyJob = Job[Any]
+"""A job whose result is its caller's affair."""

@@ -1,0 +1,345 @@
+"""What a new look at the slots means: a pure function from what was known and what is seen to facts.
+
+Nothing here waits, asks or remembers: every function takes a `State` and gives a `Change`. So each question of "was
+that one card or two" has one answer, which can be tried out for every pair of looks.
+
+The rules: an insertion ends at the first sign. A counter that moved while a card is present means that cards were
+exchanged unseen: one pair of facts, however far it moved. A card that was never seen between two looks is not told.
+After the service went down everything is looked at as if for the first time.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from cardd.base.reasons import Reason
+from cardd.iso7816.device import Observation, Presence, ServiceDown, ServiceUp, Slot, Slots
+from cardd.readers.config import Role
+from cardd.readers.facts import (
+    CardInserted,
+    CardRemoved,
+    CardTrouble,
+    Cause,
+    Fact,
+    ReaderAttached,
+    ReaderDetached,
+    ReaderState,
+    ReaderUnavailable,
+    ServiceCameUp,
+    ServiceWentDown,
+)
+from cardd.readers.insertion import Insertion, insertion_id
+from cardd.readers.matching import Place
+
+SETTLE_S: Final = 0.6
+"""pcscd looks every 0.4 s whether a card is there: after that long it has seen what a lost connection meant."""
+
+SETTLE_DOUBLINGS: Final = 7
+"""A card that is lost again and again is looked at less and less often, down to every 77 s."""
+
+_COUNTER: Final = 0x10000
+_TROUBLE: Final = {Presence.MUTE: Reason.CARD_MUTE, Presence.UNPOWERED: Reason.CARD_UNPOWERED}
+_STATES: Final = {
+    Presence.EMPTY: ReaderState.EMPTY,
+    Presence.PRESENT: ReaderState.PRESENT,
+    Presence.MUTE: ReaderState.MUTE,
+    Presence.UNPOWERED: ReaderState.UNPOWERED,
+    Presence.UNAVAILABLE: ReaderState.UNAVAILABLE,
+}
+_SILENT: Final = {Reason.CARD_MUTE: ReaderState.MUTE, Reason.CARD_UNPOWERED: ReaderState.UNPOWERED}
+
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """What is known of one slot.
+
+    `look` is the last look (none since the service came back: None). `found`: nobody saw the present card go in.
+    `ticket` is set while a lost card settles. `losses` counts transport errors of the present card without a success
+    between. `answered` is the answer to reset that a connection gave where it differed from the look's. `hung`: a call
+    into the reader does not return. `silent` is why the last power-up failed.
+    """
+
+    place: Place
+    look: Slot | None = None
+    insertion: Insertion | None = None
+    found: bool = False
+    ticket: int | None = None
+    losses: int = 0
+    answered: bytes = b""
+    hung: bool = False
+    silent: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of all slots, and how many insertions and tickets were given out."""
+
+    boot: int
+    slots: Mapping[str, SlotState] = field(default_factory=dict)
+    down: ServiceDown | None = None
+    insertions: int = 0
+    tickets: int = 0
+
+    def holding(self, insertion: str) -> SlotState | None:
+        """Return the slot in which an insertion lasts, None if it is over or never was."""
+        return next((s for s in self.slots.values() if s.insertion and s.insertion.id == insertion), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A wish to be asked again by `settle` after so many seconds."""
+
+    slot: str
+    ticket: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What follows: the new state, facts in order, and settling times to wait for."""
+
+    state: State
+    facts: tuple[Fact, ...] = ()
+    settling: tuple[Settling, ...] = ()
+
+
+Placing = Callable[[str, Collection[str]], Place]
+"""Gives a new slot its place; the second argument holds the reader names in use."""
+
+
+def reconcile(state: State, observation: Observation, place: Placing) -> Change:
+    """Return what an observation means."""
+    turn = _Turn(state)
+    match observation:
+        case ServiceDown():
+            turn.go_down(observation)
+        case ServiceUp():
+            turn.come_up()
+        case Slots(slots=slots):
+            turn.come_up()
+            turn.look_at({slot.name: slot for slot in slots}, place)
+    return turn.change()
+
+
+def lose(state: State, insertion: str, cause: Cause, *, answered: bytes = b"") -> Change:
+    """End an insertion whose card was lost on the way; it may settle into a new one.
+
+    `answered` is the answer to reset that a connection gave, if it was not the insertion's. Nothing follows if the
+    insertion is over already.
+    """
+    turn = _Turn(state)
+    slot = state.holding(insertion)
+    if slot is not None:
+        turn.close(slot.place.pcsc_name, cause)
+        turn.update(slot.place.pcsc_name, losses=slot.losses + 1, answered=answered or slot.answered)
+        turn.wait(slot.place.pcsc_name)
+    return turn.change()
+
+
+def settle(state: State, name: str, ticket: int) -> Change:
+    """Open a new insertion for a lost card that is still there, unless something was seen since."""
+    turn = _Turn(state)
+    slot = state.slots.get(name)
+    if slot is not None and slot.ticket == ticket:
+        turn.update(name, ticket=None)
+        turn.open(name)
+    return turn.change()
+
+
+def hang(state: State, name: str, detail: str) -> Change:
+    """Note that a call into a reader does not return: its insertion is over, its answers will not be believed."""
+    turn = _Turn(state)
+    slot = state.slots.get(name)
+    if slot is not None and not slot.hung:
+        turn.close(name, Cause.TRANSPORT_ERROR)
+        turn.update(name, hung=True, ticket=None)
+        turn.tell(ReaderUnavailable(slot.place.reader, detail))
+    return turn.change()
+
+
+def revive(state: State, name: str) -> Change:
+    """Note that the hung call has returned, or was given up: a card inside becomes a new insertion when settled."""
+    turn = _Turn(state)
+    slot = state.slots.get(name)
+    if slot is not None and slot.hung:
+        turn.update(name, hung=False)
+        turn.wait(name)
+    return turn.change()
+
+
+def note_answer(state: State, insertion: str, silent: Reason | None) -> Change:
+    """Note how a job found an insertion's card: None for well, else CARD_MUTE or CARD_UNPOWERED at power-up."""
+    turn = _Turn(state)
+    slot = state.holding(insertion)
+    if slot is not None:
+        turn.update(slot.place.pcsc_name, silent=silent, losses=slot.losses if silent else 0)
+    return turn.change()
+
+
+def recount(state: State) -> tuple[Fact, ...]:
+    """Return the facts that lead a newcomer to this state."""
+    facts: list[Fact] = []
+    if state.down is not None:
+        facts.append(ServiceWentDown(state.down.reason, state.down.detail))
+    for slot in state.slots.values():
+        facts.append(_attached(slot.place))
+        if slot.insertion is not None:
+            facts.append(CardInserted(slot.insertion))
+    return tuple(facts)
+
+
+def view(state: State, slot: SlotState, *, ours: bool) -> ReaderState:
+    """Return a reader's state as clients see it. `ours`: the handle that makes it look in use is our own."""
+    if state.down is not None or slot.hung or slot.look is None:
+        return ReaderState.UNAVAILABLE
+    if slot.look.presence is not Presence.PRESENT:
+        return _STATES[slot.look.presence]
+    if slot.look.in_use and not ours:
+        return ReaderState.IN_USE
+    return _SILENT[slot.silent] if slot.silent is not None else ReaderState.PRESENT
+
+
+def _attached(place: Place) -> ReaderAttached:
+    return ReaderAttached(place.reader, place.station, place.role, place.pcsc_name)
+
+
+class _Turn:
+    """One change in the making. Lives inside one call, so the functions above stay pure."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._slots = dict(state.slots)
+        self._facts: list[Fact] = []
+        self._settling: list[Settling] = []
+        self._down = state.down
+        self._insertions = state.insertions
+        self._tickets = state.tickets
+
+    def change(self) -> Change:
+        state = State(self._state.boot, self._slots, self._down, self._insertions, self._tickets)
+        return Change(state, tuple(self._facts), tuple(self._settling))
+
+    def tell(self, fact: Fact) -> None:
+        self._facts.append(fact)
+
+    def update(self, name: str, **fields: object) -> None:
+        self._slots[name] = replace(self._slots[name], **fields)  # type: ignore[arg-type]
+
+    def close(self, name: str, cause: Cause) -> None:
+        """End the slot's insertion, if it has one."""
+        insertion = self._slots[name].insertion
+        if insertion is not None:
+            self.update(name, insertion=None)
+            self.tell(CardRemoved(insertion, cause))
+
+    def open(self, name: str) -> None:
+        """Begin an insertion, if there is a card that answers, nothing settles and the reader can be used."""
+        slot = self._slots[name]
+        look = slot.look
+        if look is None or look.presence is not Presence.PRESENT or not look.atr or slot.insertion is not None:
+            return
+        if slot.hung or slot.ticket is not None or slot.place.role is Role.IGNORED:
+            return
+        self._insertions += 1
+        insertion = Insertion(
+            id=insertion_id(self._state.boot, self._insertions),
+            reader=slot.place.reader,
+            station=slot.place.station,
+            atr=slot.answered or look.atr,
+            at_start=slot.found,
+            role=slot.place.role,
+        )
+        self.update(name, insertion=insertion)
+        self.tell(CardInserted(insertion))
+
+    def wait(self, name: str) -> None:
+        """Let the slot settle before its card is believed in again."""
+        self._tickets += 1
+        self.update(name, ticket=self._tickets)
+        doublings = min(max(self._slots[name].losses - 1, 0), SETTLE_DOUBLINGS)
+        self._settling.append(Settling(name, self._tickets, SETTLE_S * 2**doublings))
+
+    def go_down(self, observation: ServiceDown) -> None:
+        for name in self._slots:
+            self.close(name, Cause.SERVICE_DOWN)
+            self.update(name, look=None, ticket=None)
+        if self._down is None or self._down.reason is not observation.reason:
+            self.tell(ServiceWentDown(observation.reason, observation.detail))
+        self._down = observation
+
+    def come_up(self) -> None:
+        if self._down is not None:
+            self._down = None
+            self.tell(ServiceCameUp())
+
+    def look_at(self, seen: Mapping[str, Slot], place: Placing) -> None:
+        for name in [name for name in self._slots if name not in seen]:
+            self._detach(name)
+        for name, look in seen.items():
+            if name not in self._slots:
+                self._attach(name, place)
+            self._look(name, look)
+
+    def _attach(self, name: str, place: Placing) -> None:
+        given = place(name, {slot.place.reader for slot in self._slots.values()})
+        self._slots[name] = SlotState(given)
+        self.tell(_attached(given))
+
+    def _detach(self, name: str) -> None:
+        self.close(name, Cause.READER_DETACHED)
+        place = self._slots.pop(name).place
+        self.tell(ReaderDetached(place.reader, place.station))
+
+    def _look(self, name: str, look: Slot) -> None:
+        before = self._slots[name]
+        if before.insertion is not None:
+            cause = _verdict(before.look, look)
+            if cause is not None:
+                self.close(name, cause)
+        if _another_card(before.look, look):
+            found = _blind(before.look) and look.presence is not Presence.EMPTY
+            self.update(name, found=found, ticket=None, losses=0, answered=b"", silent=None)
+        self.update(name, look=look)
+        if before.place.role is not Role.IGNORED:
+            for fact in _complaints(before, look):
+                self.tell(fact)
+        self.open(name)
+
+
+def _blind(look: Slot | None) -> bool:
+    """Tell whether a look says nothing of the card."""
+    return look is None or look.presence is Presence.UNAVAILABLE
+
+
+def _exchanged(before: Slot | None, look: Slot) -> bool:
+    """Tell whether the counter or the answer to reset moved between two looks."""
+    if before is None:
+        return True
+    moved = (look.counter - before.counter) % _COUNTER != 0
+    return moved or bool(before.atr and look.atr and before.atr != look.atr)
+
+
+def _another_card(before: Slot | None, look: Slot) -> bool:
+    """Tell whether what was known of the card before says nothing about the one in now."""
+    gone = look.presence in {Presence.EMPTY, Presence.UNAVAILABLE}
+    return gone or _blind(before) or _exchanged(before, look)
+
+
+def _verdict(before: Slot | None, look: Slot) -> Cause | None:
+    """Return why the insertion that lasted at the look before is over, None if it lasts."""
+    if look.presence is Presence.EMPTY:
+        return Cause.REMOVED
+    if look.presence is Presence.UNAVAILABLE:
+        return Cause.READER_DETACHED
+    if _exchanged(before, look):
+        return Cause.EXCHANGED
+    return None if look.presence is Presence.PRESENT else Cause.RESET
+
+
+def _complaints(before: SlotState, look: Slot) -> Iterator[Fact]:
+    """Yield what a look has to say of a card or reader that does not answer, once for each."""
+    same = before.look is not None and before.look.presence is look.presence
+    if look.presence is Presence.UNAVAILABLE and not same:
+        yield ReaderUnavailable(before.place.reader, "the device does not answer")
+    elif look.presence in _TROUBLE and not (same and not _another_card(before.look, look)):
+        yield CardTrouble(before.place.reader, _TROUBLE[look.presence])

@@ -1,0 +1,321 @@
+"""Every reader there is, the card in it, and the way to work on that card.
+
+The registry lives on the event loop's thread. The backend's watching thread and the workers hand everything over with
+`call_soon_threadsafe`, which keeps their order. What is known is one immutable `State`, replaced as a whole, so that
+any thread may read it.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.iso7816.channel import Channel, Tracer
+from cardd.iso7816.device import Backend, Observation, Watch
+from cardd.readers.config import Role, StationConfig
+from cardd.readers.facts import CardRemoved, Fact, ReaderState, ReaderStatus
+from cardd.readers.insertion import Insertion
+from cardd.readers.job import AnyJob, Done, Failed, Job
+from cardd.readers.matching import Placement
+from cardd.readers.reconcile import (
+    Change,
+    SlotState,
+    State,
+    hang,
+    lose,
+    note_answer,
+    reconcile,
+    recount,
+    revive,
+    settle,
+    view,
+)
+from cardd.readers.reservations import Reservations
+from cardd.readers.supervisor import Supervisor
+from cardd.readers.worker import HeldChannel, Worker
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+# Why there is no insertion to work on, where the reader's state says more than that there is no card.
+_NO_INSERTION: Final = {
+    ReaderState.UNAVAILABLE: Reason.READER_UNAVAILABLE,
+    ReaderState.MUTE: Reason.CARD_MUTE,
+    ReaderState.UNPOWERED: Reason.CARD_UNPOWERED,
+}
+
+
+class Readers:
+    """Stations, readers and insertions; one worker thread for each reader that is not ignored.
+
+    `boot` counts the daemon's starts: it begins every insertion's id. `exclusive`: cards are opened for us alone;
+    otherwise each job is one transaction. `tracer` is shown every command, on the workers' threads.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        stations: Sequence[StationConfig],
+        *,
+        clock: Clock,
+        boot: int,
+        exclusive: bool = True,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._clock = clock
+        self._backend = backend
+        self._placement = Placement(stations)
+        self._reservations = Reservations([station.name for station in self._placement.stations])
+        self._supervisor = Supervisor(clock, self._hung)
+        self._make_worker: Callable[[str], Worker] = lambda slot: Worker(
+            slot, backend, clock=clock, exclusive=exclusive, tracer=tracer, finished=self._job_finished
+        )
+        self._state = State(boot)
+        self._workers: dict[str, Worker] = {}
+        self._listeners: list[Callable[[Fact], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        self._watch: Watch | None = None
+
+    # -- event loop's thread: life --
+
+    def start(self) -> None:
+        """Begin to watch. The readers and cards that are there already are told first, soon after."""
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._watch = self._backend.watch(self._observed)
+
+    def close(self) -> None:
+        """Stop watching and answer every waiting caller with READER_UNAVAILABLE. Never blocks, waits for no worker."""
+        self._loop = None
+        if self._watch is not None:
+            self._watch.close()
+        for worker in self._workers.values():
+            worker.retire()
+        self._supervisor.close()
+
+    def subscribe(self, listener: Callable[[Fact], None]) -> None:
+        """Tell a listener every fact from now on, in order, here; first those that lead to what is known already.
+
+        A listener returns at once. One that raises is logged, and the others are told all the same.
+        """
+        for fact in recount(self._state):
+            _tell(listener, fact)
+        self._listeners.append(listener)
+
+    # -- any thread: what is known --
+
+    def views(self) -> list[ReaderStatus]:
+        """Return every reader there is, ignored ones last."""
+        state = self._state
+        slots = sorted(state.slots.values(), key=lambda slot: slot.place.role is Role.IGNORED)
+        return [self._status(state, slot) for slot in slots]
+
+    def insertion_in(self, reader: str) -> Insertion | None:
+        """Return the insertion that lasts in a reader."""
+        slot = self._slot_of(reader)
+        return slot.insertion if slot is not None else None
+
+    def reader_of(self, insertion: str) -> str | None:
+        """Return the reader in which an insertion lasts, None if it is over."""
+        slot = self._state.holding(insertion)
+        return slot.place.reader if slot is not None else None
+
+    def stations(self) -> tuple[StationConfig, ...]:
+        """Return the stations of the configuration, or the one that stands for an empty one."""
+        return self._placement.stations
+
+    # -- event loop's thread: work --
+
+    async def run(self, insertion: str, operation: Callable[[Channel, Insertion], T], *, timeout_s: float) -> T:
+        """Do an operation on an insertion's card, in its reader's worker thread, and return its result.
+
+        Connects, proves that the card answers as the insertion's did, runs `operation(channel, insertion)`, disconnects
+        (with RESET if rights were gained). `timeout_s` seconds from now is the one deadline for all of it, waiting for
+        earlier work in that reader included.
+
+        Raises what the operation raises, and CarddError: STALE_INSERTION if the insertion is over, or ends before the
+        work begins; CARD_REMOVED if it ends in the middle; CARD_MUTE or CARD_UNPOWERED after a second power-up;
+        READER_IN_USE if another program holds it until the deadline; TIMEOUT; READER_UNAVAILABLE and PCSC_* where a
+        reader or service does not answer.
+
+        Cancellation: work still queued is dropped and never begins. Work that has begun is not disturbed, because a
+        card must not be left in the middle of an exchange: it goes on to its end or deadline, and its result is lost.
+        """
+        slot = self._state.holding(insertion)
+        if slot is None or slot.insertion is None or self._loop is None:
+            raise CarddError(Reason.STALE_INSERTION, "that insertion is over", insertion=insertion)
+        worker = self._workers[slot.place.pcsc_name]
+        job: Job[T] = Job(slot.insertion, self._clock.monotonic() + timeout_s, self._clock)
+        answer: asyncio.Future[Done[T] | Failed] = self._loop.create_future()
+        self._supervisor.watch(job, worker, partial(_answer, answer))
+        worker.visit(job, operation)
+        try:
+            outcome = await answer
+        except asyncio.CancelledError:
+            self._supervisor.cancel(job)
+            raise
+        return outcome.unwrap()
+
+    # -- other workers' threads --
+
+    def call_on(self, reader: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> T:
+        """Do an operation on the card of a SAM reader and return its result. Blocks: for other workers' threads only.
+
+        The SAM's own worker runs `operation(held)` as one transaction on a handle that stays open between calls and is
+        opened anew when it was lost. `deadline` is a time of the clock's `monotonic`.
+
+        Raises what the operation raises, and CarddError: NOT_FOUND for no such reader, INVALID for one of another role,
+        NO_CARD, CARD_MUTE, CARD_UNPOWERED, READER_UNAVAILABLE where there is no insertion in it, and as `run` does.
+        """
+        worker, insertion = self._sam(reader)
+        if worker.is_current or threading.get_ident() == self._loop_thread:
+            raise RuntimeError("call_on blocks: it is for other workers' threads")
+        job: Job[T] = Job(insertion, deadline, self._clock)
+        self._post(lambda: self._watch_call(job, worker))
+        worker.call(job, operation)
+        if not job.wait() and job.outcome is None:
+            error = job.overdue()
+            job.drop(error)
+            job.stop(error)
+            raise error
+        outcome = job.outcome or Failed(job.overdue())
+        return outcome.unwrap()
+
+    # -- event loop's thread: reservations --
+
+    def reserve(self, station: str, holder: str) -> None:
+        """Hold a station across insertions. Raises CarddError: NOT_FOUND, BUSY if another holder has it."""
+        self._reservations.reserve(station, holder)
+
+    def release(self, station: str, holder: str) -> None:
+        """Let go of a station. Nothing happens if that holder does not have it."""
+        self._reservations.release(station, holder)
+
+    def reserved_by(self, station: str) -> str | None:
+        """Return who holds a station."""
+        return self._reservations.holder(station)
+
+    def forget_hung(self, station: str) -> None:
+        """Give every hung reader of a station a new worker. The thread that hangs is left behind with its call."""
+        for name, slot in list(self._state.slots.items()):
+            if slot.hung and slot.place.station == station:
+                self._workers.pop(name).retire()
+                self._adopt(revive(self._state, name))
+
+    # -- inner life --
+
+    def _observed(self, observation: Observation) -> None:
+        """Take an observation on the backend's watching thread."""
+        self._post(lambda: self._adopt(reconcile(self._state, observation, self._placement.place)))
+
+    def _job_finished(self, worker: Worker, job: AnyJob) -> None:
+        """Take a finished job on its worker's thread."""
+        self._post(lambda: self._conclude(worker, job))
+
+    def _post(self, call: Callable[[], None]) -> None:
+        """Have something done on the event loop's thread, in order; nothing any more once closed."""
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(lambda: call() if self._loop is not None else None)
+        except RuntimeError:
+            # the loop was closed between the look and the call: nobody listens any more
+            return
+
+    def _adopt(self, change: Change) -> None:
+        """Make a change the state, then tell it. All of one change is known before the first fact is told."""
+        self._state = change.state
+        self._staff()
+        for wish in change.settling:
+            self._clock.call_later(wish.seconds, partial(self._settled, wish.slot, wish.ticket))
+        for fact in change.facts:
+            if isinstance(fact, CardRemoved):
+                self._end(fact.insertion)
+            for listener in list(self._listeners):
+                _tell(listener, fact)
+
+    def _staff(self) -> None:
+        """Give each reader in use one worker."""
+        wanted = {name for name, slot in self._state.slots.items() if slot.place.role is not Role.IGNORED}
+        for name in self._workers.keys() - wanted:
+            self._workers.pop(name).retire()
+        for name in wanted - self._workers.keys():
+            self._workers[name] = self._make_worker(name)
+
+    def _end(self, insertion: Insertion) -> None:
+        self._supervisor.end_insertion(insertion.id)
+        slot = self._slot_of(insertion.reader)
+        if insertion.role is Role.SAM and slot is not None:
+            self._workers[slot.place.pcsc_name].let_go()
+
+    def _settled(self, name: str, ticket: int) -> None:
+        if self._loop is not None:
+            self._adopt(settle(self._state, name, ticket))
+
+    def _conclude(self, worker: Worker, job: AnyJob) -> None:
+        """Judge a job whose worker has let go of the card: first what it says of the card, then its caller."""
+        if self._workers.get(worker.slot) is worker:
+            self._adopt(revive(self._state, worker.slot))
+        if job.loss is not None:
+            self._adopt(lose(self._state, job.insertion.id, job.loss.cause, answered=job.loss.answered))
+        elif job.silent is not None or isinstance(job.outcome, Done):
+            self._adopt(note_answer(self._state, job.insertion.id, job.silent))
+        self._supervisor.finished(job)
+
+    def _hung(self, worker: Worker) -> None:
+        if self._workers.get(worker.slot) is worker:
+            error = CarddError(Reason.READER_UNAVAILABLE, "a call into the reader does not return")
+            self._supervisor.give_up(worker, error)
+            self._adopt(hang(self._state, worker.slot, error.detail))
+
+    def _watch_call(self, job: AnyJob, worker: Worker) -> None:
+        self._supervisor.watch(job, worker, _nobody)
+        if self._state.holding(job.insertion.id) is None:
+            self._supervisor.end_insertion(job.insertion.id)
+
+    def _sam(self, reader: str) -> tuple[Worker, Insertion]:
+        state = self._state
+        slot = next((slot for slot in state.slots.values() if slot.place.reader == reader), None)
+        if slot is None:
+            raise CarddError(Reason.NOT_FOUND, "there is no such reader", reader=reader)
+        if slot.place.role is not Role.SAM:
+            raise CarddError(Reason.INVALID, "that reader is not for security modules", reader=reader)
+        worker = self._workers.get(slot.place.pcsc_name)
+        if slot.insertion is None or worker is None:
+            reason = _NO_INSERTION.get(view(state, slot, ours=True), Reason.NO_CARD)
+            raise CarddError(reason, reader=reader)
+        return worker, slot.insertion
+
+    def _slot_of(self, reader: str) -> SlotState | None:
+        return next((slot for slot in self._state.slots.values() if slot.place.reader == reader), None)
+
+    def _status(self, state: State, slot: SlotState) -> ReaderStatus:
+        place = slot.place
+        worker = self._workers.get(place.pcsc_name)
+        shown = view(state, slot, ours=worker is not None and worker.has_card)
+        return ReaderStatus(place.reader, place.station, place.pcsc_name, place.role, shown, slot.insertion)
+
+
+def _tell(listener: Callable[[Fact], None], fact: Fact) -> None:
+    try:
+        listener(fact)
+    except Exception:
+        log.exception("a listener failed", fact=type(fact).__name__)
+
+
+def _answer(answer: asyncio.Future[Any], outcome: Done[Any] | Failed) -> None:
+    if not answer.done():
+        answer.set_result(outcome)
+
+
+def _nobody(_outcome: Done[Any] | Failed) -> None:
+    """Answer nobody: the caller of `call_on` waits on the job itself."""

@@ -1,0 +1,197 @@
+"""The thread that alone touches the card in one reader: jobs in, futures out.
+
+A worker's thread is a daemon thread and nobody ever waits for it: any PC/SC call may block for ever.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Final, TypeVar
+
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.iso7816.channel import Channel, Tracer
+from cardd.iso7816.device import Backend
+from cardd.readers.insertion import Insertion
+from cardd.readers.job import AnyJob, Job
+from cardd.readers.link import Link
+from cardd.readers.opening import Opener
+
+T = TypeVar("T")
+
+AFTERGLOW_S: Final = 0.3
+"""For so long after a disconnection a look may still call the card in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldChannel:
+    """A card whose handle stays open between calls, lent for one call, which is one transaction.
+
+    `fresh`: the handle was opened for this call, so nothing that was selected or computed before holds any more.
+    """
+
+    channel: Channel
+    insertion: Insertion
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    link: Link
+    channel: Channel
+    insertion: Insertion
+
+
+class Worker:
+    """One reader's thread. `finished` is called on it after each job that ran."""
+
+    def __init__(
+        self,
+        slot: str,
+        backend: Backend,
+        *,
+        clock: Clock,
+        exclusive: bool,
+        tracer: Tracer | None,
+        finished: Callable[["Worker", AnyJob], None],
+    ) -> None:
+        self.slot: Final = slot
+        self._opener = Opener(backend, slot, exclusive=exclusive)
+        self._clock = clock
+        self._exclusive = exclusive
+        self._tracer = tracer
+        self._tell = finished
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._held: _Held | None = None
+        self._open = False
+        self._closed_at = float("-inf")
+        self._thread = threading.Thread(target=self._main, name=f"reader {slot}", daemon=True)
+        self._thread.start()
+
+    # -- any thread; none of these blocks --
+
+    def visit(self, job: Job[T], operation: Callable[[Channel, Insertion], T]) -> None:
+        """Queue work that connects, does its operation and disconnects."""
+        self._tasks.put(lambda: self._serve(job, lambda: self._visit(job, operation)))
+
+    def call(self, job: Job[T], operation: Callable[[HeldChannel], T]) -> None:
+        """Queue work on the handle that stays open between calls."""
+        self._tasks.put(lambda: self._serve(job, lambda: self._call(job, operation)))
+
+    def let_go(self) -> None:
+        """Close the handle that stays open, when its turn comes."""
+        self._tasks.put(self._drop_held)
+
+    def retire(self) -> None:
+        """End the thread after what is queued. A thread that hangs is left behind."""
+        self._tasks.put(None)
+
+    @property
+    def has_card(self) -> bool:
+        """Tell whether the handle that makes the card look in use is, or was until just now, this worker's own."""
+        return self._open or self._clock.monotonic() - self._closed_at < AFTERGLOW_S
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether the caller runs on this worker's thread."""
+        return threading.current_thread() is self._thread
+
+    # -- the worker's own thread --
+
+    def _main(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            task()
+        self._drop_held()
+
+    def _serve(self, job: Job[T], work: Callable[[], None]) -> None:
+        if not job.claim():
+            return
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - the thread outlives whatever is raised in it
+            job.fail(error)
+        job.finish()
+        self._tell(self, job)
+
+    def _visit(self, job: Job[T], operation: Callable[[Channel, Insertion], T]) -> None:
+        self._drop_held()
+        link = self._connect(job)
+        channel = self._channel(link)
+        job.conclude(lambda: self._alone(link, lambda: operation(channel, job.insertion)))
+        job.loss = link.loss
+        # The outcome is known before the card is let go: a disconnection that hangs takes it from nobody.
+        self._disconnect(link, channel)
+
+    def _call(self, job: Job[T], operation: Callable[[HeldChannel], T]) -> None:
+        held, fresh = self._lend(job)
+        lent = HeldChannel(held.channel, job.insertion, fresh)
+        job.conclude(lambda: _unbroken(held.link, lambda: operation(lent)))
+        held.link.end()
+        job.loss = held.link.loss
+        if held.link.broken is not None:
+            self._drop_held()
+
+    def _lend(self, job: Job[T]) -> tuple[_Held, bool]:
+        """Return the held card in a transaction, and whether it had to be opened for that."""
+        held = self._held
+        if held is not None and held.insertion == job.insertion:
+            held.link.lend(job)
+            # A handle that was lost while it lay idle is replaced: no command of this call was sent on it.
+            with suppress(CarddError):
+                held.link.begin()
+                return held, False
+        self._drop_held()
+        link = self._connect(job)
+        held = self._held = _Held(link, self._channel(link), job.insertion)
+        try:
+            link.begin()
+        except CarddError:
+            job.loss = link.loss
+            self._drop_held()
+            raise
+        return held, True
+
+    def _alone(self, link: Link, operation: Callable[[], T]) -> T:
+        """Do an operation so that no other program's command comes between."""
+        if self._exclusive:
+            return _unbroken(link, operation)
+        link.begin()
+        try:
+            return _unbroken(link, operation)
+        finally:
+            link.end()
+
+    def _connect(self, job: Job[T]) -> Link:
+        link = Link(self._opener.open(job), job)
+        self._open = True
+        return link
+
+    def _channel(self, link: Link) -> Channel:
+        transport = link.connection.transport
+        return Channel(link.transmit, transport, self._tracer, monotonic=self._clock.monotonic)
+
+    def _drop_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._disconnect(held.link, held.channel)
+
+    def _disconnect(self, link: Link, channel: Channel) -> None:
+        """Let go of the card. One that was opened to more than its public data is reset, for whoever comes next."""
+        link.connection.disconnect(reset=channel.rights_gained)
+        self._closed_at = self._clock.monotonic()
+        self._open = False
+
+
+def _unbroken(link: Link, operation: Callable[[], T]) -> T:
+    """Do an operation; a failure of the link is its outcome even where the operation took it for something else."""
+    try:
+        value = operation()
+    except Exception:
+        if link.broken is not None:
+            raise link.broken from None
+        raise
+    if link.broken is not None:
+        raise link.broken
+    return value
