@@ -99,27 +99,18 @@ class Channel:
         return replace(command, le=None if self._transport is Transport.T0 else MAX_LE)
 
     def _gather(self, response: Response) -> Response:
-        """Fetch what 61xx promises."""
-        if more_data(response.sw) is None:
-            return response
+        """Fetch what 61xx promises, within bounds."""
         parts = [response.data]
-        size = len(response.data)
-        for _ in range(MAX_ROUNDS):
-            waiting = more_data(response.sw)
-            if waiting is None:
-                return Response(b"".join(parts), response.sw)
+        while (waiting := more_data(response.sw)) is not None:
+            if len(parts) > MAX_ROUNDS or sum(map(len, parts)) > MAX_BYTES:
+                raise CarddError(
+                    Reason.STATUS_WORD,
+                    f"the card's answer does not end: more than {MAX_ROUNDS} GET RESPONSE or {MAX_BYTES} bytes",
+                    status_word=f"{response.sw:04X}",
+                )
             response = self._exchange(Command(0x00, 0xC0, 0x00, 0x00, le=waiting))
             parts.append(response.data)
-            size += len(response.data)
-            if size > MAX_BYTES:
-                raise self._endless(response.sw, f"more than {MAX_BYTES} bytes")
-        if more_data(response.sw) is None:
-            return Response(b"".join(parts), response.sw)
-        raise self._endless(response.sw, f"still more data after {MAX_ROUNDS} GET RESPONSE")
-
-    @staticmethod
-    def _endless(sw: int, what: str) -> CarddError:
-        return CarddError(Reason.STATUS_WORD, f"the card's answer does not end: {what}", status_word=f"{sw:04X}")
+        return response if len(parts) == 1 else Response(b"".join(parts), response.sw)
 
     def _exchange(self, command: Command) -> Response:
         """Send one command as it stands, and once more with the right Le where the card asks for that."""
