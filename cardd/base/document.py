@@ -67,6 +67,12 @@ def parse_document(text: str, kind: type[T], path: Path) -> T:
         raise _located(str(error), root, kind, path) from None
 
 
+def locate(path: Path, where: str, problem: str) -> DocumentError:
+    """Make the error for a value that has the right type and is wrong all the same; `where` is a path `$.keys.root`."""
+    node, _ = _walk(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), None, where)
+    return _at(path, node, f"`{where.removeprefix('$.')}`: {problem}")
+
+
 def _refuse_duplicates(root: yaml.Node, path: Path) -> None:
     for node in _nodes(root, set()):
         if not isinstance(node, yaml.MappingNode):
