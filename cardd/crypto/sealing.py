@@ -33,7 +33,7 @@ class Sm4GcmSealer:
         """Return algorithm (1), nonce (12), ciphertext (as long as the text), tag (16)."""
         nonce = secrets.token_bytes(_NONCE)
         encryptor = Cipher(algorithms.SM4(self._key.reveal()), modes.GCM(nonce)).encryptor()
-        encryptor.authenticate_additional_data(_SM4_GCM + context)
+        encryptor.authenticate_additional_data(context)
         ciphertext = encryptor.update(plaintext) + encryptor.finalize()
         return _SM4_GCM + nonce + ciphertext + encryptor.tag
 
@@ -43,7 +43,7 @@ class Sm4GcmSealer:
             raise CarddError(Reason.INVALID, "these are no bytes sealed with SM4-GCM")
         nonce, ciphertext, tag = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE : -_TAG], sealed[-_TAG:]
         decryptor = Cipher(algorithms.SM4(self._key.reveal()), modes.GCM(nonce, tag)).decryptor()
-        decryptor.authenticate_additional_data(_SM4_GCM + context)
+        decryptor.authenticate_additional_data(context)
         try:
             return decryptor.update(ciphertext) + decryptor.finalize()
         except InvalidTag:
