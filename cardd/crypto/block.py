@@ -1,12 +1,13 @@
 """The block ciphers of the card: DES and two-key 3DES, SM4 (GB/T 32907), both in ECB."""
 
+import threading
 from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 
@@ -52,7 +53,8 @@ def encrypt_kept(algorithm: Algorithm, key: bytes, data: bytes) -> bytes:
 
     For keys that are used again and again (roots, card keys). A reader that works with a PSAM has none of these.
     """
-    return _kept(algorithm, key).encryptor().update(_whole(algorithm, data))
+    # Whole blocks in ECB leave nothing behind in a context: it serves any number of times.
+    return _kept.encryptor(algorithm, key).update(_whole(algorithm, data))
 
 
 def cbc_last_block(algorithm: Algorithm, key: bytes, data: bytes) -> bytes:
@@ -68,10 +70,18 @@ def _ecb(algorithm: Algorithm, key: bytes) -> Cipher[ECB]:
     return Cipher(_prepared(algorithm, key), ECB())  # noqa: S305 - the rule says ECB
 
 
-# What is kept is immutable: each use opens its own context, so threads may share it.
-@lru_cache(maxsize=_KEPT)
-def _kept(algorithm: Algorithm, key: bytes) -> Cipher[ECB]:
-    return _ecb(algorithm, key)
+def _encryptor(algorithm: Algorithm, key: bytes) -> CipherContext:
+    return _ecb(algorithm, key).encryptor()
+
+
+class _Kept(threading.local):
+    """One thread's prepared keys. A context in use refuses a second thread, so no two share one."""
+
+    def __init__(self) -> None:
+        self.encryptor = lru_cache(maxsize=_KEPT)(_encryptor)
+
+
+_kept: Final = _Kept()
 
 
 def _prepared(algorithm: Algorithm, key: bytes) -> CipherAlgorithm:

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from cardd.base.errors import CarddError
@@ -62,6 +64,15 @@ def test_a_kept_key_gives_what_a_fresh_one_gives(algorithm: Algorithm) -> None:
     for number in range(200):
         key, data = number.to_bytes(16, "big"), bytes(range(16))
         assert encrypt_kept(algorithm, key, data) == encrypt(algorithm, key, data)
+
+
+def test_a_kept_key_serves_several_threads_at_once() -> None:
+    # large enough that the library lets other threads run meanwhile
+    key, data = bytes(16), bytes(1 << 20)
+    expected = encrypt(Algorithm.SM4, key, data)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: encrypt_kept(Algorithm.SM4, key, data), range(12)))
+    assert answers == [expected] * 12
 
 
 @pytest.mark.parametrize("algorithm", [Algorithm.DES, Algorithm.SM4])
