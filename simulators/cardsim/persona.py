@@ -1,12 +1,155 @@
-"""Cards described in YAML."""
+"""Cards described in YAML: who shows what, with which keys, on which interface."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from cardd.base.document import DocumentError, load_document, locate
+
+PERSONAS: Final = Path(__file__).with_name("personas")
+"""Where the shipped ones are."""
+
+Hex = Annotated[str, msgspec.Meta(pattern="^[0-9A-Fa-f]{2}( ?[0-9A-Fa-f]{2})*$")]
+"""Bytes as pairs of hex digits, with blanks between them at will; in quotes, or YAML may take them for a number."""
+
+Tries = Annotated[int, msgspec.Meta(ge=0, le=15)]
+KeyVersion = Annotated[int, msgspec.Meta(ge=1, le=3)]
+KeyValue = Hex | dict[KeyVersion, Hex]
+FileContent = str | dict[str, str] | tuple[str, ...]
 
 
+class CardPersona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every card may say of itself.
+
+    `challenges` are handed out one after the other before the seed's random numbers begin.
+    """
+
+    interface: Literal["contact", "contactless", "dual"] | None = None
+    atr: Hex | None = None
+    ats: Hex | None = None
+    challenges: tuple[Hex, ...] = ()
+    seed: int = 0
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The holder's data, codes as in the rule; dates as YYYY-MM-DD or YYYYMMDD; empty is not set."""
+
+    social_security_number: str = ""
+    name: str = ""
+    sex: str = ""
+    ethnic_group: str = ""
+    birthplace: str = ""
+    birth_date: str = ""
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The money file's transaction counters."""
+
+    online: int = 0
+    offline: int = 0
+
+
+class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A social security card.
+
+    `keys`: `root` and `stk_root` are diversified for this card; a key under its own name is the card's own. What is left
+    out of the issuer's data follows from profile and identification code. `files` overrides by address and tag.
+    """
+
+    card: Literal["social-security"]
+    profile: Literal["1.0", "2.0", "3.0"]
+    algorithm: Literal["des", "sm4"] | None = None
+    keys: dict[str, KeyValue] = {}
+    identification_code: Hex | None = None
+    card_class: str = "3"
+    specification_version: str | None = None
+    initialising_organisation: Hex | None = None
+    issue_date: str = "2024-01-02"
+    valid_until: str = "2034-01-02"
+    card_number: str = ""
+    holder: Holder = Holder()
+    pin: str = ""
+    pin_tries: Tries = 6
+    key_tries: Tries = 3
+    blocked: Literal["card"] | tuple[str, ...] = ()
+    balance: Annotated[int, msgspec.Meta(ge=0)] = 0
+    counters: Counters = Counters()
+    files: dict[str, FileContent] = {}
+
+
+class MedicalInsurancePersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An old medical insurance card: its number and how the chip keeps it."""
+
+    card: Literal["medical-insurance"]
+    kind: Literal["cpu"]
+    number: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,20}$")]
+
+
+class PsamPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A terminal security module: whose keys it holds, for which algorithms."""
+
+    card: Literal["psam"]
+    level: Literal["national", "provincial", "city"]
+    region: Annotated[str, msgspec.Meta(pattern="^[0-9]{6}$")] = "510100"
+    algorithms: Annotated[tuple[Literal["des", "sm4"], ...], msgspec.Meta(min_length=1)] = ("des", "sm4")
+    keys: dict[str, Hex] = {}
+    terminal_number: Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")] = "510100000001"
+    terminal_sequence: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 0
+
+
+AnyPersona = SocialSecurityPersona | MedicalInsurancePersona | PsamPersona
+
+
+@dataclass(frozen=True, slots=True)
 class Persona:
     """One card as its YAML file describes it."""
 
+    name: str
+    path: Path
+    card: AnyPersona
+
+    def fault(self, where: str, problem: str) -> DocumentError:
+        """Make the error that names the place of a field (`$.keys.root`) in the file."""
+        return locate(self.path, where, problem)
+
+
+class _Kind(msgspec.Struct):
+    card: Literal["social-security", "medical-insurance", "psam"]
+
+
+_READERS: Final[Mapping[str, Callable[[Path], AnyPersona]]] = MappingProxyType(
+    {
+        "social-security": partial(load_document, kind=SocialSecurityPersona),
+        "medical-insurance": partial(load_document, kind=MedicalInsurancePersona),
+        "psam": partial(load_document, kind=PsamPersona),
+    }
+)
+
+
+def shipped() -> tuple[str, ...]:
+    """Return the names of the personas that come with the simulator."""
+    return tuple(sorted(path.stem for path in PERSONAS.glob("*.yaml")))
+
 
 def load_persona(name: str | Path) -> Persona:
-    """Read a persona by the name of a shipped one or by the path of a YAML file."""
-    raise NotImplementedError(name)
+    """Read a persona by the name of a shipped one, or by the path of a YAML file.
+
+    Raises DocumentError with file, line and column of the first mistake.
+    """
+    path = _path(name)
+    return Persona(path.stem, path, _READERS[load_document(path, _Kind).card](path))
+
+
+def _path(name: str | Path) -> Path:
+    known = PERSONAS / f"{name}.yaml"
+    if isinstance(name, str) and name in shipped():
+        return known
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1 or path.is_file():
+        return path
+    raise DocumentError(path, 1, 1, f"is no shipped persona and no file; shipped are {', '.join(shipped())}")

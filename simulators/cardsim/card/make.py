@@ -1,9 +1,29 @@
 """Make a card from a persona."""
 
 from cardsim.card.base import VirtualCard
-from cardsim.persona import Persona
+from cardsim.card.chip import Chip
+from cardsim.card.medical import make_medical
+from cardsim.card.psam import make_psam
+from cardsim.card.social import make_social
+from cardsim.persona import MedicalInsurancePersona, Persona, SocialSecurityPersona
 
 
-def make_card(persona: Persona, *, interface: str | None = None) -> VirtualCard:
-    """Return the card on `contact` or `contactless`; without it, on contacts if the card has them."""
-    raise NotImplementedError(interface, persona)
+def make_chip(persona: Persona, *, seed: int | None = None) -> Chip:
+    """Return one card with its memory; `Chip.on` gives it as seen through an interface.
+
+    `seed` replaces the persona's own. Raises DocumentError for a persona whose values fit no card.
+    """
+    card = persona.card
+    if isinstance(card, SocialSecurityPersona):
+        return make_social(persona, card, seed)
+    if isinstance(card, MedicalInsurancePersona):
+        return make_medical(persona, card, seed)
+    return make_psam(persona, card, seed)
+
+
+def make_card(persona: Persona, *, interface: str | None = None, seed: int | None = None) -> VirtualCard:
+    """Return a card of its own on `contact` or `contactless`; without it, on contacts if the card has them.
+
+    Raises DocumentError as `make_chip` does, ValueError for an interface that the card has not.
+    """
+    return make_chip(persona, seed=seed).on(interface)

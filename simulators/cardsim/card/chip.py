@@ -1,0 +1,108 @@
+"""A card with its interfaces: the same memory and session, answered in the way of each (ISO 7816-3, ISO 14443-4)."""
+
+from collections.abc import Callable
+
+from cardsim.card.answers import Answers
+from cardsim.card.base import VirtualCard
+from cardsim.card.command import Direction, frame_contact, frame_contactless
+from cardsim.card.machine import Reply
+from cardsim.card.memory import PowerLostError
+from cardsim.card.status import Status, waiting
+from cardsim.card.system import OperatingSystem
+
+Telling = Callable[[str], None]
+"""Told, after each command, which state and which clause of the rule decided the status word."""
+
+
+class Chip:
+    """One card. `on` gives it as seen through one interface."""
+
+    def __init__(self, system: OperatingSystem, answers: Answers) -> None:
+        self.system = system
+        self.machine = system.machine
+        self.answers = answers
+        self.tell: Telling | None = None
+
+    def on(self, interface: str | None = None) -> VirtualCard:
+        """Return the card on `contact` or `contactless`; without it, on contacts if the card has them.
+
+        Raises ValueError for an interface that the card has not.
+        """
+        chosen = interface or ("contact" if self.answers.contact else "contactless")
+        answer = {"contact": self.answers.contact, "contactless": self.answers.contactless}.get(chosen)
+        if answer is None:
+            raise ValueError(f"the card has no interface `{chosen}`")
+        return ContactCard(self, answer) if chosen == "contact" else ContactlessCard(self, answer)
+
+    def explain(self, reply: Reply) -> None:
+        """Tell what decided a status word, if anybody listens."""
+        if self.tell is not None:
+            self.tell(f"{reply.status:04X} {reply.clause} [{self.machine.describe()}]")
+
+
+class _Interface:
+    """Power and reset, the same on both."""
+
+    def __init__(self, chip: Chip, answer: bytes) -> None:
+        self._chip = chip
+        self._answer = answer
+        self._powered = False
+
+    def power_on(self) -> bytes:
+        """Give power and return the answer to reset."""
+        self._powered = True
+        self._chip.machine.reset()
+        return self._answer
+
+    def reset(self) -> bytes:
+        """Reset without taking power away and return the answer to reset."""
+        return self.power_on()
+
+    def power_off(self) -> None:
+        """Take power away."""
+        self._powered = False
+        self._chip.machine.reset()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Return the response with its status word; nothing without power or when it goes in the middle."""
+        if not self._powered:
+            return b""
+        try:
+            reply = self._answered(command)
+        except PowerLostError:
+            self._chip.explain(Reply(status=0, clause="the power was cut: no answer"))
+            self.power_off()
+            return b""
+        self._chip.explain(reply)
+        return reply.data + reply.status.to_bytes(2, "big")
+
+    def _answered(self, command: bytes) -> Reply:
+        raise NotImplementedError
+
+
+class ContactCard(_Interface):
+    """A card on contacts, T=0: an answer to a command with data waits for GET RESPONSE."""
+
+    def _answered(self, command: bytes) -> Reply:
+        reply, direction = self._chip.system.execute(command, frame_contact)
+        if direction is Direction.IN and reply.data:
+            self._chip.machine.session.waiting = reply.data
+            return Reply(status=waiting(len(reply.data)), clause=reply.clause)
+        return reply
+
+
+class ContactlessCard(_Interface):
+    """A card on the antenna: data and status word together."""
+
+    def _answered(self, command: bytes) -> Reply:
+        reply, direction = self._chip.system.execute(command, frame_contactless)
+        if direction is Direction.IN and reply.status == Status.DONE:
+            return Reply(reply.data[: _le(command)], reply.status, reply.clause)
+        return reply
+
+
+def _le(command: bytes) -> int:
+    """Return the Le of a command whose framing was right: of case 2 and 4 the last byte, 256 where there is none."""
+    body = command[5:]
+    has_le = len(command) > 4 and (not body or len(body) == command[4] + 1)  # noqa: PLR2004 # header, then Lc or Le
+    return (command[-1] if has_le else 0) or 256

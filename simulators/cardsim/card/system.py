@@ -1,0 +1,97 @@
+"""The order in which a card checks a command, the same for every card of the rule; the commands are rows of a table."""
+
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cardsim.card.command import HEADER, Command, Direction, Framing
+from cardsim.card.machine import Machine, Reply
+from cardsim.card.status import Refusal, Status
+
+Handler = Callable[[Machine, Command], Reply]
+
+LONGEST: Final = 256
+ANY_LENGTH: Final = range(LONGEST + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One command. `lengths` are the Lc (data to the card) or Le (data from it) that it takes at all.
+
+    `in_blocked` marks what an application that was blocked still answers by its own checks.
+    """
+
+    name: str
+    cla: int
+    ins: int
+    direction: Direction
+    parameters: Callable[[int, int], bool]
+    lengths: Container[int]
+    handler: Handler
+    in_blocked: bool = False
+
+
+def exactly(p1: int, p2: int) -> Callable[[int, int], bool]:
+    """Return the check that P1 and P2 are these."""
+    return lambda given1, given2: (given1, given2) == (p1, p2)
+
+
+class OperatingSystem:
+    """A machine that understands the commands of a table (LD/T 32.5).
+
+    Checks in this order: card blocked, class, instruction, application blocked, P1 P2, lengths; then the handler's own:
+    existence, structure, rights, challenge, cryptography.
+    """
+
+    def __init__(self, machine: Machine, classes: Iterable[int], rows: Iterable[Row]) -> None:
+        self.machine = machine
+        self._classes = frozenset(classes)
+        self._rows = {(row.cla, row.ins): row for row in rows}
+
+    def execute(self, raw: bytes, framing: Framing) -> tuple[Reply, Direction]:
+        """Answer a command of any bytes. Raises PowerLostError and nothing else."""
+        direction = Direction.IN
+        try:
+            row = self._row(raw)
+            direction = row.direction
+            reply = self._run(row, raw, framing)
+        except Refusal as refusal:
+            reply = Reply(status=refusal.status, clause=refusal.clause)
+        self.machine.memory.end_command()
+        return reply, direction
+
+    def _row(self, raw: bytes) -> Row:
+        machine = self.machine
+        if raw[:2] != GET_RESPONSE:
+            machine.session.waiting = b""
+        if machine.blocked:
+            raise Refusal(Status.CARD_BLOCKED, "LD/T 32.5 CARD BLOCK: the card is blocked for good")
+        if len(raw) < HEADER:
+            raise Refusal(Status.WRONG_LENGTH, "ISO 7816-4: a command has at least four bytes")
+        cla, ins = raw[:2]
+        if cla not in self._classes:
+            raise Refusal(Status.UNKNOWN_CLASS, f"LD/T 32.5: no class {cla:02X}")
+        row = self._rows.get((cla, ins))
+        if row is None:
+            raise Refusal(Status.UNKNOWN_INSTRUCTION, f"LD/T 32.5: no instruction {ins:02X} in class {cla:02X}")
+        return row
+
+    def _run(self, row: Row, raw: bytes, framing: Framing) -> Reply:
+        machine = self.machine
+        if machine.session.application.is_blocked and not row.in_blocked:
+            raise Refusal(Status.APPLICATION_BLOCKED, "LD/T 32.5 APPLICATION BLOCK: this application is blocked")
+        if not row.parameters(raw[2], raw[3]):
+            raise Refusal(Status.WRONG_PARAMETERS, f"LD/T 32.5 {row.name}: P1 P2 are not of this command")
+        command = framing(raw, row.direction)
+        length = None if command is None else _length(command, row.direction)
+        if command is None or length not in row.lengths:
+            raise Refusal(Status.WRONG_LENGTH, f"LD/T 32.5 {row.name}: Lc or Le are not of this command")
+        reply = row.handler(machine, command)
+        return reply if reply.clause else Reply(reply.data, reply.status, f"LD/T 32.5 {row.name}: done")
+
+
+GET_RESPONSE: Final = b"\x00\xc0"
+
+
+def _length(command: Command, direction: Direction) -> int | None:
+    return len(command.data) if direction is Direction.IN else command.le

@@ -1,0 +1,55 @@
+"""The command `cardsim`: a group that finds its commands in `cardsim.commands`, one file each."""
+
+import importlib
+import os
+import pkgutil
+import sys
+
+import click
+
+from cardd.base.document import DocumentError
+from cardd.base.errors import CarddError
+from cardsim import commands
+
+
+class Commands(click.Group):
+    """Every module of `cardsim.commands` is a command of its own name; the module says what it does in `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        del ctx
+        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command, and only that one."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        found = importlib.import_module(f"{commands.__name__}.{cmd_name}").command
+        return found if isinstance(found, click.Command) else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Virtual cards, readers and people to test card software with."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code (sysexits): 64 for a wrong call, 65 for wrong data, 69 for no service."""
+    try:
+        result = cli.main(arguments, prog_name="cardsim", standalone_mode=False)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return os.EX_USAGE if isinstance(error, click.UsageError) else error.exit_code
+    except DocumentError as error:
+        print(error, file=sys.stderr)
+        return os.EX_DATAERR
+    except CarddError as error:
+        print(f"cardsim: {error.text['en']} ({error})", file=sys.stderr)
+        return os.EX_UNAVAILABLE
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has gone; nothing is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return os.EX_OK
+    return result if isinstance(result, int) else os.EX_OK
