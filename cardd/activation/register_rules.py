@@ -60,7 +60,7 @@ BEFORE_ALREADY_ACTIVE: Final[tuple[tuple[Reason, Check], ...]] = (
     (Reason.NAME_DIFFERS, lambda e: (e.name or "").strip() != e.card.name.strip()),
     (Reason.NUMBER_DIFFERS, lambda e: e.card_ssn != e.card.social_security_number),
     # the number was issued again on another chip: this one was replaced
-    (Reason.CARD_VOID, lambda e: e.card_code not in {None, e.card.identification_code}),
+    (Reason.CARD_VOID, lambda e: e.card_code is not None and e.card_code.upper() != e.card.identification_code.upper()),
     (Reason.OTHER_PERSON, lambda e: e.old is not None and e.old.ssn != e.card.social_security_number),
     (Reason.CARD_LOST, lambda e: e.card_status in {"lost", "pre_lost"}),
     (Reason.CARD_VOID, lambda e: e.card_status in {"void", "sealed"}),

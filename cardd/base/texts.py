@@ -21,6 +21,7 @@ TEXTS: Final = MappingProxyType(
             "The old card's password was wrong; {tries_left} tries are left.",
             "原医保卡密码错误，还可尝试{tries_left}次。",
         ),
+        "checking_password": ("Checking the password.", "正在验证密码。"),
         "insert_social_card": (
             "Take the old card out and insert the social security card.",
             "请取出原医保卡，插入社会保障卡。",
@@ -37,6 +38,10 @@ TEXTS: Final = MappingProxyType(
         "same_old_card": (
             "This is the old card again. Insert the social security card.",
             "仍是原医保卡。请插入社会保障卡。",
+        ),
+        "other_old_card": (
+            "This is an old card too. Insert the social security card.",
+            "这也是原医保卡。请插入社会保障卡。",
         ),
         "wrong_card": ("This card does not belong here: {expected}.", "此卡不符合要求：{expected}。"),
         "card_pulled": (

@@ -1,0 +1,36 @@
+"""What an activation has done to the world, by name. The engine does these, after the commit that asks for them."""
+
+from enum import StrEnum
+
+
+class Effect(StrEnum):
+    """One thing to do. Each ends in an outcome, which becomes the next fact."""
+
+    LOOK_AT_CARDS = "look_at_cards"
+    """Take notice of the cards that lie in the station's readers already."""
+    READ_OLD_CARD = "read_old_card"
+    """Read the old card that was put in, and ask the authority about it."""
+    LOOK_UP_OLD_CARD = "look_up_old_card"
+    """Ask the authority about an old card known by its number only."""
+    VERIFY_OLD_PASSWORD = "verify_old_password"  # noqa: S105 - an effect's name
+    """Have the authority check the password that was given."""
+    READ_SOCIAL_CARD = "read_social_card"
+    """Read and authenticate the social security card that was put in, and ask the authority about it."""
+    VERIFY_PIN = "verify_pin"
+    """Present the PIN that was given to the social security card, once."""
+    ACTIVATE = "activate"
+    """Ask the authority to activate, under the activation's id as the key."""
+    ASK_OUTCOME = "ask_outcome"
+    """Ask the authority what became of the key, again and again until it answers."""
+    WRITE_CARD = "write_card"
+    """Write the verdict's records on the card that was read."""
+    CONFIRM = "confirm"
+    """Tell the authority whether the records are on the card, again and again until it has heard."""
+
+
+class Purpose(StrEnum):
+    """What a prompt asks the holder for."""
+
+    OLD_CARD_PASSWORD = "old_card_password"  # noqa: S105 - a purpose's name
+    SOCIAL_PIN = "social_pin"
+    NEW_PIN = "new_pin"

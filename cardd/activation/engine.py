@@ -1,0 +1,391 @@
+"""The engine: takes facts, commits transitions, does their effects.
+
+Each open activation has one task that takes outcomes from its queue, one after the other. A transition is adopted only
+after its commit, and its effects are begun only after that; so what the journal says is what was intended, and nothing
+outside happens that the journal does not know of. All of it runs on the event loop's thread.
+"""
+
+import asyncio
+import secrets
+import traceback
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+import structlog
+
+from cardd.activation import facts
+from cardd.activation.authority import Authority
+from cardd.activation.case import Case, Say, from_row, masked, result, to_row
+from cardd.activation.effects import Effect
+from cardd.activation.live import Item, Live
+from cardd.activation.pharmacy import AFTER_NO_RETURN, TABLE, Known, Move, judge
+from cardd.activation.policy import PinPolicy, Policy
+from cardd.activation.ports import ActivationJournal, Counter, KeysChanged, Notice
+from cardd.activation.prompts import Prompts
+from cardd.activation.timing import sleep, within
+from cardd.activation.transition import Moment, advance, begun, deadline_of, timestamp, told
+from cardd.activation.work import Job, Work
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+from cardd.journal.events import NewEvent
+from cardd.wire.activation import ActivationResult, ActivationStartParams, Route, State
+from cardd.wire.cards import Kind
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+AUTO_CLIENT: Final = "auto"
+_KEPT: Final = 1000
+"""How many ended activations are looked through at the start for their request ids."""
+_TABLES: Final = frozenset({Route.PHARMACY})
+"""Routes that have a table."""
+_JOURNAL_AWAY: Final = frozenset({Reason.JOURNAL_FULL, Reason.JOURNAL_UNAVAILABLE})
+_TOO_LATE: Final = AFTER_NO_RETURN | {State.COMPLETED}
+
+
+class Engine:
+    """The activations of this machine."""
+
+    def __init__(
+        self,
+        counter: Counter,
+        authority: Authority,
+        journal: ActivationJournal,
+        *,
+        policy: Policy,
+        clock: Clock,
+        terminal: str,
+    ) -> None:
+        self._counter = counter
+        self._journal = journal
+        self._policy = policy
+        self._clock = clock
+        self._prompts = Prompts()
+        self._work = Work(counter, authority, self._prompts, policy, clock, terminal)
+        self._live: dict[str, Live] = {}
+        self._requests: dict[tuple[str, str], asyncio.Future[str]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # -- life
+
+    async def recover(self) -> None:
+        """Take up what an earlier daemon left open, then listen to the readers. Call it once, before clients come.
+
+        Before the point of no return an activation ends as expired; after it, it goes forward.
+        """
+        for row in await self._journal.activations(open_only=False, limit=_KEPT):
+            self._remember(row.data.get("client"), row.data.get("request"), row.id)
+        marks = []
+        for row in await self._journal.activations(open_only=True, limit=_KEPT):
+            try:
+                case = from_row(row)
+            except msgspec.ValidationError:
+                log.error("activation.unreadable", activation=row.id)  # noqa: TRY400 - the message may hold data
+                continue
+            self._hold_again(case)
+            live = self._begin(case)
+            marks.append(live.post(facts.Restarted()))
+        await asyncio.gather(*marks)
+        self._counter.subscribe(self._notice)
+
+    async def close(self) -> None:
+        """Stop without ending anything: open activations are taken up by the next start."""
+        for live in self._live.values():
+            live.disarm()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for activation in self._live:
+            self._prompts.forget(activation)
+
+    # -- what clients ask
+
+    async def start(self, params: ActivationStartParams, *, client: str) -> str:
+        """Begin an activation and return its id; the same client's same `request` gives the same activation.
+
+        It is carried out to its commit also when the caller is gone.
+
+        Raises CarddError: INVALID for a route that is not offered or a station that cannot be guessed, NOT_FOUND for an
+        unknown station or reader, BUSY while the station has another activation, JOURNAL_FULL.
+        """
+        known = None if params.request is None else self._requests.get((client, params.request))
+        if known is None:
+            known = self._spawn(self._start(params, client))
+            if params.request is not None:
+                key = (client, params.request)
+                self._requests[key] = known
+                known.add_done_callback(lambda done: self._forget_failed(key, done))
+        return await asyncio.shield(known)
+
+    async def cancel(self, activation: str) -> None:
+        """End an activation that has not reached its point of no return; one that has ended otherwise stays so.
+
+        Raises CarddError: NOT_FOUND, TOO_LATE.
+        """
+        live = self._live.get(activation)
+        state = (await self._case(activation)).state if live is None else await live.post(facts.CancelAsked())
+        if state in _TOO_LATE:
+            raise CarddError(Reason.TOO_LATE, f"the activation is {state}")
+
+    async def answer(self, prompt: str, pin: Secret | None) -> None:
+        """Give a prompt its digits, or None to cancel it; returns when that is committed.
+
+        Raises CarddError: NOT_FOUND for a prompt that is not open, PIN_LENGTH (the prompt stays open).
+        """
+        asked = self._prompts.answer(prompt, pin)
+        outcome = facts.PromptCancelled() if pin is None else facts.Answered(asked.purpose)
+        await self._live[asked.activation].post(outcome)
+
+    async def view(self, activation: str, *, personal: bool) -> ActivationResult:
+        """Return an activation as committed, open or ended, whole or masked. Raises CarddError(NOT_FOUND)."""
+        case = await self._case(activation)
+        return result(case if personal else masked(case))
+
+    async def list(self, *, open_only: bool, limit: int) -> Sequence[ActivationResult]:
+        """Return activations, open ones first, each kind newest first; masked."""
+        rows = await self._journal.activations(open_only=open_only, limit=limit)
+        cases = sorted((masked(from_row(row)) for row in rows), key=lambda case: case.started, reverse=True)
+        return [result(case) for case in sorted(cases, key=lambda case: not case.is_open)]
+
+    async def wait_end(self, activation: str, seconds: float) -> None:
+        """Return when it has ended, or at that time. Raises CarddError(NOT_FOUND)."""
+        live = self._live.get(activation)
+        if live is None:
+            await self._case(activation)
+            return
+        try:
+            await within(self._clock, seconds, live.ended.wait())
+        except CarddError as error:
+            if error.reason is not Reason.TIMEOUT:
+                raise
+
+    def open_count(self) -> int:
+        """Return how many activations are open."""
+        return len(self._live)
+
+    # -- beginning
+
+    async def _start(self, params: ActivationStartParams, client: str) -> str:
+        if params.route not in self._policy.routes & _TABLES:
+            raise CarddError(Reason.INVALID, "route not offered here", route=str(params.route))
+        station = self._station(params)
+        case = self._new_case(params, station, client)
+        self._counter.reserve(station, case.id)
+        try:
+            await self._journal.record(*begun(case), activation=to_row(case))
+        except BaseException:
+            self._counter.release(station, case.id)
+            raise
+        live = self._begin(case)
+        self._arm(live)
+        effect = Effect.LOOK_AT_CARDS if params.old_card is None else Effect.LOOK_UP_OLD_CARD
+        self._do(live, (effect,))
+        return case.id
+
+    def _station(self, params: ActivationStartParams) -> str:
+        if params.station is not None:
+            station: str | None = params.station if params.station in self._counter.stations() else None
+        elif params.reader is not None:
+            station = self._counter.station_of(params.reader)
+        else:
+            stations = self._counter.stations()
+            if len(stations) > 1:
+                raise CarddError(Reason.INVALID, "there are several stations: name one")
+            station = stations[0] if stations else None
+        if station is None:
+            raise CarddError(Reason.NOT_FOUND, "there is no such station or reader")
+        return station
+
+    def _new_case(self, params: ActivationStartParams, station: str, client: str) -> Case:
+        number = None if params.old_card is None else params.old_card.number
+        state, code = (
+            (State.WAITING_OLD_CARD, "insert_old_card")
+            if number is None
+            else (State.READING_OLD_CARD, "reading_old_card")
+        )
+        now = self._clock.now()
+        return Case(
+            id=secrets.token_hex(16),
+            route=params.route,
+            station=station,
+            state=state,
+            started=timestamp(now),
+            client=client,
+            request=params.request,
+            operator=params.operator,
+            say=Say(code=code),
+            deadline=deadline_of(self._policy, state, now),
+            old_card=number,
+        )
+
+    def _begin(self, case: Case) -> Live:
+        live = Live(case)
+        self._live[case.id] = live
+        self._spawn(self._run(live))
+        return live
+
+    def _remember(self, client: object, request: object, activation: str) -> None:
+        if isinstance(client, str) and isinstance(request, str):
+            done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            done.set_result(activation)
+            self._requests[client, request] = done
+
+    def _forget_failed(self, key: tuple[str, str], done: "asyncio.Future[str]") -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._requests.pop(key, None)
+
+    def _hold_again(self, case: Case) -> None:
+        try:
+            self._counter.reserve(case.station, case.id)
+        except CarddError as error:
+            # the station may be gone from the configuration: the authority must be asked all the same
+            log.warning("activation.unreserved", activation=case.id, reason=str(error.reason))
+
+    # -- going on
+
+    async def _run(self, live: Live) -> None:
+        try:
+            while live.case.is_open:
+                item = await live.next()
+                await self._take(live, item)
+                item.settle(live.case.state)
+        finally:
+            live.drain()
+        self._end(live)
+
+    async def _take(self, live: Live, item: Item) -> None:
+        """Judge one outcome and, where it moves the activation, commit, adopt, and begin what follows."""
+        if not live.concerns(item):
+            return
+        case = live.case
+        fact = judge(case.state, item.outcome, self._known(case))
+        move = TABLE[case.state, fact]
+        if move is None:
+            if isinstance(item.outcome, facts.Answered):
+                self._prompts.take(case.id, item.outcome.purpose)
+            return
+        moment = Moment(self._clock.now(), self._policy, self._head(), _new_prompt)
+        after = advance(case, move, item.outcome, moment)
+        await self._commit(after, told(case, after, item.outcome))
+        self._adopt(live, after, move, item.outcome)
+
+    async def _commit(self, case: Case, events: Sequence[NewEvent]) -> None:
+        """Store a transition. A journal that takes nothing now is waited for: nothing may go on without it."""
+        tries = 0
+        while True:
+            try:
+                await self._journal.record(*events, activation=to_row(case))
+            except CarddError as error:
+                if error.reason not in _JOURNAL_AWAY:
+                    raise
+                log.error("activation.not_stored", activation=case.id, reason=str(error.reason))  # noqa: TRY400
+                await sleep(self._clock, self._policy.backoff.after(tries))
+                tries += 1
+            else:
+                return
+
+    def _adopt(self, live: Live, after: Case, move: Move, outcome: facts.Outcome) -> None:
+        before = live.case
+        live.adopt(after, outcome)
+        if before.question is not None:
+            self._prompts.close(before.question.prompt)
+        if after.question is not None:
+            self._prompts.open(after.question.prompt, after.id, after.question.purpose)
+        if after.is_open:
+            self._arm(live)
+            self._do(live, move.do)
+
+    def _end(self, live: Live) -> None:
+        live.disarm()
+        self._prompts.forget(live.case.id)
+        self._live.pop(live.case.id, None)
+        self._counter.release(live.case.station, live.case.id)
+        live.ended.set()
+
+    def _arm(self, live: Live) -> None:
+        seconds = self._policy.deadline_s(live.case.state)
+        step = live.step
+        if seconds is not None:
+            live.arm(self._clock.call_later(seconds, lambda: live.put(facts.DeadlinePassed(), step)))
+
+    def _do(self, live: Live, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if effect is Effect.LOOK_AT_CARDS:
+                self._look(live)
+            else:
+                job = Job(live.case, live.insertion)
+                live.working(self._spawn(self._carry_out(live, effect, job, live.step)))
+
+    async def _carry_out(self, live: Live, effect: Effect, job: Job, step: int) -> None:
+        live.put(await self._work.do(effect, job), step)
+
+    def _look(self, live: Live) -> None:
+        """Take notice of the cards that are in, those that lead on first."""
+        wanted = Kind.MEDICAL_INSURANCE if live.case.state is State.WAITING_OLD_CARD else Kind.SOCIAL_SECURITY
+        for card in sorted(self._counter.cards(live.case.station), key=lambda card: card.kind is not wanted):
+            if card.insertion != live.old_insertion:
+                live.put(card)
+
+    # -- what readers tell
+
+    def _notice(self, notice: Notice) -> None:
+        if isinstance(notice, KeysChanged):
+            for live in self._live.values():
+                live.look_again()
+                self._look(live)
+            return
+        live_here = next((live for live in self._live.values() if live.case.station == notice.station), None)
+        if live_here is not None:
+            live_here.put(notice)
+        elif isinstance(notice, facts.CardIn) and self._starts_by_itself(notice):
+            self._spawn(self._start_by_itself(notice.station))
+
+    def _starts_by_itself(self, card: facts.CardIn) -> bool:
+        return card.station in self._policy.auto and card.kind is Kind.MEDICAL_INSURANCE and not card.at_start
+
+    async def _start_by_itself(self, station: str) -> None:
+        try:
+            await self._start(ActivationStartParams(route=Route.PHARMACY, station=station), AUTO_CLIENT)
+        except CarddError as error:
+            log.warning("activation.not_started", station=station, reason=str(error.reason))
+
+    # -- small helps
+
+    async def _case(self, activation: str) -> Case:
+        live = self._live.get(activation)
+        if live is not None:
+            return live.case
+        row = await self._journal.activation(activation)
+        if row is None:
+            raise CarddError(Reason.NOT_FOUND, "there is no such activation")
+        return from_row(row)
+
+    def _known(self, case: Case) -> Known:
+        code = None if case.social is None else case.social.identification_code
+        return Known(case.old_card, code, ask_pin=self._policy.pin_policy is PinPolicy.VERIFY)
+
+    def _head(self) -> str:
+        return f"{self._journal.stream}:{self._journal.last}"
+
+    def _spawn(self, work: "Coroutine[Any, Any, T]") -> "asyncio.Task[T]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, CarddError):
+            # the message may hold what nobody may read in a log: the place is enough
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{frame.name}:{frame.lineno}"
+            log.critical("activation.broken", error=type(error).__name__, place=place)
+
+
+def _new_prompt() -> str:
+    return secrets.token_hex(16)

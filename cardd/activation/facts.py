@@ -1,0 +1,196 @@
+"""What can happen to an activation: outcomes with their data, and the closed set of facts that tables know.
+
+Outcomes come from cards, people, clocks and the authority. A route's `judge` reduces each to one fact.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from cardd.activation.authority import OldCardStanding, PasswordAnswer, Prospect, SocialCard, Verdict
+from cardd.activation.effects import Purpose
+from cardd.base.reasons import Reason
+from cardd.wire.cards import Kind
+
+
+class Fact(StrEnum):
+    """Everything that a table decides on."""
+
+    OLD_CARD_IN = "old_card_in"
+    SAME_OLD_CARD_IN = "same_old_card_in"
+    SOCIAL_CARD_IN = "social_card_in"
+    SAME_SOCIAL_CARD_IN = "same_social_card_in"
+    OTHER_CARD_IN = "other_card_in"
+    CARD_TROUBLE = "card_trouble"
+    CARD_GONE = "card_gone"
+
+    READING_FAILED = "reading_failed"
+    """The card could not be worked with, and waiting or another try may help."""
+    UNREADABLE = "unreadable"
+    """The card could not be worked with, and nothing here will help."""
+
+    OLD_CARD_ACCEPTED = "old_card_accepted"
+    PASSWORD_WANTED = "password_wanted"  # noqa: S105 - a fact's name
+    PASSWORD_GIVEN = "password_given"  # noqa: S105 - a fact's name
+    PASSWORD_RIGHT = "password_right"  # noqa: S105 - a fact's name
+    PASSWORD_WRONG = "password_wrong"  # noqa: S105 - a fact's name
+    PASSWORD_LOCKED = "password_locked"  # noqa: S105 - a fact's name
+    PROMPT_CANCELLED = "prompt_cancelled"
+
+    SOCIAL_CARD_READY = "social_card_ready"
+    PIN_WANTED = "pin_wanted"
+    PIN_GIVEN = "pin_given"
+    PIN_RIGHT = "pin_right"
+    PIN_WRONG = "pin_wrong"
+    PIN_LOCKED = "pin_locked"
+
+    REFUSED = "refused"
+    ALREADY_ACTIVE = "already_active"
+    GRANTED = "granted"
+    GRANTED_WITH_RECORDS = "granted_with_records"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    """The authority can be asked, and the key never arrived there."""
+    AUTHORITY_SILENT = "authority_silent"
+
+    CARD_WRITTEN = "card_written"
+    CONFIRMED = "confirmed"
+
+    CANCEL = "cancel"
+    DEADLINE = "deadline"
+    RESTARTED = "restarted"
+
+
+@dataclass(frozen=True, slots=True)
+class CardIn:
+    """A card was put in and recognised. `number` and `identification_code` are whole."""
+
+    insertion: str
+    station: str
+    kind: Kind
+    number: str | None = field(default=None, repr=False)
+    identification_code: str | None = field(default=None, repr=False)
+    at_start: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CardTrouble:
+    """Something was put in that could not be recognised."""
+
+    station: str
+    reason: Reason
+    insertion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardGone:
+    """The card that is being worked with left its reader."""
+
+    insertion: str
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardFailed:
+    """Working with a card failed; `tries_left` stands with a wrong PIN."""
+
+    reason: Reason
+    tries_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OldCardLookedUp:
+    """The authority's word on an old card."""
+
+    number: str = field(repr=False)
+    standing: OldCardStanding
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A prompt was answered; the digits lie in the engine's slot for that purpose."""
+
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class PromptCancelled:
+    """The holder will not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChecked:
+    """The authority's word on the old card's password."""
+
+    answer: PasswordAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class SocialCardRead:
+    """A social security card was read, it proved itself, and the authority was asked about it."""
+
+    card: SocialCard
+    challenge: str | None
+    answer: str | None
+    prospect: Prospect
+
+
+@dataclass(frozen=True, slots=True)
+class PinVerified:
+    """The card took the PIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictCame:
+    """The authority's verdict; None where it does not know the key."""
+
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoritySilent:
+    """The authority could not be asked, or did not answer: what it did is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardWritten:
+    """The records are on the card and were read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The authority has heard what became of the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """A client asked to end the activation."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The state's time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The daemon has begun anew and found this activation open."""
+
+
+Outcome = (
+    CardIn
+    | CardTrouble
+    | CardGone
+    | CardFailed
+    | OldCardLookedUp
+    | Answered
+    | PromptCancelled
+    | PasswordChecked
+    | SocialCardRead
+    | PinVerified
+    | VerdictCame
+    | AuthoritySilent
+    | CardWritten
+    | Confirmed
+    | CancelAsked
+    | DeadlinePassed
+    | Restarted
+)

@@ -1,0 +1,91 @@
+"""What the engine needs of the floors below, so that it can be tested without them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cardd.activation.authority import SocialCard, Updates
+from cardd.activation.facts import CardGone, CardIn, CardTrouble
+from cardd.base.secret import Secret
+from cardd.journal.events import ActivationRow, NewEvent, StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class KeysChanged:
+    """A security module came: what failed for want of it may be tried again."""
+
+
+Notice = CardIn | CardTrouble | CardGone | KeysChanged
+
+
+@dataclass(frozen=True, slots=True)
+class SocialReading:
+    """A social security card that was read and proved itself; challenge and answer of the proof in hex."""
+
+    card: SocialCard = field(repr=False)
+    challenge: str | None = field(default=None, repr=False)
+    answer: str | None = field(default=None, repr=False)
+
+
+class Counter(Protocol):
+    """The stations, the cards in them, and the work on a card.
+
+    The four operations on a card run in its reader's worker, raise CarddError, and are bound to one insertion.
+    """
+
+    def stations(self) -> Sequence[str]:
+        """Return the names of all stations."""
+
+    def station_of(self, reader: str) -> str | None:
+        """Return the station of a reader, None for a reader that is not there."""
+
+    def reserve(self, station: str, holder: str) -> None:
+        """Hold a station for an activation. Raises CarddError(BUSY)."""
+
+    def release(self, station: str, holder: str) -> None:
+        """Let the station go again."""
+
+    def cards(self, station: str) -> Sequence[CardIn]:
+        """Return the recognised cards that are in a station's counter readers now."""
+
+    def subscribe(self, listener: Callable[[Notice], None]) -> None:
+        """Tell a listener of every card, on the loop's thread, after the journal has it."""
+
+    async def read_old(self, insertion: str, *, timeout_s: float) -> str:
+        """Read an old card's number."""
+
+    async def read_social(self, insertion: str, *, timeout_s: float) -> SocialReading:
+        """Read a social security card and have it prove itself.
+
+        Raises CarddError: CARD_NOT_GENUINE, and where nobody could judge the proof the reason for that.
+        """
+
+    async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
+        """Present the PIN once. Raises CarddError: PIN_WRONG (fact `tries_left`), PIN_LOCKED."""
+
+    async def write(self, insertion: str, updates: Updates, *, timeout_s: float) -> None:
+        """Write records and read them back, after making sure that the card is still the one that was read."""
+
+
+class ActivationJournal(Protocol):
+    """The part of the journal that activations need."""
+
+    @property
+    def stream(self) -> str:
+        """The identity of the event stream."""
+
+    @property
+    def last(self) -> int:
+        """The sequence of the last committed event."""
+
+    def record(
+        self, *events: NewEvent, activation: ActivationRow | None = None
+    ) -> "asyncio.Future[tuple[StoredEvent, ...]]":
+        """Store events and the activation's new row in one transaction."""
+
+    async def activation(self, activation_id: str, /) -> ActivationRow | None:
+        """Return an activation as committed."""
+
+    async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
+        """Return activations, open ones first, then the newest."""

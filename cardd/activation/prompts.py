@@ -1,0 +1,65 @@
+"""Prompts that are open, and the digits that were typed: in memory only, each taken out once."""
+
+from dataclasses import dataclass
+
+from cardd.activation.effects import Purpose
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+
+SHORTEST = 4
+LONGEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A prompt that waits for its answer."""
+
+    prompt: str
+    activation: str
+    purpose: Purpose
+
+
+class Prompts:
+    """The open prompts of every activation, and the slots that hold what was typed."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Open] = {}
+        self._slots: dict[tuple[str, Purpose], Secret] = {}
+
+    def open(self, prompt: str, activation: str, purpose: Purpose) -> None:
+        """Let a prompt be answered."""
+        self._open[prompt] = Open(prompt, activation, purpose)
+
+    def answer(self, prompt: str, pin: Secret | None) -> Open:
+        """Close a prompt, keep its digits in the slot, and return what it was for; None for `pin` cancels.
+
+        Raises CarddError: NOT_FOUND for a prompt that is not open, PIN_LENGTH for anything but 4 to 16 digits, in which
+        case the prompt stays open.
+        """
+        found = self._open.get(prompt)
+        if found is None:
+            raise CarddError(Reason.NOT_FOUND, "that prompt is not open")
+        if pin is not None:
+            _check(pin)
+            self._slots[found.activation, found.purpose] = pin
+        del self._open[prompt]
+        return found
+
+    def take(self, activation: str, purpose: Purpose) -> Secret | None:
+        """Return the digits and forget them."""
+        return self._slots.pop((activation, purpose), None)
+
+    def close(self, prompt: str) -> None:
+        """Let a prompt be answered no more."""
+        self._open.pop(prompt, None)
+
+    def forget(self, activation: str) -> None:
+        """Drop everything of an activation: open prompts and typed digits."""
+        self._open = {key: value for key, value in self._open.items() if value.activation != activation}
+        self._slots = {key: value for key, value in self._slots.items() if key[0] != activation}
+
+
+def _check(pin: Secret) -> None:
+    if not SHORTEST <= len(pin) <= LONGEST or not pin.reveal().isdigit():
+        raise CarddError(Reason.PIN_LENGTH, f"{SHORTEST} to {LONGEST} digits are needed")

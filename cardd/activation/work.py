@@ -1,0 +1,198 @@
+"""How each effect is done: one coroutine an effect, each ending in the outcome that comes next."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from cardd.activation import facts
+from cardd.activation.authority import ActivationRequest, Authority, SocialCard
+from cardd.activation.case import Case
+from cardd.activation.effects import Effect, Purpose
+from cardd.activation.policy import Policy
+from cardd.activation.ports import Counter
+from cardd.activation.prompts import Prompts
+from cardd.activation.timing import sleep, within
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+from cardd.wire.activation import Outcome
+from cardd.wire.cards import Kind
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Whom an effect is for, and the insertion of the card that is being worked with."""
+
+    case: Case
+    insertion: str | None
+
+
+class Work:
+    """Does effects. It keeps nothing: what it needs is in the case, in the slots or in the readers."""
+
+    def __init__(
+        self, counter: Counter, authority: Authority, prompts: Prompts, policy: Policy, clock: Clock, terminal: str
+    ) -> None:
+        self._counter = counter
+        self._authority = authority
+        self._prompts = prompts
+        self._policy = policy
+        self._clock = clock
+        self._terminal = terminal
+        self._doing: Mapping[Effect, Callable[[Job], Awaitable[facts.Outcome]]] = {
+            Effect.READ_OLD_CARD: self._read_old,
+            Effect.LOOK_UP_OLD_CARD: self._look_up_old,
+            Effect.VERIFY_OLD_PASSWORD: self._verify_password,
+            Effect.READ_SOCIAL_CARD: self._read_social,
+            Effect.VERIFY_PIN: self._verify_pin,
+            Effect.ACTIVATE: self._activate,
+            Effect.ASK_OUTCOME: self._ask_outcome,
+            Effect.WRITE_CARD: self._write,
+            Effect.CONFIRM: self._confirm,
+        }
+
+    async def do(self, effect: Effect, job: Job) -> facts.Outcome:
+        """Do one effect and return what came of it.
+
+        Never raises: a failure is an outcome, also one of our own making.
+        """
+        try:
+            return await self._doing[effect](job)
+        except CarddError as error:
+            left = error.facts.get("tries_left")
+            return facts.CardFailed(error.reason, left if isinstance(left, int) else None)
+        except Exception as error:  # noqa: BLE001 - the activation must come to know of it
+            # the message may hold what nobody may read in a log
+            kind = type(error).__name__
+            log.error("activation.effect_failed", effect=str(effect), activation=job.case.id, error=kind)  # noqa: TRY400
+            return facts.AuthoritySilent() if effect is Effect.ACTIVATE else facts.CardFailed(Reason.INTERNAL)
+
+    async def _read_old(self, job: Job) -> facts.Outcome:
+        number = await self._counter.read_old(_present(job), timeout_s=self._policy.deadlines.card_s)
+        return await self._looked_up(number)
+
+    async def _look_up_old(self, job: Job) -> facts.Outcome:
+        return await self._looked_up(_known(job.case.old_card))
+
+    async def _looked_up(self, number: str) -> facts.Outcome:
+        standing = await self._asked(self._authority.look_up_old_card(number))
+        return facts.OldCardLookedUp(number, standing)
+
+    async def _verify_password(self, job: Job) -> facts.Outcome:
+        password, number = self._typed(job.case, Purpose.OLD_CARD_PASSWORD), _known(job.case.old_card)
+        answer = await self._asked(self._authority.verify_old_password(job.case.id, number, password))
+        return facts.PasswordChecked(answer)
+
+    async def _read_social(self, job: Job) -> facts.Outcome:
+        reading = await self._counter.read_social(_present(job), timeout_s=self._policy.deadlines.card_s)
+        prospect = await self._asked(self._authority.look_up_social_card(reading.card, job.case.old_card))
+        return facts.SocialCardRead(reading.card, reading.challenge, reading.answer, prospect)
+
+    async def _verify_pin(self, job: Job) -> facts.Outcome:
+        pin = self._typed(job.case, Purpose.SOCIAL_PIN)
+        await self._counter.verify_pin(_present(job), pin, timeout_s=self._policy.deadlines.card_s)
+        return facts.PinVerified()
+
+    async def _activate(self, job: Job) -> facts.Outcome:
+        try:
+            return facts.VerdictCame(await self._authority.activate(self._request(job.case)))
+        except CarddError as error:
+            log.warning("activation.unanswered", activation=job.case.id, reason=str(error.reason))
+            return facts.AuthoritySilent()
+
+    async def _ask_outcome(self, job: Job) -> facts.Outcome:
+        async def ask() -> facts.Outcome:
+            return facts.VerdictCame(await self._asked(self._authority.outcome(job.case.id)))
+
+        # a centre that takes questions and no requests must not be asked in a tight circle
+        await sleep(self._clock, self._policy.backoff.after(job.case.attempts - 1))
+        return await self._until_heard(job.case, ask)
+
+    async def _write(self, job: Job) -> facts.Outcome:
+        social = job.case.social
+        cards = [
+            card.insertion
+            for card in self._counter.cards(job.case.station)
+            if social is not None
+            and card.kind is Kind.SOCIAL_SECURITY
+            and card.identification_code == social.identification_code
+        ]
+        if not cards:
+            raise CarddError(Reason.CARD_REMOVED, "the card that was read is not in")
+        await self._counter.write(cards[0], job.case.updates, timeout_s=self._policy.deadlines.card_s)
+        return facts.CardWritten()
+
+    async def _confirm(self, job: Job) -> facts.Outcome:
+        async def tell() -> facts.Outcome:
+            written = job.case.outcome is Outcome.ACTIVATED
+            await self._asked(self._authority.report_update(job.case.id, written=written))
+            return facts.Confirmed()
+
+        return await self._until_heard(job.case, tell)
+
+    async def _until_heard(self, case: Case, ask: Callable[[], Awaitable[facts.Outcome]]) -> facts.Outcome:
+        """Ask again and again, each time after a longer wait."""
+        tries = 0
+        while True:
+            try:
+                return await ask()
+            except CarddError as error:
+                log.info("activation.unheard", activation=case.id, reason=str(error.reason), tries=tries)
+            except Exception as error:  # noqa: BLE001 - whatever it was, only asking again leads out of doubt
+                log.error("activation.asking_failed", activation=case.id, error=type(error).__name__, tries=tries)  # noqa: TRY400
+            await sleep(self._clock, self._policy.backoff.after(tries))
+            tries += 1
+
+    async def _asked(self, question: Awaitable[T]) -> T:
+        """Wait for one answer of the authority; none in time is none at all."""
+        try:
+            return await within(self._clock, self._policy.deadlines.authority_s, question)
+        except CarddError as error:
+            if error.reason is not Reason.TIMEOUT:
+                raise
+            raise CarddError(Reason.AUTHORITY_UNAVAILABLE, error.detail) from None
+
+    def _typed(self, case: Case, purpose: Purpose) -> Secret:
+        typed = self._prompts.take(case.id, purpose)
+        if typed is None:
+            raise CarddError(Reason.PIN_CANCELLED, "nothing was typed")
+        return typed
+
+    def _request(self, case: Case) -> ActivationRequest:
+        return ActivationRequest(
+            key=case.id,
+            route=str(case.route),
+            card=_social(case),
+            old_card=case.old_card,
+            operator=case.operator,
+            terminal=f"{self._terminal}/{case.station}",
+            time=case.requested or case.started,
+            challenge=case.challenge,
+            answer=case.answer,
+            journal_head=case.journal_head or "",
+        )
+
+
+def _present(job: Job) -> str:
+    if job.insertion is None:
+        raise CarddError(Reason.NO_CARD, "no card is being worked with")
+    return job.insertion
+
+
+def _known(number: str | None) -> str:
+    if number is None:
+        raise CarddError(Reason.INTERNAL, "the old card's number is not known")
+    return number
+
+
+def _social(case: Case) -> SocialCard:
+    if case.social is None:
+        raise CarddError(Reason.INTERNAL, "the social security card was not read")
+    return case.social
