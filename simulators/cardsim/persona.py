@@ -57,8 +57,8 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A social security card.
 
-    `keys`: `root` and `stk_root` are diversified for this card; a key under its own name is the card's own. What is left
-    out of the issuer's data follows from profile and identification code. `files` overrides by address and tag.
+    `keys`: `root` and `stk_root` are diversified for this card; a key under its own name is the card's own. What is
+    left out of the issuer's data follows from profile and identification code. `files` overrides by address and tag.
     """
 
     card: Literal["social-security"]
