@@ -1,0 +1,81 @@
+"""Going with an activation to its end: its steps are shown, its prompts answered from the terminal."""
+
+import sys
+from collections.abc import Mapping
+
+import click
+
+from cardd.client.blocking import Client
+from cardd.client.errors import CallError
+from cardd.ctl.common import both
+from cardd.ctl.failures import sentence
+from cardd.ctl.pins import read_pin
+from cardd.wire.activation import ENDS, ActivationIdParams, ActivationStartParams, PromptAnswerParams
+from cardd.wire.base import Json
+from cardd.wire.events import Event, EventsSubscribeParams, short_type
+from cardd.wire.methods import ACTIVATION_GET, ACTIVATION_START, PROMPT_ANSWER
+
+_FOLLOWED = ["activation.*", "prompt.*"]
+_END_EVENTS = frozenset(f"activation.{state}" for state in ENDS)
+
+
+def follow(client: Client, params: ActivationStartParams, wait_s: float, *, quiet: bool) -> bytes:
+    """Start an activation, go with it up to so many seconds, and return it as it stands then, JSON.
+
+    Raises CallError and the client's other errors; KeyboardInterrupt after saying that the activation goes on.
+    """
+    client.subscribe(EventsSubscribeParams(types=_FOLLOWED))
+    started = client.call(ACTIVATION_START, params)
+    try:
+        if started.prompt is not None and started.prompt.prompt is not None:
+            _answer(client, started.prompt.prompt, started.prompt.purpose)
+        if started.state not in ENDS:
+            _go_along(client, started.activation, wait_s, quiet=quiet)
+    except KeyboardInterrupt:
+        click.echo(f"\nThe activation goes on. To end it: cardctl cancel {started.activation}", err=True)
+        raise
+    return client.call_raw(ACTIVATION_GET.name, ActivationIdParams(activation=started.activation))
+
+
+def _go_along(client: Client, activation: str, wait_s: float, *, quiet: bool) -> None:
+    for arrival in client.events(wait_s):
+        event = arrival.event
+        if event.correlationid != activation:
+            continue
+        kind = short_type(event.type)
+        if kind in _END_EVENTS:
+            return
+        if not quiet:
+            _show(event)
+        if kind == "prompt.opened":
+            _answer(client, _word(event.data, "prompt"), _word(event.data, "purpose"))
+
+
+def _show(event: Event) -> None:
+    prompt = event.data.get("prompt")
+    text = event.data.get("text") or (prompt.get("text") if isinstance(prompt, Mapping) else None)
+    said = both({key: str(value) for key, value in text.items()}) if isinstance(text, Mapping) else ""
+    if said:
+        click.echo(said)
+
+
+def _answer(client: Client, prompt: str, purpose: str | None) -> None:
+    """Ask the person at the terminal, again where the daemon says so; without a terminal somebody else answers."""
+    if not sys.stdin.isatty():
+        click.echo(f"A password is asked for. Answer with: cardctl answer {prompt}", err=True)
+        return
+    while True:
+        try:
+            client.call(PROMPT_ANSWER, PromptAnswerParams(prompt=prompt, pin=read_pin(purpose)))
+        except click.UsageError as error:
+            click.echo(f"cardctl: {error.message}", err=True)
+        except CallError as error:
+            click.echo(f"cardctl: {sentence(error)}", err=True)
+            if error.retry != "now":
+                return
+        else:
+            return
+
+
+def _word(data: Mapping[str, Json], name: str) -> str:
+    return str(data.get(name) or "")

@@ -1,0 +1,83 @@
+"""`cardctl`: the operator's client. This file starts quickly: a command's module is imported when it is called."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
+
+import click
+
+from cardd import __version__
+from cardd.ctl.exits import INTERRUPTED
+from cardd.ctl.failures import report
+
+_COMMANDS: Final = MappingProxyType(
+    {
+        "status": "show the daemon, its readers' service, keys, authority and journal",
+        "readers": "list the readers and what is in them",
+        "read": "read the card in a reader",
+        "watch": "print events as they happen",
+        "activate": "enable the social function of a card",
+        "cancel": "cancel an activation",
+        "answer": "answer a prompt for a password",
+    }
+)
+
+
+class Commands(click.Group):
+    """A group whose commands are files: `cardd.ctl.NAME`, each with a click command of that name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"cardd.ctl.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--socket", metavar="PATH", help="The daemon's socket; else CARDD_SOCKET, else /run/cardd/cardd.sock.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.version_option(__version__, prog_name="cardctl")
+@click.pass_context
+def cardctl(context: click.Context, socket: str | None, *, as_json: bool) -> None:
+    """Talk to the card daemon of this machine."""
+    context.obj = {"socket": socket, "as_json": as_json}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (sysexits)."""
+    try:
+        result = cardctl.main(args=arguments, prog_name="cardctl", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.UsageError as error:
+        error.show()
+        return os.EX_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        print(file=sys.stderr)  # noqa: T201 - leaves the ^C on a line of its own
+        return INTERRUPTED
+    except SystemExit:
+        # how click leaves when whoever reads our output has seen enough
+        return os.EX_OK
+    except Exception as error:  # noqa: BLE001 - an operator is told in a sentence, not by a traceback
+        return report(error, as_json="--json" in (sys.argv[1:] if arguments is None else arguments))
+    return result if isinstance(result, int) else os.EX_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
