@@ -76,3 +76,8 @@ def test_an_answer_longer_than_33_bytes_is_told() -> None:
 def test_an_answer_cut_anywhere_still_has_the_historical_bytes_that_came() -> None:
     for length in range(len(CONTACT)):
         assert parse_atr(CONTACT[:length]).historical == CONTACT[4:length]
+
+
+def test_bytes_behind_a_right_check_byte_do_not_make_it_wrong() -> None:
+    atr = parse_atr(with_check(bytes.fromhex("3B8D8001") + HISTORICAL) + b"\x42")
+    assert (atr.tck_ok, atr.problems) == (True, ("1 bytes too many",))
