@@ -79,7 +79,10 @@ class CardReadParams(Params):
 
 
 class CardReadResult(Result):
-    """A card that was read and asked to prove itself. Masked unless personal data were asked for and granted."""
+    """A card that was read and asked to prove itself. Masked unless personal data were asked for and granted.
+
+    `number` is the card number, of an old card its own number.
+    """
 
     insertion: str
     kind: Kind
@@ -89,3 +92,4 @@ class CardReadResult(Result):
     issuer: Issuer | None
     holder: Holder | None
     records: dict[str, dict[str, Value]]
+    number: Value = None

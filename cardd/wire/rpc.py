@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 RequestId = str | int | float | None
 NO_PARAMS: Final = msgspec.Raw(b"{}")
+NO_RESULT: Final = msgspec.Raw(b"null")
 
 _DECODING_FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _PLACE = re.compile(r" - at `(?:key in )?(?P<path>\$[^`]*)`$")
@@ -74,7 +75,7 @@ class Incoming(msgspec.Struct):
     id: RequestId = None
     method: str | None = None
     params: msgspec.Raw = NO_PARAMS
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = NO_RESULT
     error: ErrorObject | None = None
 
 
