@@ -1,0 +1,225 @@
+"""The reception desk: whatever happens at the readers is recorded, and every card put in is asked what it is.
+
+Everything here runs on the event loop's thread. The journal comes first: a card is known, here and to whoever listens,
+once the event is durable; notices keep the order of the journal.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.desk.events import event_of, identified, rejected
+from cardd.desk.identify import identify
+from cardd.desk.reading import Identity
+from cardd.desk.view import module_summary, summary
+from cardd.iso7816.channel import Channel
+from cardd.journal.events import NewEvent, StoredEvent
+from cardd.journal.store import Journal
+from cardd.keys.service import KeyService
+from cardd.readers.config import Role
+from cardd.readers.facts import CardInserted, CardRemoved, CardTrouble, Cause, Fact
+from cardd.readers.insertion import Insertion
+from cardd.readers.registry import Readers
+from cardd.wire.cards import CardSummary, Kind, ReaderView
+
+log = structlog.get_logger()
+
+IDENTIFY_S: Final = 10.0
+KEY_S: Final = 6.0
+"""The key service's share of that: a module that hangs must not cost the card its identification."""
+
+_TRANSIENT: Final = frozenset({Reason.TIMEOUT, Reason.READER_IN_USE, Reason.CARD_MUTE, Reason.CARD_UNPOWERED})
+"""Failures after which the same card is asked once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardIdentified:
+    """A card is known. Its kind may be one that has no business here, and it may have failed to prove itself."""
+
+    insertion: Insertion
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class CardRejected:
+    """Something is in a counter reader that cannot be used; without an insertion, it does not even answer."""
+
+    reader: str
+    station: str
+    reason: Reason
+    insertion: Insertion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardGone:
+    """A card of a counter reader is no longer there."""
+
+    insertion: Insertion
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCame:
+    """A card is in a reader for security modules: what failed for want of one may be tried again."""
+
+    insertion: Insertion
+
+
+Notice = CardIdentified | CardRejected | CardGone | ModuleCame
+Listener = Callable[[Notice], None]
+_Announcement = tuple["asyncio.Future[tuple[StoredEvent, ...]]", Notice | None]
+
+
+class Reception:
+    """Records what the readers tell, identifies cards in counter readers, and tells its listeners.
+
+    `keys` is None where no key service is configured: cards are identified and not judged.
+    """
+
+    def __init__(self, readers: Readers, journal: Journal, keys: KeyService | None, *, clock: Clock) -> None:
+        self._readers = readers
+        self._journal = journal
+        self._keys = keys
+        self._clock = clock
+        self._present: set[str] = set()
+        self._identities: dict[str, Identity] = {}
+        self._listeners: list[Listener] = []
+        self._announcements: asyncio.Queue[_Announcement] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin, with the event loop running; after `Readers.start` as well as before, nothing is missed."""
+        self._begin(self._announce())
+        self._readers.subscribe(self._take)
+
+    def close(self) -> None:
+        """Give up what is under way. What was recorded stays."""
+        for task in self._tasks:
+            task.cancel()
+
+    def subscribe(self, listener: Listener) -> None:
+        """Tell a listener every notice from now on. It returns at once."""
+        self._listeners.append(listener)
+
+    def identity_of(self, insertion: str) -> Identity | None:
+        """Return what a card was identified as; None while that is not known, and once the insertion is over."""
+        return self._identities.get(insertion)
+
+    def readers(self) -> list[ReaderView]:
+        """Return every reader as clients see it, with the card that is in it."""
+        return [
+            ReaderView(
+                reader=status.reader,
+                station=status.station,
+                pcsc_name=status.pcsc_name,
+                role=str(status.role),
+                state=str(status.state),
+                card=None if status.insertion is None else self._summary(status.insertion),
+            )
+            for status in self._readers.views()
+        ]
+
+    def _summary(self, insertion: Insertion) -> CardSummary:
+        if insertion.role is Role.SAM:
+            return module_summary(insertion.id)
+        return summary(insertion.id, self._identities.get(insertion.id))
+
+    def _take(self, fact: Fact) -> None:
+        """Record a fact, and have a card that was put in identified."""
+        self._record(event_of(fact, self._station_of), self._notice(fact))
+        if isinstance(fact, CardInserted) and fact.insertion.role is Role.COUNTER:
+            self._present.add(fact.insertion.id)
+            self._begin(self._identify(fact.insertion))
+        elif isinstance(fact, CardRemoved):
+            self._present.discard(fact.insertion.id)
+            self._identities.pop(fact.insertion.id, None)
+
+    def _notice(self, fact: Fact) -> Notice | None:
+        """Return what listeners are told of a fact alone."""
+        match fact:
+            case CardInserted(insertion) if insertion.role is Role.SAM:
+                return ModuleCame(insertion)
+            case CardRemoved(insertion, cause) if insertion.role is Role.COUNTER:
+                return CardGone(insertion, cause)
+            case CardTrouble(reader, reason):
+                return CardRejected(reader, self._station_of(reader), reason)
+            case _:
+                return None
+
+    async def _identify(self, insertion: Insertion) -> None:
+        """Find out what a card is, and record that or why not."""
+        try:
+            identity = await self._ask(insertion)
+        except CarddError as error:
+            self._reject(insertion, error.reason)
+        except Exception as error:  # noqa: BLE001 - a fault of our own must not leave a card without an answer
+            # the message may hold what nobody may read in a log
+            log.error("reception.identify_failed", insertion=insertion.id, error=type(error).__name__)  # noqa: TRY400
+            self._reject(insertion, Reason.INTERNAL)
+        else:
+            if identity.kind is Kind.UNKNOWN:
+                self._reject(insertion, Reason.CARD_UNKNOWN)
+            elif insertion.id in self._present:
+                self._record(identified(insertion, identity), CardIdentified(insertion, identity))
+
+    def _reject(self, insertion: Insertion, reason: Reason) -> None:
+        # of a card that has gone, its removal tells enough
+        if insertion.id in self._present and reason not in {Reason.STALE_INSERTION, Reason.CARD_REMOVED}:
+            notice = CardRejected(insertion.reader, insertion.station, reason, insertion)
+            self._record(rejected(insertion.reader, insertion.station, reason, insertion.id), notice)
+
+    async def _ask(self, insertion: Insertion) -> Identity:
+        try:
+            return await self._ask_once(insertion)
+        except CarddError as error:
+            if error.reason not in _TRANSIENT or insertion.id not in self._present:
+                raise
+        return await self._ask_once(insertion)
+
+    async def _ask_once(self, insertion: Insertion) -> Identity:
+        end = self._clock.monotonic() + IDENTIFY_S
+
+        def operation(channel: Channel, insertion: Insertion) -> Identity:
+            return identify(channel, insertion, self._keys, min(end, self._clock.monotonic() + KEY_S))
+
+        return await self._readers.run(insertion.id, operation, timeout_s=IDENTIFY_S)
+
+    def _station_of(self, reader: str) -> str:
+        return next((status.station for status in self._readers.views() if status.reader == reader), "")
+
+    def _record(self, event: NewEvent, notice: Notice | None) -> None:
+        self._announcements.put_nowait((self._journal.record(event), notice))
+
+    async def _announce(self) -> None:
+        """Tell notices in the order of their events, each once its event is durable."""
+        while True:
+            recorded, notice = await self._announcements.get()
+            try:
+                await recorded
+            except CarddError as error:
+                log.error("reception.unrecorded", reason=str(error.reason))  # noqa: TRY400 - it says all there is
+                # nothing new is begun on what is not recorded; a card that has gone is gone all the same
+                if not isinstance(notice, CardGone):
+                    continue
+            if notice is not None:
+                self._tell(notice)
+
+    def _tell(self, notice: Notice) -> None:
+        if isinstance(notice, CardIdentified) and notice.insertion.id in self._present:
+            self._identities[notice.insertion.id] = notice.identity
+        for listener in self._listeners:
+            try:
+                listener(notice)
+            except Exception as error:  # noqa: BLE001 - one listener's fault is not the others'
+                log.error("reception.listener_failed", notice=type(notice).__name__, error=type(error).__name__)  # noqa: TRY400
+
+    def _begin(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

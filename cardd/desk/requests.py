@@ -1,0 +1,127 @@
+"""Requests for a card, from somebody who may not know yet which reader it is in, or waits for it to come."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+from cardd.desk.read import read_card
+from cardd.desk.reading import CardReading
+from cardd.desk.stopped import StoppedKeys
+from cardd.desk.view import masked_result, whole_result
+from cardd.iso7816.channel import Channel
+from cardd.keys.service import KeyService
+from cardd.readers.config import Role
+from cardd.readers.facts import Fact, ReaderState, ReaderStatus, ServiceCameUp, ServiceWentDown
+from cardd.readers.insertion import Insertion
+from cardd.readers.registry import Readers
+from cardd.wire.cards import CardReadParams, CardReadResult
+
+JOB_S: Final = 20.0
+"""How long one reading may take: a contact card at its slowest, the PSAM's share included."""
+
+_TROUBLE: Final = {
+    ReaderState.MUTE: Reason.CARD_MUTE,
+    ReaderState.UNPOWERED: Reason.CARD_UNPOWERED,
+    ReaderState.UNAVAILABLE: Reason.READER_UNAVAILABLE,
+}
+
+_WORTH_WAITING: Final = frozenset({Reason.NO_CARD, Reason.PCSC_UNAVAILABLE, *_TROUBLE.values()})
+
+
+class CardRequests:
+    """Reads cards for clients. All of it on the event loop's thread, the reading itself in the reader's worker."""
+
+    def __init__(
+        self, readers: Readers, keys: KeyService | None, stopped: StoppedKeys, *, clock: Clock, token_key: Secret
+    ) -> None:
+        self._readers = readers
+        self._keys = keys
+        self._stopped = stopped
+        self._clock = clock
+        self._token_key = token_key
+        self._changed = asyncio.Event()
+        self._down: CarddError | None = None
+        readers.subscribe(self._look)
+
+    async def read(self, params: CardReadParams, *, personal: bool) -> CardReadResult:
+        """Read the card that is named, or the only one that is in; wait up to `wait_s` for it.
+
+        Raises CarddError: PCSC_*, NOT_FOUND for an unknown reader, NO_CARD, INVALID where several cards are in and none
+        was named, STALE_INSERTION, BUSY while the station is held by an activation, and as `read_card` does.
+        """
+        insertion = await self._insertion(params)
+        holder = self._readers.reserved_by(insertion.station)
+        if holder is not None:
+            raise CarddError(Reason.BUSY, f"station {insertion.station} is held by an activation", activation=holder)
+        reading = await self._readers.run(insertion.id, self._operation(params.files), timeout_s=JOB_S)
+        show = whole_result if personal else masked_result
+        return show(insertion.id, reading, self._token_key)
+
+    def _operation(self, files: str | None) -> Callable[[Channel, Insertion], CardReading]:
+        deadline = self._clock.monotonic() + JOB_S
+
+        def read(channel: Channel, insertion: Insertion) -> CardReading:
+            return read_card(channel, insertion, self._keys, None, deadline, files, stopped=self._stopped)
+
+        return read
+
+    async def _insertion(self, params: CardReadParams) -> Insertion:
+        deadline = self._clock.monotonic() + (params.wait_s or 0.0)
+        while True:
+            try:
+                return self._choose(params)
+            except CarddError as error:
+                left = deadline - self._clock.monotonic()
+                if error.reason not in _WORTH_WAITING or left <= 0:
+                    raise
+            self._changed.clear()
+            timer = self._clock.call_later(left, self._changed.set)
+            await self._changed.wait()
+            timer.cancel()
+
+    def _choose(self, params: CardReadParams) -> Insertion:
+        if params.insertion is not None:
+            return self._by_insertion(params)
+        views = [view for view in self._readers.views() if view.role is Role.COUNTER]
+        if params.reader is not None:
+            return self._in_reader(params.reader, views)
+        inside = [view.insertion for view in views if view.insertion is not None]
+        if len(inside) > 1:
+            readers = ", ".join(insertion.reader for insertion in inside)
+            raise CarddError(Reason.INVALID, f"several cards are in ({readers}): name the reader")
+        if not inside:
+            raise self._nothing(views)
+        return inside[0]
+
+    def _by_insertion(self, params: CardReadParams) -> Insertion:
+        reader = self._readers.reader_of(params.insertion or "")
+        insertion = None if reader is None else self._readers.insertion_in(reader)
+        if insertion is None or (params.reader is not None and params.reader != reader):
+            raise CarddError(Reason.STALE_INSERTION, insertion=params.insertion)
+        return insertion
+
+    def _in_reader(self, name: str, views: list[ReaderStatus]) -> Insertion:
+        view = next((view for view in views if name in {view.reader, view.pcsc_name}), None)
+        if view is None:
+            raise self._down or CarddError(Reason.NOT_FOUND, "there is no such counter reader", reader=name)
+        if view.insertion is None:
+            raise self._nothing([view])
+        return view.insertion
+
+    def _nothing(self, views: list[ReaderStatus]) -> CarddError:
+        """Say why there is no card: the reader's own trouble where there is one."""
+        trouble = next((view for view in views if view.state in _TROUBLE), None)
+        if trouble is not None:
+            return CarddError(_TROUBLE[trouble.state], reader=trouble.reader)
+        return self._down or CarddError(Reason.NO_CARD)
+
+    def _look(self, fact: Fact) -> None:
+        if isinstance(fact, ServiceWentDown):
+            self._down = CarddError(fact.reason, fact.detail)
+        elif isinstance(fact, ServiceCameUp):
+            self._down = None
+        self._changed.set()
