@@ -299,6 +299,9 @@ class _Turn:
         if _another_card(before.look, look):
             found = _blind(before.look) and look.presence is not Presence.EMPTY
             self.update(name, found=found, ticket=None, losses=0, answered=b"", silent=None)
+        elif before.look is not None and not look.atr:
+            # the same card, its answer to reset hidden for a moment
+            look = replace(look, atr=before.look.atr)
         self.update(name, look=look)
         if before.place.role is not Role.IGNORED:
             for fact in _complaints(before, look):
