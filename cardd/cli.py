@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cardd import __version__
-from cardd.base.document import DocumentError
+from cardd.base.document import DocumentError, load_document
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.config import Config, load_config
@@ -74,9 +74,9 @@ def _check(options: argparse.Namespace) -> int:
 
 def _check_register(config: Config) -> None:
     if config.authority.register is not None:
-        from cardd.activation.register import load_register  # noqa: PLC0415
+        from cardd.activation.register_document import RegisterDocument  # noqa: PLC0415
 
-        load_register(Path(config.authority.register))
+        load_document(Path(config.authority.register), RegisterDocument)
 
 
 def _register_show(options: argparse.Namespace) -> int:

@@ -1,0 +1,326 @@
+"""Composition: the one place where all floors meet, and the daemon's beginning and end."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from cardd import __version__
+from cardd.activation.counter import DeskCounter
+from cardd.activation.engine import Engine
+from cardd.activation.policy import Deadlines, PinPolicy, Policy
+from cardd.activation.register import LocalRegister
+from cardd.api.rights import Rights, RightsRow
+from cardd.api.server import Server
+from cardd.api.services import Services
+from cardd.api.sockets import Listening, adopt, listen
+from cardd.base.clock import Clock, SystemClock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+from cardd.config import Config
+from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.desk.reception import Reception
+from cardd.desk.requests import CardRequests
+from cardd.desk.stopped import StoppedKeys
+from cardd.iso7816.device import Backend
+from cardd.iso7816.trace import MaskingTracer
+from cardd.journal.delivery import Delivery
+from cardd.journal.events import NewEvent
+from cardd.journal.keyfile import load_key, load_or_create_key
+from cardd.journal.store import Journal
+from cardd.keys.psam import PsamKeys
+from cardd.keys.service import KeyService
+from cardd.keys.software import SoftwareKeys
+from cardd.logs import configure
+from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
+from cardd.readers.registry import Readers
+from cardd.rules.keys import KeyName
+from cardd.service import forbid_core_dumps, notify, passed_socket
+from cardd.wire.activation import Route
+from cardd.wire.base import Json
+
+log = structlog.get_logger()
+
+STOP_S: Final = 1.8
+"""How long an orderly end may take, whatever hangs; systemd and people wait for it."""
+
+_KEY_CREDENTIAL: Final = "journal.key"
+
+
+def run(config: Config) -> int:
+    """Run until SIGTERM or SIGINT. Does not return normally: the process leaves once the journal is closed.
+
+    Raises CarddError or DocumentError for what keeps the daemon from starting.
+    """
+    configure(config.logs.level, config.logs.format)
+    forbid_core_dumps()
+    asyncio.run(_serve(config))
+    sys.stderr.flush()
+    # a call into PC/SC may block for ever, and its thread must not hold up the process
+    os._exit(os.EX_OK)
+
+
+def open_register(config: Config, clock: Clock | None = None) -> LocalRegister:
+    """Open the local authority's register, filled from the YAML file that the configuration names."""
+    people = None if config.authority.register is None else Path(config.authority.register)
+    state = Path(config.state_dir)
+    _make_state_dir(state)
+    return LocalRegister.open(state / "register.sqlite", people, clock=clock or SystemClock())
+
+
+async def _serve(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    daemon = await Daemon.start(config)
+    notify("READY=1")
+    await stop.wait()
+    notify("STOPPING=1")
+    try:
+        async with asyncio.timeout(STOP_S):
+            await daemon.stop()
+    except TimeoutError:
+        log.warning("an orderly end took too long", seconds=STOP_S)
+
+
+class Daemon:
+    """All parts, in the order in which they begin; they end the other way round."""
+
+    def __init__(self, journal: Journal, stack: AsyncExitStack) -> None:
+        self._journal = journal
+        self._stack = stack
+
+    @classmethod
+    async def start(cls, config: Config) -> "Daemon":
+        """Begin everything. What has begun is ended again if a later part cannot begin."""
+        async with AsyncExitStack() as stack:
+            journal = await _Parts(config, stack).begin()
+            return cls(journal, stack.pop_all())
+        raise AssertionError  # an exit stack swallows nothing here
+
+    async def stop(self) -> None:
+        """Say goodbye in the journal, let subscribers have it, end every part."""
+        await self._journal.record(NewEvent("service.stopping", "cardd", {}))
+        await self._stack.aclose()
+
+
+class _Parts:
+    """Puts the floors together, from the ground up."""
+
+    def __init__(self, config: Config, stack: AsyncExitStack) -> None:
+        self._config = config
+        self._stack = stack
+        self._clock = SystemClock()
+        self._state = Path(config.state_dir)
+        self._source = f"/cardd/{socket.gethostname()}"
+
+    async def begin(self) -> Journal:
+        """Begin all parts and return the journal."""
+        config, clock, stack = self._config, self._clock, self._stack
+        _make_state_dir(self._state)
+        key = self._journal_key()
+        sealer = Sm4GcmSealer(key)
+        journal = Journal.open(self._state, sealer=sealer, clock=clock, source=self._source)
+        stack.push_async_callback(journal.close)
+        register = open_register(config, clock)
+        stack.callback(register.close)
+        readers = Readers(
+            _backend(config),
+            _stations(config),
+            clock=clock,
+            boot=journal.boot,
+            tracer=MaskingTracer(structlog.get_logger()) if config.logs.level == "debug" else None,
+        )
+        stack.callback(readers.close)
+        keys = _keys(config, readers)
+        stopped = StoppedKeys(_StoppedKeyRecorder(journal))
+        reception = Reception(readers, journal, keys, clock=clock)
+        reception.start()
+        stack.callback(reception.close)
+        engine = Engine(
+            DeskCounter(readers, reception, keys, stopped, clock=clock),
+            register,
+            journal,
+            policy=_policy(config),
+            clock=clock,
+            terminal=socket.gethostname(),
+        )
+        await engine.recover()
+        stack.push_async_callback(engine.close)
+        requests = CardRequests(readers, keys, stopped, clock=clock, token_key=key)
+        status = _Status(config, clock, journal, readers, keys, stopped, engine)
+        services = Services(
+            clock=clock,
+            journal=journal,
+            delivery=Delivery(sealer, self._source),
+            activations=engine,
+            read_card=lambda params, *, personal, client: requests.read(params, personal=personal),  # noqa: ARG005
+            readers=reception.readers,
+            status=status,
+        )
+        server = Server(services, _rights(config))
+        listening = _listening(config)
+        await journal.record(NewEvent("service.started", "cardd", {"version": __version__}))
+        await server.serve(listening)
+        stack.push_async_callback(server.close)
+        readers.start()
+        log.info("ready", socket=config.socket.path, stream=journal.stream, boot=journal.boot)
+        return journal
+
+    def _journal_key(self) -> Secret:
+        """Take the sealing key from a credential of the service manager, the configured file, or our own."""
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials is not None and (Path(credentials) / _KEY_CREDENTIAL).exists():
+            return load_key(Path(credentials) / _KEY_CREDENTIAL)
+        return load_or_create_key(Path(self._config.journal.key_file or self._state / "journal.key"))
+
+
+class _Status:
+    """What `system.status` tells, asked anew each time."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        journal: Journal,
+        readers: Readers,
+        keys: KeyService | None,
+        stopped: StoppedKeys,
+        engine: Engine,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._journal = journal
+        self._readers = readers
+        self._keys = keys
+        self._stopped = stopped
+        self._engine = engine
+        self._began = clock.monotonic()
+
+    def __call__(self) -> Mapping[str, Json]:
+        statistics = self._journal.statistics()
+        return {
+            "versions": {"cardd": __version__, "python": sys.version.split()[0]},
+            "uptime_s": round(self._clock.monotonic() - self._began, 3),
+            "pcsc": {"backend": str(self._config.backend), "readers": len(self._readers.views())},
+            "keys": {"provider": "none"} if self._keys is None else dict(self._keys.status()),
+            "authority": {"provider": self._config.authority.provider},
+            "journal": {
+                "stream": self._journal.stream,
+                "last": statistics.last,
+                "bytes": statistics.bytes,
+                "boot": self._journal.boot,
+            },
+            "stations": [self._station(station) for station in self._readers.stations()],
+            "activations": {"open": self._engine.open_count()},
+        }
+
+    def _station(self, station: StationConfig) -> Json:
+        stopped: list[Json] = [str(key) for key in self._stopped.of(station.name)]
+        return {
+            "station": station.name,
+            "auto": station.auto,
+            "activation": self._readers.reserved_by(station.name),
+            "stopped_keys": stopped,
+        }
+
+
+def _backend(config: Config) -> Backend:
+    """Find the configured reader backend among the installed ones."""
+    found = entry_points(group="cardd.backends", name=str(config.backend))
+    for entry in found:
+        backend: Backend = entry.load()()
+        return backend
+    detail = f"no reader backend `{config.backend}` is installed: install the simulator, or use `backend: pcsc`"
+    raise CarddError(Reason.INVALID, detail)
+
+
+def _stations(config: Config) -> list[StationConfig]:
+    return [
+        StationConfig(
+            name=station.name,
+            auto=station.auto,
+            readers=tuple(
+                ReaderConfig(
+                    match=ReaderMatch(name=reader.match.name, serial=reader.match.serial, usb=reader.match.usb),
+                    role=Role(reader.role.value),
+                    name=reader.name,
+                )
+                for reader in station.readers
+            ),
+        )
+        for station in config.stations
+    ]
+
+
+def _keys(config: Config, readers: Readers) -> KeyService | None:
+    match config.keys.provider:
+        case "none":
+            return None
+        case "psam":
+            return PsamKeys(readers)
+        case "software":
+            log.warning("software keys are in use: this is a test machine")
+            return SoftwareKeys(load_key(Path(config.keys.root_file or "")), tests_only=config.keys.tests_only)
+
+
+def _policy(config: Config) -> Policy:
+    activation = config.activation
+    return Policy(
+        routes=frozenset(Route(route) for route in activation.routes),
+        pin_policy=PinPolicy(activation.pin_policy),
+        deadlines=Deadlines(
+            person_s=activation.deadlines.person_s,
+            card_s=activation.deadlines.card_s,
+            authority_s=activation.deadlines.authority_s,
+        ),
+        auto=frozenset(station.name for station in config.stations if station.auto),
+    )
+
+
+def _rights(config: Config) -> Rights:
+    if config.socket.rights is None:
+        return Rights.own_user()
+    return Rights.of(RightsRow(grant=rule.grant, user=rule.user, group=rule.group) for rule in config.socket.rights)
+
+
+def _listening(config: Config) -> Listening:
+    passed = passed_socket()
+    if passed is not None:
+        return adopt(passed)
+    path = Path(config.socket.path)
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CarddError(Reason.INVALID, f"{path.parent} cannot be made: {error.strerror}") from None
+    return listen(path, mode=int(config.socket.mode, 8), group=config.socket.group)
+
+
+def _make_state_dir(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        detail = f"state_dir {path} cannot be made: {error.strerror}. Name one that this user may write"
+        raise CarddError(Reason.INVALID, detail) from None
+
+
+class _StoppedKeyRecorder:
+    """Record a stopped key; called on a reader's thread."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, station: str, key: KeyName) -> None:
+        event = NewEvent("key.stopped", station, {"key": str(key), "text": {"code": "KEY_STOPPED", "args": {}}})
+        self._loop.call_soon_threadsafe(lambda: self._journal.record(event))
