@@ -6,7 +6,7 @@ from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.crypto.block import Algorithm
-from cardd.crypto.derive import diversify_all, factors
+from cardd.crypto.derive import HISTORICAL, diversify_all, factors
 from cardd.rules.files import FILES, FileRule, Generation
 from cardd.rules.files import Access as RuleAccess
 from cardd.rules.identity import APPLICATION_ID
@@ -41,7 +41,8 @@ _A5: Final = 0xA5
 _ALGORITHM: Final = bytes.fromhex("9F0C038601")
 _HISTORICAL_HEAD: Final = bytes.fromhex("0081544C968684")
 _DEFAULT_SERIAL: Final = bytes.fromhex("C0FFEE01")
-_DEFAULT_REGION: Final = bytes.fromhex("510100")
+_DEFAULT_REGION: Final = bytes.fromhex("5101")
+_CODE_BYTES: Final = 16
 _PIN_TRIES: Final = 6
 _KEY_TRIES: Final = 3
 _NO_TERMINAL_KEY: Final = frozenset({KeyName.IRK, KeyName.STKSSSE})
@@ -78,16 +79,17 @@ def make_social(persona: Persona, card: SocialSecurityPersona, seed: int | None)
 
 def _historical(card: SocialSecurityPersona) -> bytes:
     code = unhex(card.identification_code) if card.identification_code else b""
-    region, serial = (code[:2], code[8:12]) if len(code) == 16 else (_DEFAULT_REGION[:2], _DEFAULT_SERIAL)  # noqa: PLR2004
+    region, serial = (code[:2], code[8:12]) if len(code) == _CODE_BYTES else (_DEFAULT_REGION, _DEFAULT_SERIAL)
     return _HISTORICAL_HEAD + region + serial
 
 
 def _identification_code(persona: Persona, card: SocialSecurityPersona, historical: bytes) -> bytes:
     if card.identification_code is None:
-        region, serial = historical[7:9] + b"\x00", historical[9:13]
-        return region + APPLICATION_ID + serial + b"\xff" * 4
+        whole = len(historical) == HISTORICAL
+        region, serial = (historical[7:9], historical[9:13]) if whole else (_DEFAULT_REGION, _DEFAULT_SERIAL)
+        return region + b"\x00" + APPLICATION_ID + serial + b"\xff" * 4
     code = unhex(card.identification_code)
-    if len(code) != 16:  # noqa: PLR2004
+    if len(code) != _CODE_BYTES:
         raise persona.fault("$.identification_code", f"has 16 bytes, these are {len(code)}")
     return code
 

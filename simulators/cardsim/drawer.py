@@ -1,0 +1,88 @@
+"""The cards of a laboratory: a name is one physical card, which keeps what was done to it wherever it lies."""
+
+import threading
+from dataclasses import dataclass, field
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardsim.card.base import VirtualCard
+from cardsim.card.chip import Chip
+from cardsim.card.make import make_chip
+from cardsim.persona import load_persona
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    persona: str
+    chip: Chip
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Drawer:
+    """Physical cards by name."""
+
+    def __init__(self) -> None:
+        self._cards: dict[str, _Card] = {}
+
+    def provide(self, name: str, persona: str) -> None:
+        """Have a card of that name: the one that is there, or a new one from the persona.
+
+        Raises DocumentError for a broken persona, CarddError INVALID where the name is another persona's card.
+        """
+        card = self._cards.get(name)
+        if card is None:
+            self.make(name, persona)
+        elif card.persona != persona:
+            raise CarddError(
+                Reason.INVALID,
+                f"`{name}` is already a card of persona `{card.persona}`: use another name, or make it a fresh card",
+            )
+
+    def make(self, name: str, persona: str) -> None:
+        """Make a new card and give it the name; the card that had it is thrown away."""
+        self._cards[name] = _Card(persona, make_chip(load_persona(persona)))
+
+    def take(self, name: str, interface: str) -> VirtualCard:
+        """Return the card of that name as it is seen through `contact` or `contactless`.
+
+        Raises CarddError NOT_FOUND for a name nobody has given, INVALID for an interface that the card has not.
+        """
+        card = self._find(name)
+        try:
+            return _Guarded(card.chip.on(interface), card.lock)
+        except ValueError as error:
+            raise CarddError(Reason.INVALID, f"`{name}`: {error}") from None
+
+    def first_interface(self, name: str) -> str:
+        """Return the interface on which the card is seen if nobody says otherwise: contacts, if it has them."""
+        return "contact" if self._find(name).chip.answers.contact else "contactless"
+
+    def _find(self, name: str) -> _Card:
+        card = self._cards.get(name)
+        if card is None:
+            raise CarddError(Reason.NOT_FOUND, f"there is no card `{name}`")
+        return card
+
+
+class _Guarded:
+    """A card that may lie in a contact reader and over an antenna at once: one command at a time."""
+
+    def __init__(self, card: VirtualCard, lock: threading.Lock) -> None:
+        self._card = card
+        self._lock = lock
+
+    def power_on(self) -> bytes:
+        with self._lock:
+            return self._card.power_on()
+
+    def reset(self) -> bytes:
+        with self._lock:
+            return self._card.reset()
+
+    def power_off(self) -> None:
+        with self._lock:
+            self._card.power_off()
+
+    def transmit(self, command: bytes) -> bytes:
+        with self._lock:
+            return self._card.transmit(command)

@@ -1,0 +1,231 @@
+"""A laboratory: a real pcscd, virtual readers, virtual cards; all of it is gone when it is closed."""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardsim.card.base import VirtualCard
+from cardsim.drawer import Drawer
+from cardsim.links.vpcd import VpcdLink
+from cardsim.pcscd import PrivatePcscd, VirtualReader
+from cardsim.pcsclite import PcscdSilentError, ReaderView, wait_for
+
+_SEEN_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    """A card in a reader; `label` is the named card's (name, interface), None for a card that was handed over."""
+
+    link: VpcdLink
+    label: tuple[str, str] | None
+
+
+class Lab:
+    """A private pcscd with virtual readers and the cards that lie in them.
+
+    vpcd listens on every address of the machine: a laboratory belongs on no counter. Methods may be called from any
+    thread and wait for each other. They raise CarddError: NOT_FOUND for a reader or card that is not there, BUSY for
+    one that is taken, PCSC_UNAVAILABLE where pcscd does not start, TIMEOUT where it does not see what was done.
+    """
+
+    def __init__(self, directory: Path, readers: int) -> None:
+        self.directory: Final = directory
+        self._pcscd = PrivatePcscd(directory, readers)
+        self._made = not directory.exists()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._claim = _claim(directory)
+        self._drawer = Drawer()
+        self._stays: dict[VirtualReader, _Stay] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def start(cls, directory: Path, readers: int) -> Self:
+        """Start a laboratory in a directory, which is made if it is not there; return when pcscd shows the readers."""
+        lab = cls(directory, readers)
+        try:
+            lab._pcscd.start()
+        except BaseException:
+            lab.close()
+            raise
+        return lab
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pcscd_socket(self) -> Path:
+        """The socket for PCSCLITE_CSOCK_NAME."""
+        return self._pcscd.socket
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The readers' names as pcscd shows them."""
+        return tuple(reader.name for reader in self._pcscd.readers)
+
+    def insert(self, card: VirtualCard, reader: str | int) -> str:
+        """Put a card into a reader, named whole, by a part or by its index; return its name when pcscd has seen it."""
+        with self._lock:
+            return self._insert(card, self._find(reader), None)
+
+    def insert_persona(
+        self, persona: str, reader: str | int, *, name: str = "", fresh: bool = False, interface: str = ""
+    ) -> str:
+        """Put a persona's card into a reader and return the reader's name when pcscd has seen it.
+
+        `name` is one physical card (default: the persona's own name), which keeps what was done to it until it is made
+        `fresh`. `interface` is `contact` or `contactless`; contacts, if left out and the card has them.
+        """
+        name = name or Path(persona).stem
+        with self._lock:
+            place = self._find(reader)
+            self._refuse_if_taken(place)
+            if fresh:
+                self._refuse_if_inserted(lambda label: label[0] == name)
+                self._drawer.make(name, persona)
+            else:
+                self._drawer.provide(name, persona)
+            label = (name, interface or self._drawer.first_interface(name))
+            self._refuse_if_inserted(lambda other: other == label)
+            return self._insert(self._drawer.take(*label), place, label)
+
+    def remove(self, reader: str | int) -> str:
+        """Take the card out of a reader; return the reader's name when pcscd has seen it."""
+        with self._lock:
+            place = self._find(reader)
+            before = self._look(place)
+            self._take_out(place)
+            if before is not None and before.present:
+                self._await(place, lambda view: not view.present, "removal")
+            return place.name
+
+    def swap(self, card: VirtualCard, reader: str | int, gap_seconds: float) -> str:
+        """Exchange the card in a reader for another one; return when the reader has spoken to the new one.
+
+        pcscd looks every 400 ms: with a gap below that it may see nothing at all.
+        """
+        with self._lock:
+            place = self._find(reader)
+            self._take_out(place)
+            time.sleep(gap_seconds)
+            stay = self._put_in(card, place, None)
+            if not stay.link.wait_noticed(_SEEN_SECONDS):
+                raise CarddError(Reason.TIMEOUT, f"pcscd did not speak to the new card in {place.name}")
+            return place.name
+
+    def kill_pcscd(self) -> None:
+        """Kill pcscd; it stays away until `restart_pcscd`. The cards stay where they are."""
+        self._pcscd.kill()
+
+    def stop_pcscd(self) -> None:
+        """Stop pcscd with SIGSTOP: it is there and answers nobody."""
+        self._pcscd.freeze()
+
+    def continue_pcscd(self) -> None:
+        """Let a stopped pcscd go on."""
+        self._pcscd.thaw()
+
+    def restart_pcscd(self) -> None:
+        """Start pcscd again, after killing it if it runs; return when it has seen the cards that lie in the readers."""
+        with self._lock:
+            self._pcscd.restart()
+            for place in self._stays:
+                self._await(place, lambda view: view.present, "card")
+
+    def close(self) -> None:
+        """Take all cards out, end pcscd, remove what was written."""
+        with self._lock:
+            for place in tuple(self._stays):
+                self._take_out(place)
+            self._pcscd.close()
+            os.close(self._claim)
+            if self._made:
+                _remove_if_empty(self.directory)
+
+    def _find(self, reader: str | int) -> VirtualReader:
+        places = self._pcscd.readers
+        text = str(reader)
+        if text.isascii() and text.isdecimal() and int(text) < len(places):
+            return places[int(text)]
+        found = [place for place in places if place.name == text] or [place for place in places if text in place.name]
+        if len(found) != 1:
+            problem = "is part of several names" if found else "is no reader here"
+            raise CarddError(Reason.NOT_FOUND, f"`{text}` {problem}; readers: {', '.join(self.readers)}")
+        return found[0]
+
+    def _refuse_if_taken(self, place: VirtualReader) -> None:
+        if place in self._stays:
+            raise CarddError(Reason.BUSY, f"there is a card in {place.name}: remove it first")
+
+    def _refuse_if_inserted(self, same: Callable[[tuple[str, str]], bool]) -> None:
+        for place, stay in self._stays.items():
+            if stay.label is not None and same(stay.label):
+                raise CarddError(Reason.BUSY, f"the card `{stay.label[0]}` is in {place.name}: remove it first")
+
+    def _insert(self, card: VirtualCard, place: VirtualReader, label: tuple[str, str] | None) -> str:
+        self._refuse_if_taken(place)
+        self._put_in(card, place, label)
+        self._await(place, lambda view: view.present, "insertion")
+        return place.name
+
+    def _put_in(self, card: VirtualCard, place: VirtualReader, label: tuple[str, str] | None) -> _Stay:
+        stay = self._stays[place] = _Stay(VpcdLink(card, place.port), label)
+        stay.link.start()
+        return stay
+
+    def _take_out(self, place: VirtualReader) -> None:
+        stay = self._stays.pop(place, None)
+        if stay is None:
+            raise CarddError(Reason.NOT_FOUND, f"there is no card in {place.name}")
+        stay.link.close()
+
+    def _look(self, place: VirtualReader) -> ReaderView | None:
+        """Return what pcscd shows of a reader now; None where it is not there to be asked."""
+        if not self._pcscd.answers:
+            return None
+        return next(view for view in wait_for(self.pcscd_socket, bool, _SEEN_SECONDS) if view.name == place.name)
+
+    def _await(self, place: VirtualReader, wanted: Callable[[ReaderView], bool], what: str) -> None:
+        """Wait until pcscd shows a reader as wanted. One that was killed or stopped will see it later, by itself."""
+        if not self._pcscd.answers:
+            return
+        try:
+            wait_for(
+                self.pcscd_socket,
+                lambda views: any(view.name == place.name and wanted(view) for view in views),
+                _SEEN_SECONDS,
+            )
+        except PcscdSilentError:
+            raise CarddError(Reason.TIMEOUT, f"pcscd did not see the {what} in {place.name}") from None
+
+
+def _claim(directory: Path) -> int:
+    """Lock a directory for one laboratory as long as the descriptor lives; raises CarddError BUSY."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise CarddError(Reason.BUSY, f"another laboratory runs in {directory}: use another directory") from None
+    return descriptor
+
+
+def _remove_if_empty(directory: Path) -> None:
+    try:
+        directory.rmdir()
+    except OSError:
+        # somebody else's files are in it
+        return

@@ -1,0 +1,97 @@
+"""Personas are read strictly, every mistake is told with its place; the shipped ones are all cards."""
+
+from pathlib import Path
+
+import pytest
+
+from cardd.base.document import DocumentError
+from cardsim.card.base import VirtualCard
+from cardsim.card.make import make_card, make_chip
+from cardsim.persona import load_persona, shipped
+
+SOCIAL = 'card: social-security\nprofile: "3.0"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ("card: bank\n", "1:7", "bank"),
+        (SOCIAL + "pim: x\n", "3:1", "did you mean `pin`"),
+        (SOCIAL + "pin: 123456\n", "3:6", "str"),
+        (SOCIAL + 'pin: "123"\n', "3:6", "4 to 16 digits"),
+        (SOCIAL + 'pin: "1234"\npin: "12345"\n', "4:1", "twice"),
+        (SOCIAL + "pin_tries: 16\n", "3:12", "15"),
+        (SOCIAL + 'challenges: ["0G"]\n', "3:14", "regex"),
+        (SOCIAL + 'identification_code: "51"\n', "3:22", "16 bytes"),
+        (SOCIAL + 'keys: {root: "00"}\n', "3:14", "16 bytes"),
+        (SOCIAL + 'keys: {KEY: "00"}\n', "3:13", "no such key"),
+        (SOCIAL + f'keys: {{PUK: {{2: "{"00" * 16}"}}}}\n', "3:13", "no version 2"),
+        (SOCIAL + 'holder: {name: 甲, birth_date: "1900-02-30"}\n', "3:31", "calendar"),
+        (SOCIAL + f"holder: {{name: {'测' * 26}}}\n", "3:16", "room for 50"),
+        (SOCIAL + 'files: {SSSEEF09: "00"}\n', "3:19", "no such file"),
+        (SOCIAL + 'files: {SSSEEF05: {"99": x}}\n', "3:26", "no such item"),
+        (SOCIAL + "files: {SSSEEF07: zz}\n", "3:19", "hexadecimal"),
+        (SOCIAL + "blocked: [DF99]\n", "3:11", "no such application"),
+        (SOCIAL + 'ats: "0578"\n', "3:6", "own length"),
+        (SOCIAL + f'atr: "3B00"\nkeys: {{root: "{"00" * 16}"}}\n', "4:14", "historical"),
+        ("card: medical-insurance\nkind: cpu\nnumber: 12\n", "3:9", "str"),
+        ("card: psam\nlevel: galaxy\n", "2:8", "galaxy"),
+    ],
+)
+def test_a_mistake_is_told_with_line_and_column(tmp_path: Path, text: str, place: str, hint: str) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DocumentError) as caught:
+        make_chip(load_persona(path))
+    assert str(caught.value).startswith(f"{path}:{place}: ")
+    assert hint in str(caught.value)
+
+
+def test_an_unknown_name_lists_the_shipped_ones() -> None:
+    with pytest.raises(DocumentError, match="old-jia"):
+        load_persona("nobody")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_persona_is_a_card(name: str) -> None:
+    card: VirtualCard = make_card(load_persona(name))
+    assert card.power_on()[0] == 0x3B
+
+
+def test_the_fake_card_differs_from_the_real_one_in_its_proof_only() -> None:
+    real, fake = (make_card(load_persona(name)) for name in ("social-jia-3.0", "social-fake-3.0"))
+    assert real.power_on() == fake.power_on()
+    commands = ["00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "00B2012D40", "0088000010" + "00" * 16, "00C0000008"]
+    answers = [[card.transmit(bytes.fromhex(command)) for command in commands] for card in (real, fake)]
+    assert answers[0][:3] == answers[1][:3]
+    assert answers[0][3] != answers[1][3]
+
+
+def test_atr_and_ats_of_the_persona_are_given_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(SOCIAL + 'atr: "3B6D010081544C9686845101C0FFEE0102"\nats: "067880A002AB"\n', encoding="utf-8")
+    chip = make_chip(load_persona(path))
+    assert chip.on("contact").power_on().hex() == "3b6d010081544c9686845101c0ffee0102"
+    assert chip.on("contactless").power_on().hex() == "3b818001abab"
+
+
+def test_without_code_and_atr_both_follow_from_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(SOCIAL + 'identification_code: "330106D1560000050102030455667788"\n', encoding="utf-8")
+    assert make_card(load_persona(path)).power_on().hex() == "3b6d00000081544c968684330101020304"
+
+
+def test_a_card_without_power_answers_nothing() -> None:
+    assert make_card(load_persona("old-jia")).transmit(b"\x00\xa4\x00\x00") == b""
+
+
+def test_both_interfaces_share_one_memory() -> None:
+    chip = make_chip(load_persona("social-jia-3.0"))
+    contact, antenna = chip.on("contact"), chip.on("contactless")
+    select = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
+    contact.power_on()
+    contact.transmit(select)
+    assert contact.transmit(bytes.fromhex("0020000003000000")) == b"\x63\xc5"
+    antenna.power_on()
+    antenna.transmit(select)
+    assert antenna.transmit(bytes.fromhex("00200000")) == b"\x63\xc5"
