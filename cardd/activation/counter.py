@@ -1,4 +1,4 @@
-"""The counter as an activation sees it: stations, recognised cards, and the desk's operations on a card."""
+"""The engine's view of the counter, made of the readers, the reception and the desk's operations."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
@@ -11,10 +11,9 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal, Secret
 from cardd.desk import reception as desk
-from cardd.desk.identify import identify
 from cardd.desk.pin import verify_pin
 from cardd.desk.read import read_card
-from cardd.desk.reading import CardReading, CardValue, Identity, Proof
+from cardd.desk.reading import CardReading, CardValue, HolderData, Identity, IssuerData
 from cardd.desk.reception import Reception
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.write import write_records
@@ -23,16 +22,15 @@ from cardd.keys.service import KeyService
 from cardd.readers.config import Role
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
-from cardd.wire.cards import Kind
 
 T = TypeVar("T")
 
-_MARGIN_S: Final = 0.5
-"""What a job's own share of the time leaves for connecting and letting go."""
+_MARGIN_S: Final = 1.0
+"""How much earlier a key service must have answered than the whole job must end."""
 
 
 class DeskCounter:
-    """A Counter over the readers of this machine. Event loop's thread; the work itself runs in the readers' workers."""
+    """Stations and cards by way of the floors below. Loop thread only."""
 
     def __init__(
         self, readers: Readers, reception: Reception, keys: KeyService | None, stopped: StoppedKeys, *, clock: Clock
@@ -48,12 +46,11 @@ class DeskCounter:
         return [station.name for station in self._readers.stations()]
 
     def station_of(self, reader: str) -> str | None:
-        """Return the station of a reader, by our name for it or the device's own."""
-        views = self._readers.views()
-        return next((view.station for view in views if reader in {view.reader, view.pcsc_name}), None)
+        """Return the station of a reader of whatever role."""
+        return next((status.station for status in self._readers.views() if status.reader == reader), None)
 
     def reserve(self, station: str, holder: str) -> None:
-        """Hold a station for an activation. Raises CarddError(BUSY)."""
+        """Hold a station for an activation."""
         self._readers.reserve(station, holder)
 
     def release(self, station: str, holder: str) -> None:
@@ -61,130 +58,117 @@ class DeskCounter:
         self._readers.release(station, holder)
 
     def cards(self, station: str) -> Sequence[CardIn]:
-        """Return the recognised cards that are in a station's counter readers now."""
+        """Return the cards in a station's counter readers that were identified."""
         found = []
-        for view in self._readers.views():
-            if view.station == station and view.role is Role.COUNTER and view.insertion is not None:
-                identity = self._reception.identity_of(view.insertion.id)
+        for status in self._readers.views():
+            if status.station == station and status.role is Role.COUNTER and status.insertion is not None:
+                identity = self._reception.identity_of(status.insertion.id)
                 if identity is not None:
-                    found.append(_card_in(view.insertion, identity))
+                    found.append(_card_in(status.insertion, identity))
         return found
 
     def subscribe(self, listener: Callable[[Notice], None]) -> None:
-        """Tell a listener of every card, and of what else may help a waiting activation."""
-        self._reception.subscribe(lambda notice: listener(_translated(notice)))
+        """Tell a listener of every card that the reception has recorded."""
+        self._reception.subscribe(lambda notice: listener(_notice(notice)))
 
     async def read_old(self, insertion: str, *, timeout_s: float) -> str:
-        """Read an old card's number. Raises CarddError: CARD_DATA_DIFFERS, OLD_CARD_UNREADABLE."""
-
-        def read(channel: Channel, stay: Insertion) -> Identity:
-            return identify(channel, stay, self._keys, self._until(timeout_s))
-
-        identity = await self._readers.run(insertion, read, timeout_s=timeout_s)
-        if identity.kind is not Kind.MEDICAL_INSURANCE:
-            raise CarddError(Reason.CARD_DATA_DIFFERS, "another card than the one that was recognised")
-        if identity.number is None:
-            raise CarddError(Reason.OLD_CARD_UNREADABLE, "the card holds no number that can be read")
-        return identity.number.disclose()
+        """Read an old card's number. Raises CarddError(OLD_CARD_UNREADABLE) where it has none that can be read."""
+        number = (await self._read(insertion, timeout_s)).identity.number
+        if number is None:
+            raise CarddError(Reason.OLD_CARD_UNREADABLE, "the old card's number cannot be read")
+        return number.disclose()
 
     async def read_social(self, insertion: str, *, timeout_s: float) -> SocialReading:
-        """Read a social security card and have it prove itself.
-
-        Raises CarddError: CARD_NOT_GENUINE, and where nobody could judge the proof the reason for that.
-        """
-        expected = self._expected(insertion)
-
-        def read(channel: Channel, stay: Insertion) -> CardReading:
-            return read_card(channel, stay, self._keys, expected, self._until(timeout_s), stopped=self._stopped)
-
-        reading = await self._readers.run(insertion, read, timeout_s=timeout_s)
-        _require_genuine(reading.identity)
-        challenge, answer = _proof(reading.proof)
-        return SocialReading(_social_card(reading), challenge, answer)
-
-    async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
-        """Present the PIN once. Raises CarddError: PIN_WRONG (fact `tries_left`), PIN_LOCKED."""
-        expected = self._expected(insertion)
-        await self._readers.run(
-            insertion, lambda channel, stay: verify_pin(channel, stay, expected, pin), timeout_s=timeout_s
+        """Read the basic data and have the card prove itself, both ways where its generation asks for it."""
+        reading = await self._read(insertion, timeout_s)
+        identity, proof = reading.identity, reading.proof
+        if identity.authentic is False:
+            raise CarddError(Reason.CARD_NOT_GENUINE, "internal authentication failed")
+        if identity.authentic is None:
+            raise CarddError(identity.unproven or Reason.PSAM_ABSENT, "nobody could judge the card's proof")
+        if reading.issuer is None or reading.holder is None:
+            raise CarddError(Reason.RECORD_ABSENT, "the card's basic data are not there")
+        return SocialReading(
+            _social(identity, reading.issuer, reading.holder),
+            None if proof is None else (proof.process_factor + proof.original).hex().upper(),
+            None if proof is None or proof.answer is None else proof.answer.hex().upper(),
         )
 
-    async def write(self, insertion: str, updates: Updates, *, timeout_s: float) -> None:
-        """Write records and read them back, after making sure that the card is still the one that was read."""
+    async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
+        """Present the PIN once, to the card that was read."""
         expected = self._expected(insertion)
 
-        def write(channel: Channel, stay: Insertion) -> None:
-            deadline = self._until(timeout_s)
-            write_records(channel, stay, self._keys, expected, updates, deadline, stopped=self._stopped)
+        def operation(channel: Channel, insertion: Insertion) -> None:
+            verify_pin(channel, insertion, expected, pin)
 
-        await self._readers.run(insertion, write, timeout_s=timeout_s)
+        await self._readers.run(insertion, operation, timeout_s=timeout_s)
+
+    async def write(self, insertion: str, updates: Updates, *, timeout_s: float) -> None:
+        """Write records and read them back."""
+        expected, deadline = self._expected(insertion), self._deadline(timeout_s)
+
+        def operation(channel: Channel, insertion: Insertion) -> None:
+            write_records(channel, insertion, self._keys, expected, updates, deadline, stopped=self._stopped)
+
+        await self._readers.run(insertion, operation, timeout_s=timeout_s)
+
+    async def _read(self, insertion: str, timeout_s: float) -> CardReading:
+        expected, deadline = self._expected(insertion), self._deadline(timeout_s)
+
+        def operation(channel: Channel, insertion: Insertion) -> CardReading:
+            return read_card(channel, insertion, self._keys, expected, deadline, stopped=self._stopped)
+
+        return await self._readers.run(insertion, operation, timeout_s=timeout_s)
 
     def _expected(self, insertion: str) -> Identity:
         identity = self._reception.identity_of(insertion)
         if identity is None:
-            raise CarddError(Reason.STALE_INSERTION, "that card has left the reader", insertion=insertion)
+            raise CarddError(Reason.STALE_INSERTION, "that insertion is over", insertion=insertion)
         return identity
 
-    def _until(self, timeout_s: float) -> float:
-        return self._clock.monotonic() + timeout_s - _MARGIN_S
-
-
-def _translated(notice: desk.Notice) -> Notice:
-    match notice:
-        case desk.CardIdentified(insertion=insertion, identity=identity):
-            return _card_in(insertion, identity)
-        case desk.CardRejected(insertion=insertion):
-            return CardTrouble(notice.station, notice.reason, None if insertion is None else insertion.id)
-        case desk.CardGone(insertion=insertion):
-            return CardGone(insertion.id, insertion.station)
-        case desk.ModuleCame():
-            return KeysChanged()
+    def _deadline(self, timeout_s: float) -> float:
+        return self._clock.monotonic() + max(timeout_s - _MARGIN_S, timeout_s / 2)
 
 
 def _card_in(insertion: Insertion, identity: Identity) -> CardIn:
+    number = identity.number
     return CardIn(
-        insertion.id,
-        insertion.station,
-        identity.kind,
-        number=None if identity.number is None else identity.number.disclose(),
+        insertion=insertion.id,
+        station=insertion.station,
+        kind=identity.kind,
+        number=None if number is None else number.disclose(),
         identification_code=identity.identification_code,
         at_start=insertion.at_start,
     )
 
 
-def _require_genuine(identity: Identity) -> None:
-    if identity.kind is not Kind.SOCIAL_SECURITY:
-        raise CarddError(Reason.CARD_DATA_DIFFERS, "another card than the one that was recognised")
-    if identity.authentic is False:
-        raise CarddError(Reason.CARD_NOT_GENUINE, "internal authentication failed")
-    if identity.authentic is None:
-        raise CarddError(identity.unproven or Reason.PSAM_ABSENT, "nobody could judge whether the card is genuine")
+def _notice(notice: desk.Notice) -> Notice:
+    match notice:
+        case desk.CardIdentified():
+            return _card_in(notice.insertion, notice.identity)
+        case desk.CardRejected():
+            return CardTrouble(notice.station, notice.reason)
+        case desk.CardGone():
+            return CardGone(notice.insertion.id, notice.insertion.station)
+        case desk.ModuleCame():
+            return KeysChanged()
 
 
-def _social_card(reading: CardReading) -> SocialCard:
-    issuer, holder = reading.issuer, reading.holder
-    if issuer is None or holder is None:
-        raise CarddError(Reason.FILE_ABSENT, "the card does not give its basic data", file="SSSEEF06")
+def _social(identity: Identity, issuer: IssuerData, holder: HolderData) -> SocialCard:
     return SocialCard(
-        number=_text(issuer.card_number, "SSSEEF05 07"),
-        identification_code=_text(issuer.identification_code, "SSSEEF05 01"),
-        region=_text(issuer.region, "SSSEEF05 01"),
-        social_security_number=_text(holder.social_security_number, "SSSEEF06 08"),
-        name=_text(holder.name, "SSSEEF06 09"),
+        number=_needed(identity.number),
+        identification_code=_needed(identity.identification_code),
+        region=_needed(issuer.region),
+        social_security_number=_needed(holder.social_security_number),
+        name=_needed(holder.name),
         valid_until=issuer.valid_until if isinstance(issuer.valid_until, str) else None,
     )
 
 
-def _text(value: CardValue, item: str) -> str:
-    """Return what an activation cannot do without. Raises CarddError(RECORD_ABSENT)."""
+def _needed(value: CardValue) -> str:
+    """Return a value without which a card cannot be activated."""
     if isinstance(value, Personal):
         return value.disclose()
     if isinstance(value, str):
         return value
-    raise CarddError(Reason.RECORD_ABSENT, f"{item} is not set or cannot be read", item=item)
-
-
-def _proof(proof: Proof | None) -> tuple[str | None, str | None]:
-    if proof is None or proof.answer is None:
-        return None, None
-    return (proof.process_factor + proof.original).hex().upper(), proof.answer.hex().upper()
+    raise CarddError(Reason.RECORD_ABSENT, "a basic item of the card is not set or does not follow its rule")
