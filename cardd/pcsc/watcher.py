@@ -1,0 +1,170 @@
+"""One thread that watches every reader: it sleeps in the smart-card service until something happens.
+
+It has a context of its own, waits without a time limit, and outlives the service: when that goes, the thread says so
+once, tries again with growing pauses, and says once that it is back.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from cardd.iso7816.device import Observer, Presence, ServiceDown, ServiceUp, Slot, Slots
+from cardd.pcsc.errors import CANCELLED, TIMED_OUT, UNKNOWN_READER, Phase, explain
+from cardd.pcsc.scard import FOREVER, PNP_NOTIFICATION, PcscError, ReaderState, Scard, State
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+_SECOND_LOOK_MS: Final = 1000
+_CANCEL_EVERY: Final = 0.02
+_NOTHING_NEW: Final = frozenset({CANCELLED, TIMED_OUT})
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds to wait before each next try, for ever: 50 ms, doubling, at most one second."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+class Watcher:
+    """A watch over all readers of the service. `own` says which readers this process itself holds exclusively."""
+
+    def __init__(self, scard: Scard, observer: Observer, own: Callable[[str], bool]) -> None:
+        self._scard = scard
+        self._observer = observer
+        self._own = own
+        self._closing = threading.Event()
+        self._context: int | None = None
+        self._down: ServiceDown | None = None
+        self._pauses = pauses()
+        self._thread = threading.Thread(target=self._run, name="pcsc-watch", daemon=True)
+
+    @property
+    def thread(self) -> threading.Thread:
+        """The watching thread."""
+        return self._thread
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ask the thread to end and return at once, also where the service hangs."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        threading.Thread(target=self._cancel_until_ended, name="pcsc-watch-cancel", daemon=True).start()
+
+    def _cancel_until_ended(self) -> None:
+        # a cancel is not remembered: one that comes just before the wait begins is lost
+        while self._thread.is_alive():
+            context = self._context
+            if context is not None:
+                with contextlib.suppress(PcscError):
+                    self._scard.cancel(context)
+            self._thread.join(_CANCEL_EVERY)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._follow()
+            except PcscError as error:
+                if self._closing.is_set():
+                    return
+                self._tell_down(error)
+                self._closing.wait(next(self._pauses))
+
+    def _follow(self) -> None:
+        """Watch on one context until it fails or the watch is closed."""
+        self._context = self._scard.establish_context()
+        try:
+            self._look_until_closed(self._context)
+        finally:
+            # forgotten before it is given back: the number may soon be another thread's context
+            context, self._context = self._context, None
+            with contextlib.suppress(PcscError):
+                self._scard.release_context(context)
+
+    def _look_until_closed(self, context: int) -> None:
+        known = self._relist(context, ())
+        self._tell_up()
+        told = self._tell(None, known)
+        # A reader that appears between listing and waiting goes unnoticed: the wait counts the readers when it begins.
+        # So one more look follows a second after the last change; only then has the wait no limit.
+        limit = _SECOND_LOOK_MS
+        while not self._closing.is_set():
+            seen = self._relist(context, self._wait(context, known, limit))
+            limit = FOREVER if seen == known else _SECOND_LOOK_MS
+            known = seen
+            told = self._tell(told, known)
+
+    def _wait(self, context: int, known: tuple[ReaderState, ...], limit: int) -> tuple[ReaderState, ...]:
+        """Sleep until something happens or the limit is over; return what is known then of the readers that were."""
+        try:
+            *seen, _ = self._scard.wait(context, (*known, ReaderState(PNP_NOTIFICATION)), limit)
+        except PcscError as error:
+            if error.code in _NOTHING_NEW:
+                return known
+            if error.code == UNKNOWN_READER:
+                return ()
+            raise
+        return tuple(seen)
+
+    def _relist(self, context: int, seen: tuple[ReaderState, ...]) -> tuple[ReaderState, ...]:
+        """Return the states of all readers there are, asking for those that are not among the seen ones."""
+        known = {state.name: state for state in seen if State.UNKNOWN not in state.flags}
+        while True:
+            states = tuple(known.get(name, ReaderState(name)) for name in self._scard.list_readers(context))
+            if all(state.event != State.UNAWARE for state in states):
+                return states
+            try:
+                return self._scard.wait(context, states, 0)
+            except PcscError as error:
+                # it went in the meantime: list again
+                if error.code != UNKNOWN_READER:
+                    raise
+
+    def _tell_down(self, error: PcscError) -> None:
+        problem = explain(error, Phase.CONNECTING)
+        if self._down is None or self._down.reason is not problem.reason:
+            self._down = ServiceDown(problem.reason, problem.detail)
+            self._observer(self._down)
+
+    def _tell_up(self) -> None:
+        self._pauses = pauses()
+        if self._down is not None:
+            self._down = None
+            self._observer(ServiceUp())
+
+    def _tell(self, told: Slots | None, states: tuple[ReaderState, ...]) -> Slots:
+        slots = Slots(tuple(slot_of(state, own=self._own(state.name)) for state in states))
+        if slots != told and not self._closing.is_set():
+            self._observer(slots)
+        return slots
+
+
+def slot_of(state: ReaderState, *, own: bool) -> Slot:
+    """Return a reader's state as a slot; `own` says that it is this process that holds it exclusively."""
+    flags = state.flags
+    presence = next((presence for mask, presence in _PRESENCES if flags & mask), Presence.UNAVAILABLE)
+    if presence is Presence.UNPOWERED and state.atr:
+        # it has answered once: nobody uses it just now, and so it has no power
+        presence = Presence.PRESENT
+    return Slot(
+        name=state.name,
+        presence=presence,
+        counter=state.counter,
+        atr=state.atr if presence is Presence.PRESENT else b"",
+        in_use=State.EXCLUSIVE in flags and not own,
+    )
+
+
+_PRESENCES: Final = (
+    (State.UNKNOWN | State.UNAVAILABLE, Presence.UNAVAILABLE),
+    (State.EMPTY, Presence.EMPTY),
+    (State.MUTE, Presence.MUTE),
+    (State.UNPOWERED, Presence.UNPOWERED),
+    (State.PRESENT, Presence.PRESENT),
+)
