@@ -15,7 +15,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observation, Observer, Presence, Slot, Slots, Transport
 from cardd.readers.config import ReaderConfig, ReaderMatch, StationConfig
-from cardd.readers.facts import CardInserted, CardRemoved, Fact, ReaderDetached
+from cardd.readers.facts import CardInserted, CardRemoved, Fact
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 
@@ -159,15 +159,21 @@ def _step(script: deque[Step]) -> None:
 class ScriptedWatch:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
-        self._queue: SimpleQueue[Observation | None] = SimpleQueue()
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         threading.Thread(target=self._main, name="scripted watch", daemon=True).start()
 
     def _main(self) -> None:
-        while (observation := self._queue.get()) is not None:
-            self._observer(observation)
+        while (task := self._queue.get()) is not None:
+            task()
 
     def tell(self, observation: Observation) -> None:
-        self._queue.put(observation)
+        self._queue.put(lambda: self._observer(observation))
+
+    def mark(self) -> threading.Event:
+        """Return what is set when everything so far was told."""
+        told = threading.Event()
+        self._queue.put(told.set)
+        return told
 
     def close(self) -> None:
         self._queue.put(None)
@@ -219,8 +225,9 @@ class ScriptedBackend:
         assert self._watch is not None
         self._watch.tell(observation)
 
-
-_MARKER_GONE = ReaderDetached("marker", "")
+    def mark(self) -> threading.Event:
+        assert self._watch is not None
+        return self._watch.mark()
 
 
 class Rig:
@@ -269,11 +276,15 @@ class Rig:
         await self.until(lambda: self.readers.insertion_in(name) is None, "the insertion's end")
 
     async def seen(self) -> None:
-        """Wait until everything that was observed so far has been told."""
-        told = self.facts.count(_MARKER_GONE)
-        self.backend.tell(Slots((*self.backend.seen().slots, Slot("marker", Presence.EMPTY, 0))))
+        """Have the slots looked at and wait until everything that was observed so far has been told."""
         self.backend.look()
-        await self.until(lambda: self.facts.count(_MARKER_GONE) > told, "all that was observed")
+        await self.drained()
+
+    async def drained(self) -> None:
+        """Wait until everything that was observed so far has been told."""
+        await self.until(self.backend.mark().is_set, "all that was observed")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     def told(self, *kinds: type[Fact]) -> list[Fact]:
         return [fact for fact in self.facts if isinstance(fact, kinds)]
