@@ -1,0 +1,142 @@
+"""A card in a reader of vpcd (vsmartcard 3.3): connecting to the reader's port inserts it, closing takes it out.
+
+On the wire a message is two bytes of length, big-endian, and so many bytes. One byte is control: 00 power off, 01 power
+on, 02 reset, 04 give the answer to reset; anything longer is a command for the card.
+"""
+
+import socket
+import threading
+from typing import Final
+
+from cardsim.card.base import VirtualCard
+
+_LENGTH_BYTES: Final = 2
+_POWER_OFF: Final = 0x00
+_POWER_ON: Final = 0x01
+_RESET: Final = 0x02
+_GIVE_ATR: Final = 0x04
+_RETRY_EVERY: Final = 0.02
+_TORN_SECONDS: Final = 0.6
+"""Longer than the 400 ms between two looks of pcscd, so that it sees the card go and come."""
+
+
+class VpcdLink:
+    """One stay of a card in one reader: a thread that answers until the link is closed.
+
+    The card goes in again by itself when the reader comes back, as after a restart of pcscd. One that loses its power
+    in the middle of a command answers nothing: vpcd has no message for that and would wait for ever, so such a card is
+    out for a moment, as when somebody tears it out and puts it in again.
+    """
+
+    def __init__(self, card: VirtualCard, port: int) -> None:
+        self._card = card
+        self._port = port
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._closing = threading.Event()
+        self._noticed = threading.Event()
+        self._torn = False
+        self._atr = b""
+        self._thread = threading.Thread(target=self._run, name=f"vpcd-{port}", daemon=True)
+
+    def start(self) -> None:
+        """Put the card in."""
+        self._thread.start()
+
+    def wait_noticed(self, seconds: float) -> bool:
+        """Wait until the reader has spoken to the card; return whether it has."""
+        return self._noticed.wait(seconds)
+
+    def close(self) -> None:
+        """Take the card out, also in the middle of a command; it has no power afterwards."""
+        self._closing.set()
+        with self._lock:
+            if self._socket is not None:
+                _shut(self._socket)
+        self._thread.join()
+
+    def _run(self) -> None:
+        # the reader asks for the answer to reset before it gives power for the first time
+        self._atr = self._card.power_on()
+        self._card.power_off()
+        while not self._closing.is_set():
+            try:
+                link = socket.create_connection(("127.0.0.1", self._port))
+            except OSError:
+                self._closing.wait(_RETRY_EVERY)
+                continue
+            with link:
+                self._stay(link)
+            self._card.power_off()
+            if self._torn:
+                self._torn = False
+                self._closing.wait(_TORN_SECONDS)
+
+    def _stay(self, link: socket.socket) -> None:
+        with self._lock:
+            self._socket = link
+            if self._closing.is_set():
+                return
+        try:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._answer(link)
+        except OSError:
+            # the reader has gone
+            return
+        finally:
+            with self._lock:
+                self._socket = None
+
+    def _answer(self, link: socket.socket) -> None:
+        while message := _message(link):
+            self._noticed.set()
+            if len(message) == 1:
+                self._control(link, message[0])
+                continue
+            answer = self._card.transmit(message)
+            if not answer:
+                self._torn = True
+                return
+            _send(link, answer)
+
+    def _control(self, link: socket.socket, code: int) -> None:
+        if code == _GIVE_ATR:
+            _send(link, self._atr)
+        elif code == _POWER_ON:
+            self._atr = self._card.power_on()
+        elif code == _RESET:
+            self._atr = self._card.reset()
+        elif code == _POWER_OFF:
+            self._card.power_off()
+
+
+def _message(link: socket.socket) -> bytes:
+    """Return the next message, nothing when the reader has closed."""
+    length = _exactly(link, _LENGTH_BYTES)
+    return _exactly(link, int.from_bytes(length, "big")) if length else b""
+
+
+def _exactly(link: socket.socket, count: int) -> bytes:
+    """Return so many bytes, none when the reader has closed before."""
+    data = b""
+    while len(data) < count:
+        # vpcd sends length and body in two writes: without an immediate acknowledgement each command takes 44 ms;
+        # the kernel forgets this option, so it is set each time
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        part = link.recv(count - len(data))
+        if not part:
+            return b""
+        data += part
+    return data
+
+
+def _send(link: socket.socket, answer: bytes) -> None:
+    link.sendall(len(answer).to_bytes(_LENGTH_BYTES, "big") + answer)
+
+
+def _shut(link: socket.socket) -> None:
+    try:
+        link.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        # the reader has closed before us
+        return
