@@ -11,6 +11,8 @@ from cardd.base.document import DocumentError
 from cardd.base.errors import CarddError
 from cardsim import commands
 
+_INTERRUPTED = 130
+
 
 class Commands(click.Group):
     """Every module of `cardsim.commands` is a command of its own name; the module says what it does in `command`."""
@@ -34,22 +36,32 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code (sysexits): 64 for a wrong call, 65 for wrong data, 69 for no service."""
+    """Run a command and return its exit code.
+
+    Sysexits: 64 for a wrong call, 65 for wrong data, 69 for a service that is away, 74 for files; 130 when interrupted.
+    """
     try:
         result = cli.main(arguments, prog_name="cardsim", standalone_mode=False)
-    except click.ClickException as error:
-        error.show(sys.stderr)
-        return os.EX_USAGE if isinstance(error, click.UsageError) else error.exit_code
-    except DocumentError as error:
-        print(error, file=sys.stderr)
-        return os.EX_DATAERR
-    except CarddError as error:
-        print(f"cardsim: {error.text['en']} ({error})", file=sys.stderr)
-        return os.EX_UNAVAILABLE
-    except (KeyboardInterrupt, click.Abort):
-        return 130
     except BrokenPipeError:
         # whoever read our output has gone; nothing is left to be told
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return os.EX_OK
+    except (KeyboardInterrupt, click.Abort):
+        return _INTERRUPTED
+    except (click.ClickException, DocumentError, CarddError, OSError) as error:
+        text, code = _failure(error)
+        print(text, file=sys.stderr)
+        return code
     return result if isinstance(result, int) else os.EX_OK
+
+
+def _failure(error: Exception) -> tuple[str, int]:
+    """Return what to tell and the exit code."""
+    if isinstance(error, click.ClickException):
+        wrong_call = isinstance(error, click.UsageError)
+        return f"cardsim: {error.format_message()}", os.EX_USAGE if wrong_call else error.exit_code
+    if isinstance(error, CarddError):
+        return f"cardsim: {error.text['en']} ({error})", os.EX_UNAVAILABLE
+    if isinstance(error, OSError):
+        return f"cardsim: {error.filename or 'input or output'}: {error.strerror}", os.EX_IOERR
+    return str(error), os.EX_DATAERR

@@ -26,7 +26,7 @@ FileContent = str | dict[str, str] | tuple[str, ...]
 class CardPersona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every card may say of itself.
 
-    `challenges` are handed out one after the other before the seed's random numbers begin.
+    `challenges` are handed out one after the other before the seed's random numbers begin. No `faults` are known yet.
     """
 
     interface: Literal["contact", "contactless", "dual"] | None = None
@@ -34,6 +34,7 @@ class CardPersona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ats: Hex | None = None
     challenges: tuple[Hex, ...] = ()
     seed: int = 0
+    faults: Annotated[tuple[str, ...], msgspec.Meta(max_length=0)] = ()
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

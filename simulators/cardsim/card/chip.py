@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from cardsim.card.answers import Answers
 from cardsim.card.base import VirtualCard
-from cardsim.card.command import Direction, frame_contact, frame_contactless
+from cardsim.card.command import Direction, Framing, frame_contact, frame_contactless
 from cardsim.card.machine import Reply
 from cardsim.card.memory import PowerLostError
 from cardsim.card.status import Status, waiting
@@ -34,10 +34,19 @@ class Chip:
             raise ValueError(f"the card has no interface `{chosen}`")
         return ContactCard(self, answer) if chosen == "contact" else ContactlessCard(self, answer)
 
-    def explain(self, reply: Reply) -> None:
-        """Tell what decided a status word, if anybody listens."""
-        if self.tell is not None:
-            self.tell(f"{reply.status:04X} {reply.clause} [{self.machine.describe()}]")
+    def execute(self, command: bytes, framing: Framing) -> tuple[Reply, Direction]:
+        """Answer a command, and tell what decided its status word if anybody listens. Raises PowerLostError."""
+        if self.tell is None:
+            return self.system.execute(command, framing)
+        # the state that decided is the one before the command
+        state = self.machine.describe()
+        try:
+            reply, direction = self.system.execute(command, framing)
+        except PowerLostError:
+            self.tell(f"---- the power was cut [{state}]")
+            raise
+        self.tell(f"{reply.status:04X} {reply.clause} [{state}]")
+        return reply, direction
 
 
 class _Interface:
@@ -70,10 +79,8 @@ class _Interface:
         try:
             reply = self._answered(command)
         except PowerLostError:
-            self._chip.explain(Reply(status=0, clause="the power was cut: no answer"))
             self.power_off()
             return b""
-        self._chip.explain(reply)
         return reply.data + reply.status.to_bytes(2, "big")
 
     def _answered(self, command: bytes) -> Reply:
@@ -84,7 +91,7 @@ class ContactCard(_Interface):
     """A card on contacts, T=0: an answer to a command with data waits for GET RESPONSE."""
 
     def _answered(self, command: bytes) -> Reply:
-        reply, direction = self._chip.system.execute(command, frame_contact)
+        reply, direction = self._chip.execute(command, frame_contact)
         if direction is Direction.IN and reply.data:
             self._chip.machine.session.waiting = reply.data
             return Reply(status=waiting(len(reply.data)), clause=reply.clause)
@@ -95,7 +102,7 @@ class ContactlessCard(_Interface):
     """A card on the antenna: data and status word together."""
 
     def _answered(self, command: bytes) -> Reply:
-        reply, direction = self._chip.system.execute(command, frame_contactless)
+        reply, direction = self._chip.execute(command, frame_contactless)
         if direction is Direction.IN and reply.status == Status.DONE:
             return Reply(reply.data[: _le(command)], reply.status, reply.clause)
         return reply

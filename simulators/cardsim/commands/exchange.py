@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import click
 
@@ -44,10 +44,14 @@ def command(persona: str, interface: str | None, state: Path | None, explain: bo
         load_state(chip, state)
     card.power_on()
     try:
-        return _serve(chip, card, sys.stdin)
+        return _serve(chip, card, _text(sys.stdin.buffer))
     finally:
         if state is not None:
             save_state(chip, state)
+
+
+def _text(stream: BinaryIO) -> Iterable[str]:
+    return (line.decode("utf-8", "replace") for line in stream)
 
 
 def _serve(chip: Chip, card: VirtualCard, lines: Iterable[str]) -> int:

@@ -134,10 +134,12 @@ def test_a_reset_keeps_the_place_among_the_challenges_and_the_state_file_too(per
 def test_explaining_tells_state_and_clause_on_standard_error_only(persona: str) -> None:
     code, answers, errors = exchange([persona, "--explain"], SELECT, "00B2083014", "0020000003112233")
     assert (code, answers) == (0, ["611E", "6982", "63C5"])
-    told = errors.splitlines()
-    assert told[1].startswith("6982 ")
-    assert "RKSSSE" in told[1]
-    assert "[SSSE file EF06" in told[1]
+    selected, refused, wrong = errors.splitlines()
+    assert selected.endswith("[MF file - record - rights - challenge no]")
+    assert refused.startswith("6982 ")
+    assert "RKSSSE" in refused
+    assert wrong.startswith("63C5 ")
+    assert "[SSSE file EF06" in wrong
     assert "112233" not in errors
 
 

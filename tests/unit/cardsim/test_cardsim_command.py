@@ -1,0 +1,32 @@
+"""The command `cardsim` itself: what it lists, and the exit codes of sysexits."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cardsim.cli import main
+from cardsim.persona import shipped
+
+
+def test_personas_are_listed_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["personas"]) == os.EX_OK
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(shipped())
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["exchange"], ["exchange", "old-jia", "--interface", "radio"]])
+def test_a_wrong_call_is_told_as_one(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == os.EX_USAGE
+    assert capsys.readouterr().err
+
+
+def test_a_persona_that_is_none_is_wrong_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["exchange", "nobody"]) == os.EX_DATAERR
+    assert "shipped are" in capsys.readouterr().err
+
+
+def test_the_memory_of_another_card_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tmp_path / "memory"
+    state.write_text('{"blocked": false, "challenges": 0, "applications": {}}', encoding="utf-8")
+    assert main(["exchange", "old-jia", "--state", str(state)]) == os.EX_DATAERR
+    assert "another card" in capsys.readouterr().err
