@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 AUTO_CLIENT: Final = "auto"
 _KEPT: Final = 1000
-"""How many ended activations are looked through at the start for their request ids."""
+"""How many request ids are known, and how many activations are looked through for them at the start."""
 _TABLES: Final = frozenset({Route.PHARMACY})
 """Routes that have a table."""
 _JOURNAL_AWAY: Final = frozenset({Reason.JOURNAL_FULL, Reason.JOURNAL_UNAVAILABLE})
@@ -77,7 +77,7 @@ class Engine:
 
         Before the point of no return an activation ends as expired; after it, it goes forward.
         """
-        for row in await self._journal.activations(open_only=False, limit=_KEPT):
+        for row in reversed(await self._journal.activations(open_only=False, limit=_KEPT)):
             self._remember(row.data.get("client"), row.data.get("request"), row.id)
         marks = []
         for row in await self._journal.activations(open_only=True, limit=_KEPT):
@@ -119,6 +119,8 @@ class Engine:
                 key = (client, params.request)
                 self._requests[key] = known
                 known.add_done_callback(lambda done: self._forget_failed(key, done))
+                if len(self._requests) > _KEPT:
+                    del self._requests[next(iter(self._requests))]
         return await asyncio.shield(known)
 
     async def cancel(self, activation: str) -> None:

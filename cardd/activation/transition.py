@@ -43,22 +43,22 @@ def deadline_of(policy: Policy, state: State, now: datetime) -> str | None:
 
 def advance(case: Case, move: Move, outcome: facts.Outcome, moment: Moment) -> Case:
     """Return the case after a move: what was learnt, where it stands now, what is said and asked."""
-    told = learn(case, outcome)
+    learnt = learn(case, outcome)
     deadline = deadline_of(moment.policy, move.to, moment.now)
-    came_to = move.outcome or told.outcome
+    came_to = move.outcome or learnt.outcome
     say = Say(code=move.say or _code(outcome, came_to, move.to), args=_args(outcome))
     ended = timestamp(moment.now) if move.to in _END_EVENTS else None
-    first_request = move.to is State.AUTHORISING and told.requested is None
+    first_request = move.to is State.AUTHORISING and learnt.requested is None
     return msgspec.structs.replace(
-        told,
+        learnt,
         state=move.to,
         say=say,
         deadline=deadline,
         question=None if move.ask is None else _question(move.ask, outcome, deadline, moment),
-        requested=timestamp(moment.now) if first_request else told.requested,
-        journal_head=moment.journal_head if first_request else told.journal_head,
-        attempts=told.attempts + (Effect.ACTIVATE in move.do),
-        outcome=came_to if move.to in {State.COMPLETED, State.CONFIRMING} else told.outcome,
+        requested=timestamp(moment.now) if first_request else learnt.requested,
+        journal_head=moment.journal_head if first_request else learnt.journal_head,
+        attempts=learnt.attempts + (Effect.ACTIVATE in move.do),
+        outcome=came_to if move.to in {State.COMPLETED, State.CONFIRMING} else learnt.outcome,
         reason=_end_reason(move.to, say, outcome),
         ended=ended,
     )

@@ -59,6 +59,7 @@ OLD_JIA, OLD_YI, OLD_BING = "10000001", "10000002", "10000003"
 PASSWORD = "246813"  # noqa: S105 - invented
 PIN = "135792"
 _TRIES = 1000
+_QUIET = 5
 
 REGISTER = f"""
 region: "510100"
@@ -202,6 +203,11 @@ class Line:
         self.asked: list[str] = []
         self.requests: list[ActivationRequest] = []
 
+    def mend(self) -> None:
+        """Let everything be heard again."""
+        self.deaf.clear()
+        self.mute.clear()
+
     def _ask(self, name: str) -> None:
         self.asked.append(name)
         if name in self.deaf:
@@ -271,8 +277,11 @@ class Bench:
 
     async def settle(self) -> None:
         """Let everything that is under way come to rest."""
-        for _ in range(20):
+        quiet, seen = 0, (-1, -1)
+        while quiet < _QUIET:
             await asyncio.sleep(0.002)
+            now = (self.journal.last, len(self.line.asked))
+            quiet, seen = (quiet + 1, now) if now == seen else (0, now)
 
     def types(self) -> list[str]:
         return [event.type for event in self.events]
