@@ -8,10 +8,9 @@ from cardd.base.secret import Personal
 from cardd.cards import medical, psam
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
-from cardd.desk.social import SocialCard, open_social, prove
+from cardd.desk.social import open_social, prove
 from cardd.desk.via import via_of
 from cardd.iso7816.channel import Channel
-from cardd.iso7816.status import SW, StatusError
 from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
 from cardd.wire.cards import Kind
@@ -27,22 +26,8 @@ def identify(channel: Channel, insertion: Insertion, keys: KeyService | None, de
     what the channel raises. A card that is none of ours is no error: its kind says so.
     """
     with refusals():
-        card = open_card(channel, insertion)
+        card = open_social(channel, insertion)
         return other_card(channel, insertion) if card is None else prove(card, keys, deadline)
-
-
-def open_card(channel: Channel, insertion: Insertion) -> SocialCard | None:
-    """Open a social security card; None for every other card, whatever it says to what it does not know.
-
-    Raises CarddError(CARD_ID_MALFORMED, CARD_UNKNOWN), StatusError.
-    """
-    try:
-        return open_social(channel, insertion)
-    except StatusError as error:
-        # "function not supported" or "card blocked": a blocked card says so to everything
-        if error.sw == SW.FUNCTION_NOT_SUPPORTED and medical.select_root(channel):
-            return None
-        raise
 
 
 def other_card(channel: Channel, insertion: Insertion) -> Identity:

@@ -6,10 +6,10 @@ from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.desk.identify import open_card, other_card
+from cardd.desk.identify import other_card
 from cardd.desk.reading import CardReading, CardValue, Identity
 from cardd.desk.refusals import refusals
-from cardd.desk.social import SocialCard, gain, prove
+from cardd.desk.social import SocialCard, gain, open_social, prove
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.values import StoredItems, holder_of, value_of
 from cardd.iso7816.channel import Channel
@@ -51,7 +51,7 @@ def read_card(
     """
     wanted = _wanted(files)
     with refusals():
-        card = open_card(channel, insertion)
+        card = open_social(channel, insertion)
         identity = other_card(channel, insertion) if card is None else prove(card, keys, deadline)
         if expected is not None and not identity.same_card(expected):
             raise CarddError(Reason.CARD_DATA_DIFFERS, "another card than the one that was read before")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal
+from cardd.cards import medical, psam
 from cardd.cards.ssse import BLOCK, Environment
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors, factors
@@ -40,18 +41,31 @@ class SocialCard:
 
 
 def open_social(channel: Channel, insertion: Insertion) -> SocialCard | None:
-    """Select the environment and read EF05; None where the card has no social identification code.
+    """Select the environment and read EF05; None for every other card, whatever it says to what it does not know.
 
-    Raises CarddError(CARD_ID_MALFORMED), StatusError.
+    Raises CarddError: CARD_ID_MALFORMED, also for a code that is missing; CARD_UNKNOWN. StatusError.
     """
+    try:
+        return _open(channel, insertion)
+    except StatusError as error:
+        # "function not supported" or "card blocked": a blocked card says so to everything
+        unsupported = error.sw == SW.FUNCTION_NOT_SUPPORTED and medical.select_root(channel)
+        if unsupported or psam.recognise(channel):
+            return None
+        raise
+    except CarddError as error:
+        if error.reason is Reason.CARD_ID_MALFORMED and psam.recognise(channel):
+            return None
+        raise
+
+
+def _open(channel: Channel, insertion: Insertion) -> SocialCard | None:
     environment = Environment.select(channel)
     if environment is None:
         return None
     code = environment.read(EF05, Tag.IDENTIFICATION_CODE)
-    if code is None:
-        return None
-    if code.fault:
-        raise CarddError(Reason.CARD_ID_MALFORMED, code.fault)
+    if code is None or code.fault:
+        raise CarddError(Reason.CARD_ID_MALFORMED, "it is missing" if code is None else code.fault or "")
     parsed = IdentificationCode.parse(code.raw)
     rest = [item.tag for item in EF05.items if item.tag != Tag.IDENTIFICATION_CODE]
     stored: StoredItems = {Tag.IDENTIFICATION_CODE: code, **{tag: environment.read(EF05, tag) for tag in rest}}

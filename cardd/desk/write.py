@@ -8,7 +8,7 @@ from cardd.base.reasons import Reason
 from cardd.cards.ssse import Stored
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
-from cardd.desk.social import SocialCard, gain, reopen
+from cardd.desk.social import SocialCard, gain, prove, reopen
 from cardd.desk.stopped import StoppedKeys
 from cardd.iso7816.channel import Channel
 from cardd.keys.service import KeyService
@@ -34,18 +34,19 @@ def write_records(
 ) -> None:
     """Write whole records and read them back. Doing it again after a tear comes to the same.
 
-    The identification code is read first. Each file's update key is proved just before its records are written.
+    The identification code is read first and the card proves itself again: a copy may lie in its place. Each file's
+    update key is proved just before its records are written.
 
-    Raises CarddError: INVALID before the card is touched; CARD_DATA_DIFFERS; KEY_STOPPED; reasons of the key service;
-    FILE_ABSENT; ACCESS_DENIED; STATUS_WORD, also where a record does not read back as it was written.
+    Raises CarddError: INVALID before the card is touched; CARD_DATA_DIFFERS; CARD_NOT_GENUINE; KEY_STOPPED; reasons of
+    the key service; FILE_ABSENT; ACCESS_DENIED; STATUS_WORD, also where a record does not read back as it was written.
     """
-    if expected.authentic is False:
-        raise CarddError(Reason.CARD_NOT_GENUINE, "nothing is written to a card that failed to prove itself")
+    _refuse_forged(expected)
     prepared = [_prepare(name, texts) for name, texts in updates.items()]
     for update in prepared:
         stopped.check(insertion.station, update.key)
     with refusals():
         card = reopen(channel, insertion, expected)
+        _refuse_forged(prove(card, keys, deadline))
         for update in prepared:
             gain(card, keys, stopped, update.key, deadline)
             for tag, value in update.records.items():
@@ -54,6 +55,11 @@ def write_records(
             if read_key is not None:
                 gain(card, keys, stopped, read_key, deadline)
             _compare(card, update)
+
+
+def _refuse_forged(identity: Identity) -> None:
+    if identity.authentic is False:
+        raise CarddError(Reason.CARD_NOT_GENUINE, "nothing is written to a card that failed to prove itself")
 
 
 @dataclass(frozen=True, slots=True)
