@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import select
 import socket
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -23,8 +24,8 @@ from cardd.wire import rpc
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 _CHUNK: Final = 64 * 1024
-_FAREWELL_S: Final = 1.0
-"""How long a client that is sent away may take to read why."""
+
+Work = Callable[[], Awaitable[None]]
 
 
 class Connection:
@@ -57,12 +58,12 @@ class Connection:
     async def serve(self) -> None:
         """Serve until the client is done, has gone, or is sent away."""
         receiving: set[asyncio.Task[None]] = set()
-        self._spawn(self._receive(), receiving).add_done_callback(lambda _: self._end())
+        self._spawn(self._receive, receiving).add_done_callback(lambda _: self._end())
         try:
             last_words = await self._over
         finally:
             await _cancel(receiving | self._requests | self._pumps)
-        await self._outbox.close(last_words, grace_s=_FAREWELL_S)
+        await self._outbox.close(last_words, grace_s=self._office.limits.farewell_s)
 
     async def stop(self, grace_s: float) -> None:
         """End after its subscriptions have sent what the closed feed still holds for them, within a time."""
@@ -100,7 +101,7 @@ class Connection:
         except TimeoutError:
             await self._reply(request, rpc.failure(_identity(request), rpc.Code.REFUSED, self._full()))
             return
-        self._spawn(self._carry_out(request), self._requests)
+        self._spawn(partial(self._carry_out, request), self._requests)
 
     async def _carry_out(self, request: rpc.Request) -> None:
         begun: list[Subscription] = []
@@ -112,7 +113,7 @@ class Connection:
         for subscription in begun:
             # it may have been ended already, by a request that came right behind
             if subscription.name in self._session.subscriptions:
-                subscription.pump = self._spawn(subscription.run(), self._pumps)
+                subscription.pump = self._spawn(subscription.run, self._pumps)
 
     async def _reply(self, request: rpc.Request, line: bytes) -> None:
         if request.id is not msgspec.UNSET:
@@ -126,7 +127,7 @@ class Connection:
     async def _finish_requests(self) -> None:
         """Give what a client sent before it went a moment to be done; nobody will read the answers."""
         if self._requests:
-            await asyncio.wait(self._requests, timeout=_FAREWELL_S)
+            await asyncio.wait(self._requests, timeout=self._office.limits.farewell_s)
 
     async def _refuse_the_rest(self) -> None:
         limit = self._office.limits.line_bytes
@@ -134,7 +135,7 @@ class Connection:
         await self._outbox.send(rpc.failure(None, rpc.Code.INVALID_REQUEST, error))
         # read on for a while: closing over unread bytes could take the answer from the client
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FAREWELL_S):
+            async with asyncio.timeout(self._office.limits.farewell_s):
                 while await self._reader.read(_CHUNK):
                     pass
 
@@ -148,20 +149,20 @@ class Connection:
         limit = self._office.limits.requests
         return CarddError(Reason.BUSY, f"{limit} requests are under way on this connection already")
 
-    def _spawn(self, work: Coroutine[object, object, None], group: set[asyncio.Task[None]]) -> asyncio.Task[None]:
+    def _spawn(self, work: Work, group: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._guarded(work))
         group.add(task)
         task.add_done_callback(group.discard)
         return task
 
-    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
+    async def _guarded(self, work: Work) -> None:
         """Run a part of this connection; what it cannot go on from ends the connection.
 
         A client that has gone ends only the part that noticed: its deeds and the reading side see for themselves.
         """
         try:
             with contextlib.suppress(ConnectionError):
-                await work
+                await work()
         except SlowConsumerError:
             self._end(self._too_slow())
         except Exception as fault:  # noqa: BLE001 - a fault of ours must not leave a client hanging

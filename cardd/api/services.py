@@ -69,7 +69,7 @@ class ActivationService(Protocol):
 class ReadCard(Protocol):
     """Reads a card in a reader's worker."""
 
-    def __call__(self, params: CardReadParams, *, personal: bool, client: str) -> Awaitable[CardReadResult]:
+    def __call__(self, params: CardReadParams, *, personal: bool) -> Awaitable[CardReadResult]:
         """Read, with whole personal data or masked. Waits for a card up to `wait_s`; may be cancelled while waiting."""
 
 
@@ -98,6 +98,8 @@ class Limits:
     """How long a request waits for one of the `requests` places before it is refused as BUSY."""
     slow_s: float = 10.0
     """How long a client may leave its receiving side full."""
+    farewell_s: float = 1.0
+    """How long a client that is sent away may take to read why, and what one that has gone began may take to end."""
     heartbeat_s: float = 15.0
     ring_events: int = 1024
     page_events: int = 64

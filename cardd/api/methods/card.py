@@ -15,7 +15,7 @@ _OPEN_ISSUER = frozenset({"card_class", "specification_version", "initialising_o
 async def _read(call: Call, params: CardReadParams) -> CardReadResult:
     seconds(params.wait_s, "$.wait_s")
     personal = await call.personal_for(params.purpose)
-    result = await call.office.services.read_card(params, personal=personal, client=call.session.client)
+    result = await call.office.services.read_card(params, personal=personal)
     if personal and params.purpose is not None:
         await call.office.audit.disclosed([_disclosure(call, params.purpose, result)])
     return result
