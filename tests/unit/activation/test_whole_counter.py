@@ -1,0 +1,157 @@
+"""The engine over the real readers, reception, desk, PSAM and journal; only the cards are virtual."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.virtual import VirtualBackend
+
+import cardsim
+from cardd.activation.counter import DeskCounter
+from cardd.activation.engine import Engine
+from cardd.activation.policy import PinPolicy, Policy
+from cardd.activation.register import LocalRegister
+from cardd.base.clock import SystemClock
+from cardd.base.secret import Secret
+from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.desk.reception import Reception
+from cardd.desk.stopped import StoppedKeys
+from cardd.journal.store import Journal
+from cardd.keys.psam import PsamKeys
+from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
+from cardd.readers.registry import Readers
+from cardd.wire.activation import ActivationResult, ActivationStartParams, Outcome, Route, State
+
+pytestmark = pytest.mark.asyncio
+
+SHIPPED = Path(next(iter(cardsim.__path__))) / "register.yaml"
+STATIONS = [
+    StationConfig(
+        "counter-1",
+        readers=(
+            ReaderConfig(ReaderMatch(name="front"), Role.COUNTER, "front"),
+            ReaderConfig(ReaderMatch(name="sam"), Role.SAM, "sam"),
+        ),
+    )
+]
+
+
+@dataclass
+class Whole:
+    backend: VirtualBackend
+    engine: Engine
+    register: LocalRegister
+
+    async def until(self, activation: str, *states: State) -> ActivationResult:
+        view = await self.engine.view(activation, personal=True)
+        for _ in range(2000):
+            view = await self.engine.view(activation, personal=True)
+            if view.state in states:
+                return view
+            await asyncio.sleep(0.005)
+        raise AssertionError(f"stands at {view.state}: {view.text}")
+
+    async def until_said(self, activation: str, code: str) -> None:
+        said: list[str | None] = []
+        for _ in range(1000):
+            prompt = (await self.engine.view(activation, personal=False)).prompt
+            said.append(None if prompt is None else prompt.code)
+            if said[-1] == code:
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError(f"said {dict.fromkeys(said)}, never {code}")
+
+    async def hand_over(self, old: str, new: str) -> str:
+        activation = await self.engine.start(ActivationStartParams(route=Route.PHARMACY), client="till")
+        self.backend.insert("front", old)
+        view = await self.until(activation, State.WAITING_SOCIAL_CARD, State.WAITING_OLD_PASSWORD)
+        if view.prompt is not None and view.prompt.prompt is not None:
+            await self.engine.answer(view.prompt.prompt, Secret(b"123456"))
+            await self.until(activation, State.WAITING_SOCIAL_CARD)
+        self.backend.remove("front")
+        self.backend.insert("front", new)
+        return activation
+
+
+@asynccontextmanager
+async def whole(directory: Path, policy: Policy | None = None, *, psam: bool = True) -> AsyncIterator[Whole]:
+    clock = SystemClock()
+    journal = Journal.open(directory / "j", sealer=Sm4GcmSealer(Secret(bytes(16))), clock=clock, source="test")
+    register = LocalRegister.open(directory / "register.sqlite", SHIPPED, clock=clock)
+    backend = VirtualBackend("front", "sam")
+    if psam:
+        backend.insert("sam", "psam")
+    readers = Readers(backend, STATIONS, clock=clock, boot=journal.boot)
+    keys, stopped = PsamKeys(readers), StoppedKeys()
+    reception = Reception(readers, journal, keys, clock=clock)
+    reception.start()
+    counter = DeskCounter(readers, reception, keys, stopped, clock=clock)
+    engine = Engine(counter, register, journal, policy=policy or Policy(), clock=clock, terminal="test")
+    await engine.recover()
+    readers.start()
+    try:
+        yield Whole(backend, engine, register)
+    finally:
+        await engine.close()
+        reception.close()
+        readers.close()
+        await journal.close()
+        register.close()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("old-jia", "social-jia-3.0", "测试甲"),
+        ("old-bing", "social-bing-2.0", "测试丙"),
+        ("old-ding", "social-ding-1.0", "测试丁"),
+    ],
+)
+async def test_a_handoff_completes(tmp_path: Path, old: str, new: str, name: str) -> None:
+    async with whole(tmp_path) as w:
+        activation = await w.hand_over(old, new)
+        view = await w.until(activation, State.COMPLETED, State.REFUSED)
+        assert view.outcome is Outcome.ACTIVATED, view.reason
+        assert view.holder is not None
+        assert view.holder["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [("old-jia", "social-yi-3.0", "OTHER_PERSON"), ("old-jia", "social-fake-3.0", "CARD_NOT_GENUINE")],
+)
+async def test_a_handoff_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    async with whole(tmp_path) as w:
+        activation = await w.hand_over(old, new)
+        assert (await w.until(activation, State.COMPLETED, State.REFUSED)).reason == reason
+
+
+async def test_a_card_in_use_is_already_active_though_its_old_card_is_void(tmp_path: Path) -> None:
+    async with whole(tmp_path) as w:
+        activation = await w.hand_over("old-wu", "social-wu-3.0")
+        view = await w.until(activation, State.COMPLETED, State.REFUSED)
+        assert view.outcome is Outcome.ALREADY_ACTIVE, view.reason
+
+
+async def test_without_a_psam_it_pauses_and_goes_on_when_one_is_put_in(tmp_path: Path) -> None:
+    async with whole(tmp_path, psam=False) as w:
+        activation = await w.hand_over("old-jia", "social-jia-3.0")
+        await w.until_said(activation, "PSAM_ABSENT")
+        w.backend.insert("sam", "psam")
+        assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+
+
+async def test_the_social_pin_is_verified_on_the_card_by_policy(tmp_path: Path) -> None:
+    async with whole(tmp_path, Policy(pin_policy=PinPolicy.VERIFY)) as w:
+        activation = await w.hand_over("old-jia", "social-jia-3.0")
+        for digits, tries_left in ((b"999999", None), (b"123456", 5)):
+            view = await w.until(activation, State.WAITING_PIN)
+            while view.prompt is None or view.prompt.prompt is None:
+                await asyncio.sleep(0.01)
+                view = await w.until(activation, State.WAITING_PIN)
+            assert view.prompt.tries_left == tries_left
+            await w.engine.answer(view.prompt.prompt, Secret(digits))
+        assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
