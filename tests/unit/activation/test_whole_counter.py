@@ -77,10 +77,12 @@ class Whole:
 
 
 @asynccontextmanager
-async def whole(directory: Path, policy: Policy | None = None, *, psam: bool = True) -> AsyncIterator[Whole]:
+async def whole(
+    directory: Path, policy: Policy | None = None, *, psam: bool = True, people: Path = SHIPPED
+) -> AsyncIterator[Whole]:
     clock = SystemClock()
     journal = Journal.open(directory / "j", sealer=Sm4GcmSealer(Secret(bytes(16))), clock=clock, source="test")
-    register = LocalRegister.open(directory / "register.sqlite", SHIPPED, clock=clock)
+    register = LocalRegister.open(directory / "register.sqlite", people, clock=clock)
     backend = VirtualBackend("front", "sam")
     if psam:
         backend.insert("sam", "psam")
@@ -155,3 +157,18 @@ async def test_the_social_pin_is_verified_on_the_card_by_policy(tmp_path: Path) 
             assert view.prompt.tries_left == tries_left
             await w.engine.answer(view.prompt.prompt, Secret(digits))
         assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+
+
+async def test_records_from_the_authority_are_on_the_card_afterwards(tmp_path: Path) -> None:
+    people = tmp_path / "register.yaml"
+    updates = 'name: 测试甲\n    updates: {SSSEEF05: {"06": "20491231"}}'
+    people.write_text(SHIPPED.read_text(encoding="utf-8").replace("name: 测试甲", updates), encoding="utf-8")
+    async with whole(tmp_path, people=people) as w:
+        activation = await w.hand_over("old-jia", "social-jia-3.0")
+        assert (await w.until(activation, State.COMPLETED, State.REFUSED)).outcome is Outcome.ACTIVATED
+        w.backend.remove("front")
+        again = await w.hand_over("old-jia", "social-jia-3.0")
+        view = await w.until(again, State.COMPLETED, State.REFUSED)
+        assert view.outcome is Outcome.ALREADY_ACTIVE, view.reason
+        assert view.card is not None
+        assert view.card["valid_until"] == "2049-12-31"
