@@ -2,18 +2,19 @@
 
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardsim.card.base import VirtualCard
 from cardsim.card.chip import Chip
 from cardsim.card.make import make_chip
-from cardsim.persona import load_persona
+from cardsim.persona import Persona
 
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    persona: str
+    persona: Path
     chip: Chip
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -24,23 +25,23 @@ class Drawer:
     def __init__(self) -> None:
         self._cards: dict[str, _Card] = {}
 
-    def provide(self, name: str, persona: str) -> None:
+    def provide(self, name: str, persona: Persona) -> None:
         """Have a card of that name: the one that is there, or a new one from the persona.
 
-        Raises DocumentError for a broken persona, CarddError INVALID where the name is another persona's card.
+        Raises DocumentError for a persona that fits no card, CarddError INVALID where the name is another persona's.
         """
         card = self._cards.get(name)
         if card is None:
             self.make(name, persona)
-        elif card.persona != persona:
+        elif card.persona != persona.path:
             raise CarddError(
                 Reason.INVALID,
-                f"`{name}` is already a card of persona `{card.persona}`: use another name, or make it a fresh card",
+                f"`{name}` is already a card of {card.persona.name}: use another name, or make it a fresh card",
             )
 
-    def make(self, name: str, persona: str) -> None:
+    def make(self, name: str, persona: Persona) -> None:
         """Make a new card and give it the name; the card that had it is thrown away."""
-        self._cards[name] = _Card(persona, make_chip(load_persona(persona)))
+        self._cards[name] = _Card(persona.path, make_chip(persona))
 
     def take(self, name: str, interface: str) -> VirtualCard:
         """Return the card of that name as it is seen through `contact` or `contactless`.

@@ -13,10 +13,12 @@ from typing import Final, Self
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardsim.card.base import VirtualCard
+from cardsim.control import CONTROL_SOCKET, ControlServer
 from cardsim.drawer import Drawer
 from cardsim.links.vpcd import VpcdLink
 from cardsim.pcscd import PrivatePcscd, VirtualReader
 from cardsim.pcsclite import PcscdSilentError, ReaderView, wait_for
+from cardsim.persona import load_persona
 
 _SEEN_SECONDS: Final = 5.0
 
@@ -46,6 +48,10 @@ class Lab:
         self._drawer = Drawer()
         self._stays: dict[VirtualReader, _Stay] = {}
         self._lock = threading.RLock()
+        self._control = ControlServer(
+            directory / CONTROL_SOCKET,
+            {"insert": self.insert_persona, "remove": self.remove, "pcscd": self._order_pcscd},
+        )
 
     @classmethod
     def start(cls, directory: Path, readers: int) -> Self:
@@ -53,6 +59,7 @@ class Lab:
         lab = cls(directory, readers)
         try:
             lab._pcscd.start()
+            lab._control.start()
         except BaseException:
             lab.close()
             raise
@@ -72,6 +79,11 @@ class Lab:
         return self._pcscd.socket
 
     @property
+    def control_socket(self) -> Path:
+        """Where `cardsim insert` and `cardsim remove` are heard."""
+        return self._control.path
+
+    @property
     def readers(self) -> tuple[str, ...]:
         """The readers' names as pcscd shows them."""
         return tuple(reader.name for reader in self._pcscd.readers)
@@ -86,18 +98,20 @@ class Lab:
     ) -> str:
         """Put a persona's card into a reader and return the reader's name when pcscd has seen it.
 
+        `persona` is a shipped name or the path of a YAML file; a broken one is a DocumentError.
         `name` is one physical card (default: the persona's own name), which keeps what was done to it until it is made
         `fresh`. `interface` is `contact` or `contactless`; contacts, if left out and the card has them.
         """
-        name = name or Path(persona).stem
+        character = load_persona(persona)
+        name = name or character.name
         with self._lock:
             place = self._find(reader)
             self._refuse_if_taken(place)
             if fresh:
                 self._refuse_if_inserted(lambda label: label[0] == name)
-                self._drawer.make(name, persona)
+                self._drawer.make(name, character)
             else:
-                self._drawer.provide(name, persona)
+                self._drawer.provide(name, character)
             label = (name, interface or self._drawer.first_interface(name))
             self._refuse_if_inserted(lambda other: other == label)
             return self._insert(self._drawer.take(*label), place, label)
@@ -151,9 +165,21 @@ class Lab:
             for place in tuple(self._stays):
                 self._take_out(place)
             self._pcscd.close()
+            self._control.close()
             os.close(self._claim)
             if self._made:
                 _remove_if_empty(self.directory)
+
+    def _order_pcscd(self, order: str) -> str:
+        """Carry out one of the four orders that come from outside."""
+        orders = {
+            "kill": self.kill_pcscd,
+            "stop": self.stop_pcscd,
+            "continue": self.continue_pcscd,
+            "restart": self.restart_pcscd,
+        }
+        orders[order]()
+        return order
 
     def _find(self, reader: str | int) -> VirtualReader:
         places = self._pcscd.readers
