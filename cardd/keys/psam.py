@@ -138,8 +138,8 @@ class _Session:
     def open(self) -> None:
         """Select environment and application and name the card's province (LD/T 32.9 9)."""
         algorithm = self._question.algorithm
-        if not (self._select_environment(algorithm) and self._select(PSAM_APPLICATION) is not None):
-            if any(self._select(name) is not None for name in PSAM_NAMES.values()):
+        if not (self._select_environment(algorithm) and self._select_application()):
+            if any(self._select(name) is not None and self._select_application() for name in PSAM_NAMES.values()):
                 raise CarddError(Reason.PSAM_ALGORITHM, f"the PSAM has no environment for {algorithm.name}")
             raise CarddError(Reason.PSAM_ABSENT, "the card is no PSAM")
         province = bytes.fromhex(self._question.factors.province[:2].decode("ascii"))
@@ -189,6 +189,9 @@ class _Session:
         # some modules keep every algorithm in the first environment and say so in its answer
         fci = self._select(SX1_NAME)
         return fci is not None and _algorithm_number(fci) == algorithm
+
+    def _select_application(self) -> bool:
+        return self._select(PSAM_APPLICATION) is not None
 
     def _select(self, name: bytes) -> bytes | None:
         response = self._channel.send(Command(0x00, 0xA4, 0x04, 0x00, name, _WHOLE))
