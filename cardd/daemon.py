@@ -42,6 +42,7 @@ from cardd.keys.service import KeyService
 from cardd.keys.software import SoftwareKeys
 from cardd.logs import configure
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
+from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
 from cardd.rules.keys import KeyName
 from cardd.service import forbid_core_dumps, notify, passed_socket
@@ -164,7 +165,7 @@ class _Parts:
             journal=journal,
             delivery=Delivery(sealer, self._source),
             activations=engine,
-            read_card=lambda params, *, personal, client: requests.read(params, personal=personal),  # noqa: ARG005
+            read_card=requests.read,
             readers=reception.readers,
             status=status,
         )
@@ -206,13 +207,15 @@ class _Status:
         self._stopped = stopped
         self._engine = engine
         self._began = clock.monotonic()
+        self._down: ServiceWentDown | None = None
+        readers.subscribe(self._look)
 
     def __call__(self) -> Mapping[str, Json]:
         statistics = self._journal.statistics()
         return {
             "versions": {"cardd": __version__, "python": sys.version.split()[0]},
             "uptime_s": round(self._clock.monotonic() - self._began, 3),
-            "pcsc": {"backend": str(self._config.backend), "readers": len(self._readers.views())},
+            "pcsc": self._pcsc(),
             "keys": {"provider": "none"} if self._keys is None else dict(self._keys.status()),
             "authority": {"provider": self._config.authority.provider},
             "journal": {
@@ -224,6 +227,18 @@ class _Status:
             "stations": [self._station(station) for station in self._readers.stations()],
             "activations": {"open": self._engine.open_count()},
         }
+
+    def _pcsc(self) -> Json:
+        shown: dict[str, Json] = {"backend": str(self._config.backend), "readers": len(self._readers.views())}
+        if self._down is None:
+            return {**shown, "state": "up"}
+        return {**shown, "state": "down", "reason": str(self._down.reason), "detail": self._down.detail}
+
+    def _look(self, fact: Fact) -> None:
+        if isinstance(fact, ServiceWentDown):
+            self._down = fact
+        elif isinstance(fact, ServiceCameUp):
+            self._down = None
 
     def _station(self, station: StationConfig) -> Json:
         stopped: list[Json] = [str(key) for key in self._stopped.of(station.name)]
