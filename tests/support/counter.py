@@ -209,6 +209,10 @@ class Counter:
         """Tell whether no client is connected."""
         return self.server.connections == 0
 
+    async def under_way(self) -> bool:
+        """Tell whether an activation has taken its first step."""
+        return bool(await self.recorded("activation.step"))
+
     async def recorded(self, kind: str) -> list[Message]:
         events = await self.journal.read(0, 10_000)
         return [json.loads(event.data) for event in events if event.type == kind]
