@@ -265,6 +265,18 @@ async def test_a_card_that_hangs_is_asked_twice_and_then_rejected(tmp_path: Path
         assert (await f.data("card.rejected"))["reason"] == "TIMEOUT"
 
 
+async def test_a_module_that_hangs_costs_no_card_its_identification(tmp_path: Path) -> None:
+    async with front(tmp_path, "psam") as f:
+        gate = Gate()
+        f.desk.backend.bays["sam"].on_transmit.append(gate)
+        await f.desk.insert("front", virtual("social-jia-3.0"))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        f.desk.clock.advance(6.5)
+        gate.open()
+        data = await f.data("card.identified")
+        assert (data["kind"], data["authentic"], data["unproven"]) == ("social_security", None, "TIMEOUT")
+
+
 async def test_a_listener_that_fails_keeps_nobody_else_from_hearing(tmp_path: Path) -> None:
     async with front(tmp_path) as f:
 
