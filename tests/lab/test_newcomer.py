@@ -1,0 +1,79 @@
+"""What a newcomer types: the demonstration, and the sandbox with the lines that it prints."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from cardsim.rig import program
+
+
+def processes_in(directory: str) -> list[str]:
+    """Every process that has the directory on its command line or in its environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                if directory.encode() in (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes():
+                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+    return found
+
+
+def test_the_demonstration_shows_four_handoffs_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    around = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [program("cardsim"), "demo"], capture_output=True, text=True, timeout=60, env=around, stdin=subprocess.DEVNULL,
+        check=True,
+    )  # fmt: skip
+    shown = done.stdout
+    assert shown.count("right") == 4
+    assert "WRONG" not in shown
+    for sentence in (
+        "请取出原医保卡，插入社会保障卡。",
+        "The social security card is activated.",
+        "两张卡不属于同一人",
+    ):
+        assert sentence in shown
+    raw = [json.loads(line.split("│ ", 1)[1]) for line in shown.splitlines() if line.startswith("  event │ ")]
+    sequences = [int(event["sequence"]) for event in raw]
+    assert sequences == list(range(sequences[0], sequences[0] + len(raw)))
+    assert {event["specversion"] for event in raw} == {"1.0"}
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+    assert processes_in(str(tmp_path)) == []
+
+
+def test_the_sandbox_prints_lines_that_work_and_ends_at_a_signal(tmp_path: Path) -> None:
+    around = {**os.environ, "TMPDIR": str(tmp_path)}
+    sandbox = subprocess.Popen([program("cardsim"), "sandbox"], stdout=subprocess.PIPE, text=True, env=around)
+    assert sandbox.stdout is not None
+    try:
+        lines: list[str] = []
+        while not (lines and lines[-1].startswith("The daemon's log")):
+            lines.append(sandbox.stdout.readline())
+            assert lines[-1], lines
+        exports = dict(re.findall(r"export (\w+)=(\S+)", "".join(lines)))
+        typed = [
+            line.split("#")[0].split() for line in lines if re.match(r"  \S*card(ctl|sim) (insert|remove|read)", line)
+        ]
+        answers = [
+            subprocess.run(line, capture_output=True, text=True, timeout=20, check=True, env={**around, **exports})
+            for line in typed
+        ]
+        assert any("T" not in answer.stdout and "001X" in answer.stdout for answer in answers)
+        watch = [program("cardctl"), "--json", "watch", "--after", "earliest", "--types", "activation.completed"]
+        with subprocess.Popen(watch, stdout=subprocess.PIPE, text=True, env={**around, **exports}) as watching:
+            assert watching.stdout is not None
+            first = json.loads(watching.stdout.readline())
+            watching.send_signal(signal.SIGINT)
+        assert "activated" in json.dumps(first)
+    finally:
+        sandbox.send_signal(signal.SIGINT)
+        sandbox.stdout.close()
+        assert sandbox.wait(10) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert processes_in(str(tmp_path)) == []
