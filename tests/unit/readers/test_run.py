@@ -114,6 +114,22 @@ async def test_work_that_waits_when_its_card_leaves_is_refused_at_once_and_never
         assert (card.commands, other.commands) == ([], [])
 
 
+async def test_an_answer_that_comes_after_the_insertions_end_is_not_believed() -> None:
+    async with rig() as r:
+        gate = Gate()
+        insertion = await r.insert("R", Card(A))
+        bay = r.backend.bays["R"]
+        bay.on_transmit.append(gate)
+        task = asyncio.create_task(r.readers.run(insertion.id, select, timeout_s=LONG_S))
+        await r.until(gate.reached.is_set)
+        bay.counter += 2
+        await r.seen()
+        gate.open()
+        await r.until(task.done)
+        assert reason(task) is Reason.CARD_REMOVED
+        assert r.stays == [("in", "7-1"), ("exchanged", "7-1"), ("in", "7-2")]
+
+
 async def test_a_card_exchanged_unseen_before_the_connection_is_not_worked_on() -> None:
     async with rig() as r:
         insertion = await r.insert("R", Card(A))
