@@ -29,9 +29,7 @@ def test_an_empty_file_serves_a_first_run(tmp_path: Path) -> None:
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
-    config = load_config(
-        written(tmp_path, "state_dir: state\nsocket: {path: a.sock}\nauthority: {register: r.yaml}\n")
-    )
+    config = load_config(written(tmp_path, "state_dir: state\nsocket: {path: a.sock}\nauthority: {register: r.yaml}\n"))
     assert config.state_dir == str(tmp_path / "state")
     assert config.socket.path == str(tmp_path / "a.sock")
     assert config.authority.register == str(tmp_path / "r.yaml")
