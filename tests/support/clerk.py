@@ -25,6 +25,8 @@ from cardsim.persona import load_persona
 from cardsim.rig import Rig
 
 PATIENCE_S = 10.0
+HOLD_S = 1.5
+"""How long a watched card holds back its answer, if the test does not let it go on: a laboratory waits for its cards."""
 
 Event = dict[str, Any]
 
@@ -157,7 +159,7 @@ class Watched:
             self._left -= 1
             if self._left == 0:
                 self.reached.set()
-                self.go_on.wait(PATIENCE_S)
+                self.go_on.wait(HOLD_S)
         return self._card.transmit(command)
 
 

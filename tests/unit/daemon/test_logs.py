@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -6,6 +7,12 @@ import structlog
 from cardd.base.masks import mask_name
 from cardd.base.secret import Personal, Secret
 from cardd.logs import configure
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
