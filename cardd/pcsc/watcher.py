@@ -92,13 +92,15 @@ class Watcher:
         self._tell_up()
         told = self._tell(None, known)
         # A reader that appears between listing and waiting goes unnoticed: the wait counts the readers when it begins.
-        # So one more look follows a second after the last change; only then has the wait no limit.
+        # So one more look follows a second after the last change; only then has the wait no limit. pcscd tells nobody
+        # when a program takes or frees a reader: `in_use` is as of the last look, which comes every second meanwhile.
         limit = _SECOND_LOOK_MS
         while not self._closing.is_set():
             seen = self._relist(context, self._wait(context, known, limit))
-            limit = FOREVER if seen == known else _SECOND_LOOK_MS
+            settled = seen == known
             known = seen
             told = self._tell(told, known)
+            limit = FOREVER if settled and not any(slot.in_use for slot in told.slots) else _SECOND_LOOK_MS
 
     def _wait(self, context: int, known: tuple[ReaderState, ...], limit: int) -> tuple[ReaderState, ...]:
         """Sleep until something happens or the limit is over; return what is known then of the readers that were."""

@@ -120,11 +120,18 @@ class Lab:
         """Take the card out of a reader; return the reader's name when pcscd has seen it."""
         with self._lock:
             place = self._find(reader)
-            before = self._look(place)
             self._take_out(place)
-            if before is not None and before.present:
-                self._await(place, lambda view: not view.present, "removal")
+            self._await(place, _is_out, "removal")
             return place.name
+
+    def empty(self) -> None:
+        """Take every card out; return when pcscd has seen it."""
+        with self._lock:
+            places = tuple(self._stays)
+            for place in places:
+                self._take_out(place)
+            for place in places:
+                self._await(place, _is_out, "removal")
 
     def swap(self, card: VirtualCard, reader: str | int, gap_seconds: float) -> str:
         """Exchange the card in a reader for another one; return when the reader has spoken to the new one.
@@ -218,12 +225,6 @@ class Lab:
             raise CarddError(Reason.NOT_FOUND, f"there is no card in {place.name}")
         stay.link.close()
 
-    def _look(self, place: VirtualReader) -> ReaderView | None:
-        """Return what pcscd shows of a reader now; None where it is not there to be asked."""
-        if not self._pcscd.answers:
-            return None
-        return next(view for view in wait_for(self.pcscd_socket, bool, _SEEN_SECONDS) if view.name == place.name)
-
     def _await(self, place: VirtualReader, wanted: Callable[[ReaderView], bool], what: str) -> None:
         """Wait until pcscd shows a reader as wanted. One that was killed or stopped will see it later, by itself."""
         if not self._pcscd.answers:
@@ -236,6 +237,15 @@ class Lab:
             )
         except PcscdSilentError:
             raise CarddError(Reason.TIMEOUT, f"pcscd did not see the {what} in {place.name}") from None
+
+
+def _is_out(view: ReaderView) -> bool:
+    """Say whether pcscd has counted the removal.
+
+    A reset of a card that was torn out makes pcscd show an empty reader before its own look has found it empty. A card
+    put in before that look is never seen.
+    """
+    return not view.present and view.counter % 2 == 0
 
 
 def _claim(directory: Path) -> int:
