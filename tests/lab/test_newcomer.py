@@ -5,9 +5,20 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from cardsim.rig import program
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """An empty directory with a name that leaves room for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="cs-") as directory:
+        yield Path(directory)
 
 
 def processes_in(directory: str) -> list[str]:
@@ -23,8 +34,8 @@ def processes_in(directory: str) -> list[str]:
     return found
 
 
-def test_the_demonstration_shows_four_handoffs_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    around = {**os.environ, "TMPDIR": str(tmp_path)}
+def test_the_demonstration_shows_four_handoffs_and_leaves_nothing_behind(short_path: Path) -> None:
+    around = {**os.environ, "TMPDIR": str(short_path)}
     done = subprocess.run(
         [program("cardsim"), "demo"], capture_output=True, text=True, timeout=60, env=around, stdin=subprocess.DEVNULL,
         check=True,
@@ -43,12 +54,12 @@ def test_the_demonstration_shows_four_handoffs_and_leaves_nothing_behind(tmp_pat
     assert sequences == list(range(sequences[0], sequences[0] + len(raw)))
     assert {event["specversion"] for event in raw} == {"1.0"}
     assert done.stderr == ""
-    assert list(tmp_path.iterdir()) == []
-    assert processes_in(str(tmp_path)) == []
+    assert list(short_path.iterdir()) == []
+    assert processes_in(str(short_path)) == []
 
 
-def test_the_sandbox_prints_lines_that_work_and_ends_at_a_signal(tmp_path: Path) -> None:
-    around = {**os.environ, "TMPDIR": str(tmp_path)}
+def test_the_sandbox_prints_lines_that_work_and_ends_at_a_signal(short_path: Path) -> None:
+    around = {**os.environ, "TMPDIR": str(short_path)}
     sandbox = subprocess.Popen([program("cardsim"), "sandbox"], stdout=subprocess.PIPE, text=True, env=around)
     assert sandbox.stdout is not None
     try:
@@ -75,5 +86,5 @@ def test_the_sandbox_prints_lines_that_work_and_ends_at_a_signal(tmp_path: Path)
         sandbox.send_signal(signal.SIGINT)
         sandbox.stdout.close()
         assert sandbox.wait(10) == 0
-    assert list(tmp_path.iterdir()) == []
-    assert processes_in(str(tmp_path)) == []
+    assert list(short_path.iterdir()) == []
+    assert processes_in(str(short_path)) == []

@@ -26,7 +26,7 @@ from cardsim.rig import Rig
 
 PATIENCE_S = 10.0
 HOLD_S = 1.5
-"""How long a watched card holds back its answer, if the test does not let it go on: a laboratory waits for its cards."""
+"""How long a watched card holds back its answer at most: a laboratory waits for its cards when they are removed."""
 
 Event = dict[str, Any]
 
