@@ -39,5 +39,10 @@ class Outbox:
         try:
             async with asyncio.timeout(grace_s):
                 await self._writer.wait_closed()
-        except (TimeoutError, ConnectionError):
+        except (TimeoutError, asyncio.CancelledError) as cut:
             self._writer.transport.abort()
+            if isinstance(cut, asyncio.CancelledError):
+                raise
+        except ConnectionError:
+            # it was cut from the other side
+            pass

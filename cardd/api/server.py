@@ -78,7 +78,8 @@ class Server:
             _log.debug("a client left at once")
         finally:
             del self._connections[task]
-            writer.transport.abort()
+            if not writer.is_closing():
+                writer.transport.abort()
 
     async def _serve(
         self, task: "asyncio.Task[None]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter

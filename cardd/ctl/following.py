@@ -10,7 +10,13 @@ from cardd.client.errors import CallError
 from cardd.ctl.common import both
 from cardd.ctl.failures import sentence
 from cardd.ctl.pins import read_pin
-from cardd.wire.activation import ENDS, ActivationIdParams, ActivationStartParams, PromptAnswerParams
+from cardd.wire.activation import (
+    ENDS,
+    ActivationIdParams,
+    ActivationResult,
+    ActivationStartParams,
+    PromptAnswerParams,
+)
 from cardd.wire.base import Json
 from cardd.wire.events import Event, EventsSubscribeParams, short_type
 from cardd.wire.methods import ACTIVATION_GET, ACTIVATION_START, PROMPT_ANSWER
@@ -27,28 +33,59 @@ def follow(client: Client, params: ActivationStartParams, wait_s: float, *, quie
     client.subscribe(EventsSubscribeParams(types=_FOLLOWED))
     started = client.call(ACTIVATION_START, params)
     try:
-        if started.prompt is not None and started.prompt.prompt is not None:
-            _answer(client, started.prompt.prompt, started.prompt.purpose)
         if started.state not in ENDS:
-            _go_along(client, started.activation, wait_s, quiet=quiet)
+            _Companion(client, quiet=quiet).go_along(started, wait_s)
     except KeyboardInterrupt:
         click.echo(f"\nThe activation goes on. To end it: cardctl cancel {started.activation}", err=True)
         raise
     return client.call_raw(ACTIVATION_GET.name, ActivationIdParams(activation=started.activation))
 
 
-def _go_along(client: Client, activation: str, wait_s: float, *, quiet: bool) -> None:
-    for arrival in client.events(wait_s):
-        event = arrival.event
-        if event.correlationid != activation:
-            continue
-        kind = short_type(event.type)
-        if kind in _END_EVENTS:
+class _Companion:
+    """Shows what happens and answers each prompt once, whether the start's answer told of it or an event or both."""
+
+    def __init__(self, client: Client, *, quiet: bool) -> None:
+        self._client = client
+        self._quiet = quiet
+        self._seen: set[str] = set()
+
+    def go_along(self, started: ActivationResult, wait_s: float) -> None:
+        if started.prompt is not None and started.prompt.prompt is not None:
+            self._answer(started.prompt.prompt, started.prompt.purpose)
+        for arrival in self._client.events(wait_s):
+            event = arrival.event
+            if event.correlationid != started.activation:
+                continue
+            kind = short_type(event.type)
+            if kind in _END_EVENTS:
+                return
+            if not self._quiet:
+                _show(event)
+            if kind == "prompt.opened":
+                self._answer(_word(event.data, "prompt"), _word(event.data, "purpose"))
+
+    def _answer(self, prompt: str, purpose: str | None) -> None:
+        """Ask the person at the terminal; without a terminal somebody else answers."""
+        if prompt in self._seen:
             return
-        if not quiet:
-            _show(event)
-        if kind == "prompt.opened":
-            _answer(client, _word(event.data, "prompt"), _word(event.data, "purpose"))
+        self._seen.add(prompt)
+        if not sys.stdin.isatty():
+            click.echo(f"A password is asked for. Answer with: cardctl answer {prompt}", err=True)
+            return
+        while not self._sent(prompt, purpose):
+            pass
+
+    def _sent(self, prompt: str, purpose: str | None) -> bool:
+        """Ask once; tell whether there is nothing more to ask."""
+        try:
+            self._client.call(PROMPT_ANSWER, PromptAnswerParams(prompt=prompt, pin=read_pin(purpose)))
+        except click.UsageError as error:
+            click.echo(f"cardctl: {error.message}", err=True)
+            return False
+        except CallError as error:
+            click.echo(f"cardctl: {sentence(error)}", err=True)
+            return error.retry != "now"
+        return True
 
 
 def _show(event: Event) -> None:
@@ -57,24 +94,6 @@ def _show(event: Event) -> None:
     said = both({key: str(value) for key, value in text.items()}) if isinstance(text, Mapping) else ""
     if said:
         click.echo(said)
-
-
-def _answer(client: Client, prompt: str, purpose: str | None) -> None:
-    """Ask the person at the terminal, again where the daemon says so; without a terminal somebody else answers."""
-    if not sys.stdin.isatty():
-        click.echo(f"A password is asked for. Answer with: cardctl answer {prompt}", err=True)
-        return
-    while True:
-        try:
-            client.call(PROMPT_ANSWER, PromptAnswerParams(prompt=prompt, pin=read_pin(purpose)))
-        except click.UsageError as error:
-            click.echo(f"cardctl: {error.message}", err=True)
-        except CallError as error:
-            click.echo(f"cardctl: {sentence(error)}", err=True)
-            if error.retry != "now":
-                return
-        else:
-            return
 
 
 def _word(data: Mapping[str, Json], name: str) -> str:

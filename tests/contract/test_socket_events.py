@@ -284,7 +284,9 @@ async def test_subscribers_get_what_was_committed_before_the_daemon_ends(tmp_pat
     async with counter(tmp_path) as desk, line(desk.path) as client:
         await client.result("events.subscribe")
         await desk.happen("service.stopping")
-        await desk.server.close()
+        async with asyncio.timeout(5):
+            # as soon as all is sent, not at the end of the grace
+            await desk.server.close(grace_s=60)
         assert await kinds(client, 1) == ["org.cardd.service.stopping.v1"]
         with pytest.raises(EOFError):
             await client.read()

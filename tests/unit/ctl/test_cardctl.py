@@ -17,7 +17,7 @@ from cardd.base.reasons import REASONS, Reason
 from cardd.ctl import pins
 from cardd.ctl.exits import exit_code
 from cardd.ctl.main import main
-from cardd.wire.activation import State
+from cardd.wire.activation import ActivationStartParams, State
 from cardd.wire.cards import CardSummary, Kind
 
 CARDCTL = [sys.executable, "-m", "cardd.ctl.main"]
@@ -188,6 +188,25 @@ def test_an_activation_that_does_not_end_in_time_is_a_temporary_failure(
     assert "act-1: waiting_old_card" in out
 
 
+def test_the_end_of_somebody_elses_activation_is_not_taken_for_this_ones(
+    aside: Aside, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["activate", "pharmacy"]) == os.EX_OK
+
+    async def second() -> bool:
+        return len(await aside.desk.recorded("activation.step")) == 2
+
+    async def soon() -> None:
+        await eventually(second)
+        await aside.desk.activations.end("act-1", State.COMPLETED)
+
+    aside.begin(soon())
+    began = time.monotonic()
+    assert main(["activate", "pharmacy", "--wait", "0.5"]) == os.EX_TEMPFAIL
+    assert time.monotonic() - began >= 0.5
+    assert "act-2: waiting_old_card" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "code"),
     [
@@ -245,7 +264,25 @@ def test_a_new_password_is_typed_until_two_are_the_same(monkeypatch: pytest.Monk
     assert pins.read_pin(pins.NEW_PIN, lambda _: next(typed)) == "246813"
 
 
-def test_a_followed_activation_asks_for_the_password_on_the_terminal_without_echo(aside: Aside) -> None:
+@pytest.mark.parametrize("told", ["by an event", "by the answer and an event"])
+def test_a_followed_activation_asks_once_for_the_password_on_the_terminal_without_echo(
+    aside: Aside, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    activations = aside.desk.activations
+    start = activations.start
+
+    async def asking(params: ActivationStartParams, *, client: str) -> str:
+        identity = await start(params, client=client)
+        await activations.ask_pin(identity)
+        return identity
+
+    async def soon() -> None:
+        await eventually(aside.desk.under_way)
+        if told == "by an event":
+            await activations.ask_pin("act-1")
+
+    if told != "by an event":
+        monkeypatch.setattr(activations, "start", asking)
     master, slave = pty.openpty()
     with subprocess.Popen(
         [*CARDCTL, "activate", "pharmacy", "--wait", "20"],
@@ -255,10 +292,6 @@ def test_a_followed_activation_asks_for_the_password_on_the_terminal_without_ech
         start_new_session=True,
     ) as cardctl:
         os.close(slave)
-
-        async def soon() -> None:
-            await eventually(aside.desk.under_way)
-            await aside.desk.activations.ask_pin("act-1")
 
         aside.do(soon())
         shown = _until(master, "Password 密码: ")
