@@ -1,6 +1,7 @@
 """The dual-insert handoff on a real pcscd, and everything that can happen to it at a counter."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -368,6 +369,20 @@ def test_cards_swapped_in_the_middle_of_reading_are_never_mixed(clerk: Clerk, ga
     assert end["reason"] == "OTHER_PERSON"
     inserted = [event["insertion"] for event in clerk.events if event["type"].endswith("card.inserted.v1")]
     assert len(inserted) == len(set(inserted))
+
+
+@pytest.mark.parametrize("gap_s", [0.0, 0.05])
+@pytest.mark.parametrize("after_s", [0.1, 1.2], ids=["powered", "asleep"])
+def test_the_new_card_swapped_for_the_old_one_in_no_time_is_taken_for_what_it_is(
+    clerk: Clerk, gap_s: float, after_s: float
+) -> None:
+    clerk.insert("old-jia")
+    clerk.step("waiting_social_card")
+    time.sleep(after_s)
+    clerk.rig.lab.swap(make_card(load_persona("social-jia-3.0")), 0, gap_s)
+    assert clerk.wait("activation.completed")["data"]["outcome"] == "activated"
+    kinds = [kind for kind in clerk.types() if kind in {"card.inserted", "card.removed"}]
+    assert kinds == ["card.inserted", "card.inserted", "card.removed", "card.inserted"]
 
 
 PATIENCE = 10.0
