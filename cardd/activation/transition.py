@@ -100,7 +100,7 @@ def told(before: Case, after: Case, outcome: facts.Outcome) -> tuple[NewEvent, .
     if isinstance(outcome, facts.Restarted):
         events.append(_event(after, "activation.resumed", {"state": str(after.state)}))
     if after.state is State.IN_DOUBT and before.state is not State.IN_DOUBT:
-        events.append(_event(after, "activation.in_doubt", {"state": str(before.state), "text": _text(after.say)}))
+        events.append(_event(after, "activation.in_doubt", {"state": str(after.state), "text": _text(after.say)}))
     events.append(_step(after))
     if after.question is not None:
         events.append(_event(after, "prompt.opened", _opened(after.question)))
@@ -201,7 +201,8 @@ def _end(before: Case, after: Case, outcome: facts.Outcome) -> NewEvent:
     }
     data: dict[str, Json] = {
         "route": str(after.route),
-        "state": str(before.state),
+        "state": str(after.state),
+        "ended_in": str(before.state),
         **particulars[after.state],
         "text": _text(after.say),
         **parties(masked(after)),
