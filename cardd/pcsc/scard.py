@@ -120,7 +120,8 @@ class Scard:
 
     def wait(self, context: int, known: Iterable[ReaderState], timeout_ms: int) -> tuple[ReaderState, ...]:
         """Block until one of the readers is no longer in its known state; return all of them as they are now."""
-        states = [(state.name, int(state.event & ~State.CHANGED)) for state in known]
+        # the count in the upper bits goes along: that is how an exchange between two waits is noticed
+        states = [(state.name, state.event & ~int(State.CHANGED)) for state in known]
         (changed,) = self._call("SCardGetStatusChange", context, timeout_ms, states)
         return tuple(ReaderState(str(name), int(event), _octets(atr)) for name, event, atr in changed)
 

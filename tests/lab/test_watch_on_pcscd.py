@@ -1,6 +1,7 @@
 """What the watching thread tells of a real pcscd."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -54,6 +55,28 @@ def test_an_exchange_of_cards_makes_the_count_jump(
     lab.swap(EchoCard(CONTACTLESS_ATR), 0, gap_seconds=0.5)
     slot = notebook.until_slot(readers[0], lambda slot: slot.atr == CONTACTLESS_ATR)
     assert slot.counter == before + 2
+
+
+def test_an_exchange_while_nobody_waits_is_noticed_by_the_next_wait(
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, notebook: Notebook
+) -> None:
+    lab.insert(EchoCard(), 0)
+    done = threading.Event()
+
+    def slow(observation: Observation) -> None:
+        notebook(observation)
+        done.wait(3)
+
+    watcher = backend.watch(slow)
+    notebook.until(bool)
+    before = notebook.until_slot(readers[0], lambda slot: slot.presence is Presence.PRESENT).counter
+    # the same kind of card again: only the count tells
+    lab.remove(0)
+    lab.insert(EchoCard(), 0)
+    done.set()
+    slot = notebook.until_slot(readers[0], lambda slot: slot.counter != before)
+    watcher.close()
+    assert (slot.presence, slot.counter) == (Presence.PRESENT, before + 2)
 
 
 def test_a_restart_of_pcscd_is_told_as_one_end_and_one_return(

@@ -1,0 +1,254 @@
+"""The watching thread against a scripted service."""
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import pytest
+from support.notebook import Notebook
+
+from cardd.base.reasons import Reason
+from cardd.iso7816.device import Presence, ServiceDown, ServiceUp, Slot, Slots
+from cardd.pcsc.scard import FOREVER, PNP_NOTIFICATION, PcscError, ReaderState, Scard, State
+from cardd.pcsc.watcher import Watcher, pauses, slot_of
+
+EMPTY = 0x0010
+PRESENT = 0x0020
+ATR = bytes.fromhex("3B021450")
+
+CANCELLED = 0x80100002
+UNKNOWN_READER = 0x80100009
+TIMEOUT = 0x8010000A
+COMM_ERROR = 0x80100013
+NO_SERVICE = 0x8010001D
+SECURITY_VIOLATION = 0x8010006A
+
+
+class Service:
+    """A smart-card service whose next steps are put in a queue; each wait with a limit takes one of them."""
+
+    def __init__(self, **readers: int) -> None:
+        self.readers = {name: ReaderState(name, event) for name, event in readers.items()}
+        self.steps: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.refusals: list[int] = []
+        self.limits: list[int] = []
+        self.contexts: set[int] = set()
+        self.numbers = itertools.count(1)
+
+    def establish_context(self) -> int:
+        if self.refusals:
+            raise PcscError("SCardEstablishContext", self.refusals.pop(0))
+        context = next(self.numbers)
+        self.contexts.add(context)
+        return context
+
+    def release_context(self, context: int) -> None:
+        self.contexts.discard(context)
+
+    def cancel(self, context: int) -> None:
+        if context in self.contexts:
+            self.steps.put(lambda: fail(CANCELLED))
+
+    def list_readers(self, _: int) -> tuple[str, ...]:
+        return tuple(self.readers)
+
+    def wait(self, _: int, known: Iterable[ReaderState], limit: int) -> tuple[ReaderState, ...]:
+        names = [state.name for state in known]
+        if limit:
+            self.limits.append(limit)
+            self.steps.get(timeout=5)()
+        if not set(names) <= {*self.readers, PNP_NOTIFICATION}:
+            fail(UNKNOWN_READER)
+        return tuple(self.readers.get(name, ReaderState(name)) for name in names)
+
+    def set(self, name: str, event: int, atr: bytes = b"") -> None:
+        self.readers[name] = ReaderState(name, event, atr)
+
+    def unplug(self, name: str) -> None:
+        del self.readers[name]
+
+    def then(self, step: Callable[[], None]) -> None:
+        """Let the next wait end after something has happened."""
+        self.steps.put(step)
+
+    def then_fail(self, code: int) -> None:
+        self.steps.put(lambda: fail(code))
+
+
+def fail(code: int) -> None:
+    raise PcscError("SCardGetStatusChange", code)
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service(one=EMPTY)
+
+
+@pytest.fixture
+def watcher(service: Service, notebook: Notebook) -> Iterable[Watcher]:
+    watcher = Watcher(cast("Scard", service), notebook, own=lambda name: name == "ours")
+    yield watcher
+    watcher.close()
+    if watcher.thread.is_alive():
+        watcher.thread.join(2)
+
+
+@pytest.fixture
+def notebook() -> Notebook:
+    return Notebook()
+
+
+def kinds(notebook: Notebook) -> list[str]:
+    return [type(told).__name__ for told in notebook.told]
+
+
+def test_a_reader_that_appears_between_listing_and_waiting_is_found_by_the_second_look(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    watcher.start()
+    notebook.until(bool)
+    # the service says nothing of it: the wait began after it had come
+    service.set("two", EMPTY)
+    service.then_fail(TIMEOUT)
+    slot = notebook.until_slot("two", lambda _: True)
+    assert slot.presence is Presence.EMPTY
+
+
+def test_only_a_wait_after_which_nothing_was_new_is_followed_by_one_without_a_limit(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    watcher.start()
+    service.then(lambda: service.set("one", 0x10000 | PRESENT, ATR))
+    service.then_fail(TIMEOUT)
+    service.then(lambda: service.set("one", 0x20000 | EMPTY))
+    notebook.until_slot("one", lambda slot: slot.counter == 2)
+    notebook.until(lambda _: len(service.limits) == 4)
+    assert service.limits == [1000, 1000, FOREVER, 1000]
+
+
+def test_while_another_program_holds_a_reader_there_is_a_look_each_second(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.set("one", PRESENT | State.EXCLUSIVE, ATR)
+    watcher.start()
+    for _ in range(3):
+        service.then_fail(TIMEOUT)
+    notebook.until(lambda _: len(service.limits) == 4)
+    assert service.limits == [1000] * 4
+
+
+def test_our_own_hold_is_no_reason_to_look_again(service: Service, watcher: Watcher, notebook: Notebook) -> None:
+    service.set("ours", PRESENT | State.EXCLUSIVE, ATR)
+    watcher.start()
+    service.then_fail(TIMEOUT)
+    notebook.until(lambda _: len(service.limits) == 2)
+    assert service.limits == [1000, FOREVER]
+    assert notebook.until_slot("ours", lambda _: True).in_use is False
+
+
+def test_a_reader_that_goes_is_no_longer_told(service: Service, watcher: Watcher, notebook: Notebook) -> None:
+    service.set("two", EMPTY)
+    watcher.start()
+    notebook.until_slot("two", lambda _: True)
+    service.then(lambda: service.unplug("two"))
+    notebook.until(lambda _: notebook.slot("two") is None)
+    assert notebook.slot("one") is not None
+
+
+def test_looks_that_show_nothing_new_are_not_told(service: Service, watcher: Watcher, notebook: Notebook) -> None:
+    watcher.start()
+    for _ in range(5):
+        service.then(lambda: None)
+    notebook.until(lambda _: len(service.limits) == 6)
+    assert kinds(notebook) == ["Slots"]
+
+
+def test_an_exchange_between_two_looks_is_told_by_the_count_alone(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.set("one", 0x10000 | PRESENT, ATR)
+    watcher.start()
+    notebook.until(bool)
+    service.then(lambda: service.set("one", 0x30000 | PRESENT, ATR))
+    notebook.until(lambda told: len(told) == 2)
+    assert notebook.told[1] == Slots((Slot("one", Presence.PRESENT, 3, ATR),))
+
+
+def test_each_end_of_the_service_is_told_once_and_each_return_once(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    watcher.start()
+    notebook.until(bool)
+    service.refusals = [NO_SERVICE] * 3
+    service.then_fail(COMM_ERROR)
+    notebook.until(lambda told: len(told) == 4)
+    assert kinds(notebook) == ["Slots", "ServiceDown", "ServiceUp", "Slots"]
+    assert len(service.contexts) == 1
+
+
+def test_another_reason_for_being_away_is_told(service: Service, watcher: Watcher, notebook: Notebook) -> None:
+    service.refusals = [NO_SERVICE, NO_SERVICE, SECURITY_VIOLATION]
+    watcher.start()
+    notebook.until(lambda told: ServiceUp() in told)
+    downs = [told.reason for told in notebook.told if isinstance(told, ServiceDown)]
+    assert downs == [Reason.PCSC_UNAVAILABLE, Reason.PCSC_DENIED]
+
+
+def test_closing_ends_the_wait_for_a_service_that_is_away(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.refusals = [NO_SERVICE] * 1000
+    watcher.start()
+    notebook.until(bool)
+    watcher.close()
+    watcher.thread.join(0.5)
+    assert not watcher.thread.is_alive()
+
+
+def test_a_cancel_that_came_too_early_is_repeated(watcher: Watcher, service: Service, notebook: Notebook) -> None:
+    lost = threading.Event()
+
+    def lose_the_first(context: int) -> None:
+        if lost.is_set():
+            Service.cancel(service, context)
+        lost.set()
+
+    service.cancel = lose_the_first  # type: ignore[method-assign]
+    watcher.start()
+    notebook.until(bool)
+    watcher.close()
+    watcher.thread.join(1)
+    assert not watcher.thread.is_alive()
+    assert service.contexts == set()
+
+
+def test_the_pauses_grow_from_50_ms_to_one_second_and_stay_there() -> None:
+    assert list(itertools.islice(pauses(), 8)) == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "atr", "presence"),
+    [
+        (State.EMPTY, b"", Presence.EMPTY),
+        (State.PRESENT, ATR, Presence.PRESENT),
+        (State.PRESENT | State.INUSE, ATR, Presence.PRESENT),
+        (State.PRESENT | State.MUTE, b"", Presence.MUTE),
+        (State.PRESENT | State.UNPOWERED, b"", Presence.UNPOWERED),
+        (State.PRESENT | State.UNPOWERED, ATR, Presence.PRESENT),
+        (State.UNKNOWN, b"", Presence.UNAVAILABLE),
+        (State.UNAVAILABLE | State.EMPTY, b"", Presence.UNAVAILABLE),
+        (State.UNAWARE, b"", Presence.UNAVAILABLE),
+    ],
+)
+def test_the_flags_of_a_reader_say_what_is_in_it(flags: State, atr: bytes, presence: Presence) -> None:
+    slot = slot_of(ReaderState("one", int(flags) | 0x50000, atr), own=False)
+    assert slot.presence is presence
+    assert slot.counter == 5
+    assert slot.atr == (atr if presence is Presence.PRESENT else b"")
+
+
+def test_the_script_of_this_file_has_no_call_that_the_real_layer_lacks() -> None:
+    names = {name for name in vars(Service) if not name.startswith("_")} - {"set", "unplug", "then", "then_fail"}
+    assert names <= set(vars(Scard))
