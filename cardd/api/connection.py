@@ -81,9 +81,7 @@ class Connection:
                 await self._take(line)
         if lines.too_long:
             await self._refuse_the_rest()
-        elif self._hung_up():
-            await self._finish_requests()
-        else:
+        elif not self._hung_up():
             if rest := lines.flush():
                 await self._take(rest)
             await self._finish()
@@ -123,11 +121,6 @@ class Connection:
         """Wait until everything the client asked for has ended."""
         while running := self._requests | self._pumps:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-
-    async def _finish_requests(self) -> None:
-        """Give what a client sent before it went a moment to be done; nobody will read the answers."""
-        if self._requests:
-            await asyncio.wait(self._requests, timeout=self._office.limits.farewell_s)
 
     async def _refuse_the_rest(self) -> None:
         limit = self._office.limits.line_bytes

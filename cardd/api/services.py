@@ -99,7 +99,7 @@ class Limits:
     slow_s: float = 10.0
     """How long a client may leave its receiving side full."""
     farewell_s: float = 1.0
-    """How long a client that is sent away may take to read why, and what one that has gone began may take to end."""
+    """How long a client that is sent away may take to read why."""
     heartbeat_s: float = 15.0
     ring_events: int = 1024
     page_events: int = 64

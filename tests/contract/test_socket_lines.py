@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,18 @@ async def test_a_deed_is_carried_out_although_the_client_has_gone(tmp_path: Path
             return bool(await desk.recorded("activation.started"))
 
         await eventually(started)
+
+
+async def test_deeds_of_a_client_that_writes_and_leaves_at_once_are_carried_out(tmp_path: Path) -> None:
+    async with counter(tmp_path) as desk:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(desk.path))
+            client.sendall(b'{"jsonrpc":"2.0","method":"activation.start","params":{"route":"pharmacy"}}\n' * 3)
+
+        async def all_started() -> bool:
+            return len(await desk.recorded("activation.started")) == 3
+
+        await eventually(all_started)
 
 
 async def test_a_request_that_waits_ends_when_its_client_goes(tmp_path: Path) -> None:
