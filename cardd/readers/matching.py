@@ -42,9 +42,9 @@ def device_of(pcsc_name: str) -> Device:
 
 
 def fits(match: ReaderMatch, device: Device) -> bool:
-    """Tell whether every glob of the match fits. A glob for something unknown does not."""
+    """Tell whether every glob of the match fits. Of something unknown only `*` does: it asks for nothing."""
     pairs = ((match.name, device.name), (match.serial, device.serial), (match.usb, device.usb))
-    return all(glob is None or (text is not None and _glob(glob, text)) for glob, text in pairs)
+    return all(glob is None or _glob(glob, text or "") for glob, text in pairs)
 
 
 def _glob(glob: str, text: str) -> bool:

@@ -33,7 +33,7 @@ def test_the_serial_number_stands_in_the_last_parentheses_before_the_indices(nam
         (ReaderMatch(name="ACS*", serial="R-12??"), True),
         (ReaderMatch(name="ACS*", serial="R-9*"), False),
         (ReaderMatch(name="Feitian*", serial="R-12*"), False),
-        (ReaderMatch(usb="*"), False),
+        (ReaderMatch(name="ACS*", usb="1-*"), False),
     ],
 )
 def test_all_globs_that_are_given_must_fit(match: ReaderMatch, *, fitting: bool) -> None:
@@ -44,8 +44,10 @@ def test_a_usb_path_fits_where_it_is_known() -> None:
     assert fits(ReaderMatch(usb="1-1.*"), Device(FRONT, usb="1-1.4"))
 
 
-def test_a_serial_glob_does_not_fit_a_reader_without_one() -> None:
-    assert not fits(ReaderMatch(serial="*"), device_of(SAM))
+def test_of_what_is_unknown_of_a_reader_only_a_glob_that_asks_for_nothing_fits() -> None:
+    assert fits(ReaderMatch(serial="*", usb="*"), device_of(SAM))
+    assert not fits(ReaderMatch(serial="?*"), device_of(SAM))
+    assert not fits(ReaderMatch(usb="1-*"), device_of(SAM))
 
 
 def test_the_first_rule_that_fits_decides() -> None:
