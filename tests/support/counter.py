@@ -69,7 +69,8 @@ def card_result(*, personal: bool) -> CardReadResult:
             birth_date="1900-01-01" if personal else "*",
             token=None,
         ),
-        records={},
+        records={"DF04EF05": {"81": "1"}} if personal else {},
+        number="A00000001" if personal else "*****0001",
     )
 
 

@@ -8,8 +8,21 @@ from cardd.api.rights import Right
 from cardd.wire.cards import CardReadParams, CardReadResult
 from cardd.wire.methods import CARD_READ
 
-_OPEN_ISSUER = frozenset({"card_class", "specification_version", "initialising_organisation", "region"})
-"""What of the issuer's data is the same for everybody's card."""
+_NOT_PERSONAL = frozenset(
+    {
+        "insertion",
+        "kind",
+        "generation",
+        "authentic",
+        "via",
+        "issuer.card_class",
+        "issuer.specification_version",
+        "issuer.initialising_organisation",
+        "issuer.region",
+        "holder.token",
+    }
+)
+"""What says nothing about a person; whatever a result may tell besides is a disclosure."""
 
 
 async def _read(call: Call, params: CardReadParams) -> CardReadResult:
@@ -22,8 +35,7 @@ async def _read(call: Call, params: CardReadParams) -> CardReadResult:
 
 
 def _disclosure(call: Call, purpose: str, result: CardReadResult) -> Disclosure:
-    shown = msgspec.to_builtins({"issuer": result.issuer, "holder": result.holder, "records": result.records})
-    fields = [path for path, _ in leaves(shown) if path.removeprefix("issuer.") not in _OPEN_ISSUER]
+    fields = [path for path, _ in leaves(msgspec.to_builtins(result)) if path not in _NOT_PERSONAL]
     return Disclosure(
         client=call.session.client,
         purpose=purpose,
