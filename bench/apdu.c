@@ -1,0 +1,84 @@
+/* One command, again and again, through winscard: what a C program pays on this machine.
+ *
+ * usage: apdu READER COUNT HEX-COMMAND
+ * Connects exclusively, sends the command COUNT times, prints the nanoseconds of each exchange, one a line.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <winscard.h>
+
+#define LONGEST 261
+
+static void check(const char *call, LONG code)
+{
+    if (code != SCARD_S_SUCCESS) {
+        fprintf(stderr, "%s: 0x%08lX\n", call, (unsigned long)code & 0xFFFFFFFFUL);
+        exit(1);
+    }
+}
+
+static size_t from_hex(const char *text, unsigned char *bytes)
+{
+    size_t count = strlen(text) / 2;
+    if (count > LONGEST) {
+        fprintf(stderr, "a command has at most %d bytes\n", LONGEST);
+        exit(64);
+    }
+    for (size_t i = 0; i < count; i++) {
+        unsigned value;
+        if (sscanf(text + 2 * i, "%2x", &value) != 1) {
+            fprintf(stderr, "no hex: %s\n", text);
+            exit(64);
+        }
+        bytes[i] = (unsigned char)value;
+    }
+    return count;
+}
+
+static long long now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fprintf(stderr, "usage: %s READER COUNT HEX-COMMAND\n", argv[0]);
+        return 64;
+    }
+    long count = strtol(argv[2], NULL, 10);
+    unsigned char command[LONGEST];
+    size_t length = from_hex(argv[3], command);
+    long long *took = calloc((size_t)count, sizeof *took);
+    if (took == NULL)
+        return 71;
+
+    SCARDCONTEXT context;
+    SCARDHANDLE card;
+    DWORD protocol;
+    check("SCardEstablishContext", SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context));
+    check("SCardConnect", SCardConnect(context, argv[1], SCARD_SHARE_EXCLUSIVE,
+                                       SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol));
+    const SCARD_IO_REQUEST *pci = protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+    for (long i = 0; i < count; i++) {
+        unsigned char response[LONGEST];
+        DWORD received = sizeof response;
+        long long began = now();
+        LONG code = SCardTransmit(card, pci, command, length, NULL, response, &received);
+        took[i] = now() - began;
+        check("SCardTransmit", code);
+        if (received < 2 || response[received - 2] != 0x90) {
+            fprintf(stderr, "the card did not answer 90xx\n");
+            return 1;
+        }
+    }
+    check("SCardDisconnect", SCardDisconnect(card, SCARD_LEAVE_CARD));
+    check("SCardReleaseContext", SCardReleaseContext(context));
+    for (long i = 0; i < count; i++)
+        printf("%lld\n", took[i]);
+    return 0;
+}
