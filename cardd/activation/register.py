@@ -8,8 +8,10 @@ thread, so that the event loop never waits for the disk and every deed is one tr
 import asyncio
 import functools
 import hmac
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +41,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _BUSY_S = 5.0
+_FAREWELL_S = 0.5
 _REPLACED = "SELECT 1 FROM cards WHERE ssn = ? AND status = 'normal'"
 
 
@@ -70,12 +73,18 @@ class LocalRegister:
         return register
 
     def close(self) -> None:
-        """Close the file once what was asked before is done."""
-        self._executor.submit(self._database.close).result()
+        """Close the file once what was asked before is done; wait for that no longer than a moment.
+
+        What the file's lock or the disk holds up longer is left behind: SQLite undoes it when the file is next opened.
+        """
+        futures.wait([self._executor.submit(self._database.close)], _FAREWELL_S)
         self._executor.shutdown(wait=False)
 
     def show(self) -> list[dict[str, object]]:
-        """Return what the register holds, one dictionary a person, numbers whole; passwords only as yes or no."""
+        """Return what the register holds, one dictionary a person, by the names of its YAML; numbers whole.
+
+        `password` is only yes or no, `password_tries` are those left, and `activations` is what was done so far.
+        """
         return self._executor.submit(self._show).result()
 
     async def look_up_old_card(self, number: str) -> OldCardStanding:
@@ -128,7 +137,7 @@ class LocalRegister:
             fill(db, content)
 
     def _show(self) -> list[dict[str, object]]:
-        people = self._database.execute("SELECT ssn, name, account FROM people ORDER BY ssn").fetchall()
+        people = self._database.execute("SELECT ssn, name, account, updates FROM people ORDER BY ssn").fetchall()
         return [
             {
                 "social_security_number": ssn,
@@ -140,18 +149,19 @@ class LocalRegister:
                 "old_cards": [
                     {**row, "password": bool(row["password"])}
                     for row in self._rows(
-                        "SELECT number, status, password IS NOT NULL AS password, tries_left AS password_tries_left"
+                        "SELECT number, status, password IS NOT NULL AS password, tries_left AS password_tries"
                         " FROM old_cards WHERE ssn = ? ORDER BY number",
                         ssn,
                     )
                 ],
+                "updates": json.loads(updates),
                 "activations": self._rows(
                     "SELECT key AS activation, standing, card, old_card, time, written"
                     " FROM activations WHERE ssn = ? ORDER BY receipt",
                     ssn,
                 ),
             }
-            for ssn, name, account in people
+            for ssn, name, account, updates in people
         ]
 
     def _rows(self, query: str, ssn: str) -> list[dict[str, object]]:

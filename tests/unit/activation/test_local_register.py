@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -277,6 +279,32 @@ def test_passwords_are_neither_shown_nor_stored(files: Files, register: LocalReg
     asyncio.run(register.verify_old_password("k", "10000002", Secret(b"123456")))
     assert "123456" not in repr(register.show())
     assert b"123456" not in files.database.read_bytes()
+
+
+def test_a_person_is_shown_by_the_names_of_the_yaml(register: LocalRegister) -> None:
+    asyncio.run(register.verify_old_password("k", "10000002", Secret(b"999999")))
+    assert person(register, "测试甲")["updates"] == {"SSSEEF05": {"06": "20400101"}}
+    old_cards = person(register, "测试乙")["old_cards"]
+    assert isinstance(old_cards, list)
+    assert old_cards[0] == {"number": "10000002", "status": "valid", "password": True, "password_tries": 2}
+
+
+def test_a_file_that_somebody_holds_does_not_hold_up_the_end(files: Files) -> None:
+    register = files.open()
+    holder = sqlite3.connect(files.database, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    async def go() -> None:
+        asking = asyncio.create_task(register.activate(request()))
+        await asyncio.sleep(0.05)
+        began = time.monotonic()
+        register.close()
+        assert time.monotonic() - began < 1
+        asking.cancel()
+
+    asyncio.run(go())
+    holder.execute("ROLLBACK")
+    holder.close()
 
 
 def test_the_file_is_readable_by_its_owner_only(files: Files, register: LocalRegister) -> None:
