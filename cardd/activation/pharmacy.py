@@ -159,6 +159,7 @@ S, F, E = State, Fact, Effect
 
 _LOOK: Final = (E.LOOK_AT_CARDS,)
 _EXPIRED: Final = Move(S.EXPIRED, "expired")
+_INTERRUPTED: Final = Move(S.EXPIRED, "interrupted")
 _CANCELLED: Final = Move(S.CANCELLED, "cancelled")
 _REFUSED: Final = Move(S.REFUSED, None)
 _ALREADY: Final = Move(S.COMPLETED, "already_active", outcome=Outcome.ALREADY_ACTIVE)
@@ -175,7 +176,7 @@ _COMPLETED: Final = Move(S.COMPLETED, None)
 _STRANGER: Final = Move(S.WAITING_SAME_CARD, "stranger_card")
 _SAME_AGAIN: Final = Move(S.WAITING_SAME_CARD, "same_card_again", _LOOK)
 
-_BEFORE: Final[Mapping[Fact, Move]] = {F.CANCEL: _CANCELLED, F.DEADLINE: _EXPIRED, F.RESTARTED: _EXPIRED}
+_BEFORE: Final[Mapping[Fact, Move]] = {F.CANCEL: _CANCELLED, F.DEADLINE: _EXPIRED, F.RESTARTED: _INTERRUPTED}
 _VERDICT: Final[Mapping[Fact, Move]] = {
     F.GRANTED: _DONE,
     F.GRANTED_WITH_RECORDS: _WRITE,

@@ -26,7 +26,10 @@ async def test_before_the_point_of_no_return_it_ends_as_expired_by_the_restart(t
         b.counter.put_old(OLD_JIA)
         await b.until(activation, State.WAITING_SOCIAL_CARD)
     async with bench(tmp_path) as b:
-        assert (await b.view(activation)).state is State.EXPIRED
+        ended = await b.view(activation)
+        assert ended.state is State.EXPIRED
+        assert ended.text is not None
+        assert "restart" in ended.text["en"]
         assert b.types() == ["activation.expired"]
         assert b.data("activation.expired")[0]["cause"] == "restart"
         assert b.counter.reserved == {}
