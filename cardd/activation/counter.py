@@ -46,8 +46,9 @@ class DeskCounter:
         return [station.name for station in self._readers.stations()]
 
     def station_of(self, reader: str) -> str | None:
-        """Return the station of a reader of whatever role."""
-        return next((status.station for status in self._readers.views() if status.reader == reader), None)
+        """Return the station of a reader of whatever role, by its own name or the one PC/SC has for it."""
+        views = self._readers.views()
+        return next((status.station for status in views if reader in {status.reader, status.pcsc_name}), None)
 
     def reserve(self, station: str, holder: str) -> None:
         """Hold a station for an activation."""

@@ -189,18 +189,22 @@ class Engine:
         return case.id
 
     def _station(self, params: ActivationStartParams) -> str:
-        if params.station is not None:
-            station: str | None = params.station if params.station in self._counter.stations() else None
-        elif params.reader is not None:
-            station = self._counter.station_of(params.reader)
-        else:
-            stations = self._counter.stations()
-            if len(stations) > 1:
-                raise CarddError(Reason.INVALID, "there are several stations: name one")
-            station = stations[0] if stations else None
-        if station is None:
+        station = params.station if params.reader is None else self._counter.station_of(params.reader)
+        if station is None and params.reader is None:
+            station = self._only_station()
+        if station is None or station not in self._counter.stations():
             raise CarddError(Reason.NOT_FOUND, "there is no such station or reader")
+        if params.station not in {None, station}:
+            raise CarddError(Reason.INVALID, "that reader is not of that station")
         return station
+
+    def _only_station(self) -> str:
+        """Return the station that must be meant: the only one, or the only one with a card in."""
+        stations = self._counter.stations()
+        meant = stations if len(stations) == 1 else [name for name in stations if self._counter.cards(name)]
+        if len(meant) != 1:
+            raise CarddError(Reason.INVALID, "there are several stations: name one")
+        return meant[0]
 
     def _new_case(self, params: ActivationStartParams, station: str, client: str) -> Case:
         number = None if params.old_card is None else params.old_card.number

@@ -406,6 +406,41 @@ async def test_a_result_that_comes_after_the_cancel_counts_no_more(tmp_path: Pat
         assert b.types()[-1] == "activation.cancelled"
 
 
+async def test_a_station_is_named_by_itself_or_by_a_reader_of_it(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        names: list[dict[str, str | None]] = [
+            {"station": "counter-1"},
+            {"station": None, "reader": "front"},
+            {"reader": "front"},
+        ]
+        for named in names:
+            activation = await b.start(**named)
+            assert (await b.view(activation)).station == "counter-1"
+            await b.engine.cancel(activation)
+        refused: list[tuple[dict[str, str | None], Reason]] = [
+            ({"station": "counter-9"}, Reason.NOT_FOUND),
+            ({"station": None, "reader": "back"}, Reason.NOT_FOUND),
+            ({"station": "counter-2", "reader": "front"}, Reason.INVALID),
+            ({"station": None}, Reason.INVALID),
+        ]
+        for named, reason in refused:
+            with pytest.raises(CarddError) as error:
+                await b.start(**named)
+            assert error.value.reason is reason
+
+
+async def test_with_one_card_in_its_station_is_meant(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.counter.put_old(OLD_JIA, "counter-2")
+        activation = await b.start(station=None)
+        assert (await b.view(activation)).station == "counter-2"
+        await b.engine.cancel(activation)
+        b.counter.put_old(OLD_YI, "counter-1")
+        with pytest.raises(CarddError) as error:
+            await b.start(station=None)
+        assert error.value.reason is Reason.INVALID
+
+
 async def test_the_same_request_is_the_same_activation(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         first = await b.start(request="r-1")
