@@ -29,7 +29,7 @@ _TROUBLE: Final = {
     ReaderState.UNAVAILABLE: Reason.READER_UNAVAILABLE,
 }
 
-_WORTH_WAITING: Final = frozenset({Reason.NO_CARD, Reason.PCSC_UNAVAILABLE, *_TROUBLE.values()})
+_WORTH_WAITING: Final = frozenset({Reason.NO_CARD, Reason.BUSY, Reason.PCSC_UNAVAILABLE, *_TROUBLE.values()})
 
 
 class CardRequests:
@@ -46,17 +46,15 @@ class CardRequests:
         self._changed = asyncio.Event()
         self._down: CarddError | None = None
         readers.subscribe(self._look)
+        readers.on_release(lambda _: self._changed.set())
 
     async def read(self, params: CardReadParams, *, personal: bool) -> CardReadResult:
-        """Read the card that is named, or the only one that is in; wait up to `wait_s` for it.
+        """Read the card that is named, or the only one that is in; wait up to `wait_s` for it and for its station.
 
         Raises CarddError: PCSC_*, NOT_FOUND for an unknown reader, NO_CARD, INVALID where several cards are in and none
         was named, STALE_INSERTION, BUSY while the station is held by an activation, and as `read_card` does.
         """
         insertion = await self._insertion(params)
-        holder = self._readers.reserved_by(insertion.station)
-        if holder is not None:
-            raise CarddError(Reason.BUSY, f"station {insertion.station} is held by an activation", activation=holder)
         reading = await self._readers.run(insertion.id, self._operation(params.files), timeout_s=JOB_S)
         show = whole_result if personal else masked_result
         return show(insertion.id, reading, self._token_key)
@@ -73,7 +71,7 @@ class CardRequests:
         deadline = self._clock.monotonic() + (params.wait_s or 0.0)
         while True:
             try:
-                return self._choose(params)
+                return self._free(self._choose(params))
             except CarddError as error:
                 left = deadline - self._clock.monotonic()
                 if error.reason not in _WORTH_WAITING or left <= 0:
@@ -82,6 +80,13 @@ class CardRequests:
             timer = self._clock.call_later(left, self._changed.set)
             await self._changed.wait()
             timer.cancel()
+
+    def _free(self, insertion: Insertion) -> Insertion:
+        """Return the insertion if nobody holds its station."""
+        holder = self._readers.reserved_by(insertion.station)
+        if holder is not None:
+            raise CarddError(Reason.BUSY, f"station {insertion.station} is held by an activation", activation=holder)
+        return insertion
 
     def _choose(self, params: CardReadParams) -> Insertion:
         if params.insertion is not None:

@@ -80,6 +80,7 @@ class Readers:
         self._state = State(boot)
         self._workers: dict[str, Worker] = {}
         self._listeners: list[Callable[[Fact], None]] = []
+        self._successors: list[Callable[[str], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._watch: Watch | None = None
@@ -197,7 +198,14 @@ class Readers:
 
     def release(self, station: str, holder: str) -> None:
         """Let go of a station. Nothing happens if that holder does not have it."""
-        self._reservations.release(station, holder)
+        if self._reservations.holder(station) == holder:
+            self._reservations.release(station, holder)
+            for successor in self._successors:
+                successor(station)
+
+    def on_release(self, successor: Callable[[str], None]) -> None:
+        """Call back with the name of every station that is let go, once nobody holds it."""
+        self._successors.append(successor)
 
     def reserved_by(self, station: str) -> str | None:
         """Return who holds a station."""
