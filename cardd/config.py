@@ -4,14 +4,20 @@ The defaults serve a first run with the simulator as an ordinary user. Secrets n
 files or systemd credentials that it names.
 """
 
+import grp
 import os
+import re
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-from cardd.base.document import DocumentError, load_document
+from cardd.api.rights import Right, Rights, RightsRow, expand
+from cardd.base.document import load_document, locate, written
+from cardd.base.errors import CarddError
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -38,11 +44,11 @@ class RightsRule(Strict):
 
 
 class Socket(Strict):
-    """The local socket. `mode` is text, as chmod takes it."""
+    """The local socket. `mode` is octal, as chmod takes it."""
 
     path: str = "/run/cardd/cardd.sock"
     group: str | None = None
-    mode: Annotated[str, msgspec.Meta(pattern=r"^0?[0-7]{3}$")] = "0660"
+    mode: str | int = "0660"
     rights: list[RightsRule] | None = None
 
 
@@ -142,7 +148,8 @@ def load_config(path: Path) -> Config:
     Raises DocumentError: file, line, column and what to write instead.
     """
     config = load_document(path, Config)
-    _check(config, path)
+    for check in _CHECKS:
+        check(config, path)
     base = path.resolve().parent
     config.socket.path = _resolved(config.socket.path, base)
     config.state_dir = _resolved(config.state_dir, base)
@@ -159,27 +166,75 @@ def _resolved(text: str, base: Path) -> str:
     return os.path.normpath(base / Path(text).expanduser())
 
 
-def _check(config: Config, path: Path) -> None:
-    """Refuse what is well formed but cannot work."""
+def _name_stations_apart(config: Config, path: Path) -> None:
     names = [station.name for station in config.stations]
-    for name in names:
-        if names.count(name) > 1:
-            raise _at(path, f"name: {name}", f"two stations are called `{name}`: give each a name of its own")
-    if config.keys.provider == "software" and not config.keys.tests_only:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            problem = f"two stations are called `{name}`: give each a name of its own"
+            raise locate(path, f"$.stations[{number}].name", problem)
+
+
+def _allow_software_keys_in_tests_only(config: Config, path: Path) -> None:
+    if config.keys.provider != "software":
+        return
+    if not config.keys.tests_only:
         problem = "software keys are for tests: use a PSAM, or write `tests_only: true` beside it on a test machine"
-        raise _at(path, "provider: software", problem)
-    if config.keys.provider == "software" and config.keys.root_file is None:
-        raise _at(path, "provider: software", "`root_file` is missing: the file that holds the test root key in hex")
-    for rule in config.socket.rights or []:
+        raise locate(path, "$.keys.provider", problem)
+    if config.keys.root_file is None:
+        problem = "`root_file` is missing: the file that holds the test root key in hex"
+        raise locate(path, "$.keys.provider", problem)
+
+
+_OCTAL: Final = re.compile(r"0?[0-7]{3}|0o[0-7]{3}")
+
+
+def _read_mode(config: Config, path: Path) -> None:
+    """Make the mode text. Without quotes YAML has made a number of it: what was written counts, if it is octal."""
+    mode = config.socket.mode
+    plain = isinstance(mode, int)
+    text = written(path, "$.socket.mode") if plain else str(mode)
+    if _OCTAL.fullmatch(text) is None or (plain and not text.startswith("0")):
+        raise locate(path, "$.socket.mode", f'`{text}` is no mode: write four octal digits, such as "0660"')
+    config.socket.mode = text
+
+
+def _know_the_group(config: Config, path: Path) -> None:
+    group = config.socket.group
+    if group is None:
+        return
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        problem = f"this machine has no group `{group}`: create it, or correct the name"
+        raise locate(path, "$.socket.group", problem) from None
+
+
+def _understand_rights(config: Config, path: Path) -> None:
+    for number, rule in enumerate(config.socket.rights or []):
+        row = f"$.socket.rights[{number}]"
         if (rule.user is None) == (rule.group is None):
-            raise _at(path, "grant", "a row of rights names either a `user` or a `group`")
+            raise locate(path, row, "a row of rights names either a `user` or a `group`")
+        for place, name in enumerate(rule.grant):
+            # what one right needs beside it is a matter of the whole row
+            _understood(path, f"{row}.grant[{place}]", partial(expand, [name, Right.PERSONAL]))
+        _understood(path, f"{row}.grant", partial(expand, rule.grant))
+        whose = RightsRow(grant=rule.grant, user=rule.user, group=rule.group)
+        who = f"{row}.{'user' if rule.user is not None else 'group'}"
+        _understood(path, who, partial(Rights.of, [whose]))
 
 
-def _at(path: Path, wanted: str, problem: str) -> DocumentError:
-    """Place an error at the last line that holds the text, else at the beginning."""
-    bare = wanted.replace(" ", "").replace('"', "")
-    place = (1, 1)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if bare in line.replace(" ", "").replace('"', "").replace("'", ""):
-            place = (number, len(line) - len(line.lstrip(" -")) + 1)
-    return DocumentError(path, *place, problem)
+def _understood(path: Path, where: str, read: Callable[[], object]) -> None:
+    try:
+        read()
+    except CarddError as error:
+        raise locate(path, where, error.detail) from None
+
+
+_CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
+    _name_stations_apart,
+    _allow_software_keys_in_tests_only,
+    _read_mode,
+    _know_the_group,
+    _understand_rights,
+)
+"""What is well formed and cannot work all the same."""

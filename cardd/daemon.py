@@ -318,7 +318,7 @@ def _listening(config: Config) -> Listening:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise CarddError(Reason.INVALID, f"{path.parent} cannot be made: {error.strerror}") from None
-    return listen(path, mode=int(config.socket.mode, 8), group=config.socket.group)
+    return listen(path, mode=int(str(config.socket.mode), 8), group=config.socket.group)
 
 
 def _make_state_dir(path: Path) -> None:

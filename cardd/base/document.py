@@ -73,6 +73,12 @@ def locate(path: Path, where: str, problem: str) -> DocumentError:
     return _at(path, node, f"`{where.removeprefix('$.')}`: {problem}")
 
 
+def written(path: Path, where: str) -> str:
+    """Return the letters of a scalar as they stand in the file: `0660` for what YAML reads as 432."""
+    node, _ = _walk(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), None, where)
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+
 def _refuse_duplicates(root: yaml.Node, path: Path) -> None:
     for node in _nodes(root, set()):
         if not isinstance(node, yaml.MappingNode):

@@ -60,10 +60,17 @@ def test_an_unknown_role_is_told_where_it_stands_with_what_would_be_right(tmp_pa
     assert "counter, ignored, sam" in text
 
 
-def test_a_mode_without_quotes_is_told(tmp_path: Path) -> None:
-    text = problem(tmp_path, "socket:\n  mode: 0660\n")
+@pytest.mark.parametrize("mode", ["0660", '"0660"', "'660'", "0o660"])
+def test_a_mode_is_read_as_it_is_written(tmp_path: Path, mode: str) -> None:
+    config = load_config(written(tmp_path, f"socket:\n  mode: {mode}\n"))
+    assert int(str(config.socket.mode), 8) == 0o660
+
+
+@pytest.mark.parametrize("mode", ["660", "432", '"0668"', "rw-rw----", "07777"])
+def test_what_may_be_no_octal_mode_is_refused_with_what_to_write(tmp_path: Path, mode: str) -> None:
+    text = problem(tmp_path, f"socket:\n  mode: {mode}\n")
     assert text.startswith("cardd.yaml:2:9: ")
-    assert "in quotes" in text
+    assert 'such as "0660"' in text
 
 
 def test_two_stations_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -74,7 +81,7 @@ def test_two_stations_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_software_keys_refuse_to_start_unless_they_are_said_to_be_for_tests(tmp_path: Path) -> None:
     text = problem(tmp_path, "keys:\n  provider: software\n  root_file: k\n")
-    assert text.startswith("cardd.yaml:2:3: ")
+    assert text.startswith("cardd.yaml:2:13: ")
     assert "tests_only: true" in text
     tested = load_config(written(tmp_path, "keys: {provider: software, tests_only: true, root_file: k}"))
     assert tested.keys.provider == "software"
@@ -82,6 +89,34 @@ def test_software_keys_refuse_to_start_unless_they_are_said_to_be_for_tests(tmp_
 
 def test_a_row_of_rights_names_one_of_user_and_group(tmp_path: Path) -> None:
     assert "either a `user` or a `group`" in problem(tmp_path, "socket:\n  rights:\n    - grant: [till]\n")
+
+
+ROW = "socket:\n  rights:\n    - {who}\n      grant: {grant}\n"
+
+
+@pytest.mark.parametrize(
+    ("who", "grant", "said"),
+    [
+        ("user: root", "[till, fly]", "4:21: `socket.rights[0].grant[1]`: `fly` is neither a right nor a preset"),
+        ("user: root", "[driver]", "4:14: `socket.rights[0].grant`: `driver` needs `personal`"),
+        ("user: nobody-here", "[till]", "3:13: `socket.rights[0].user`: this machine has no user `nobody-here`"),
+        ("group: nobody-here", "[till]", "3:14: `socket.rights[0].group`: this machine has no group `nobody-here`"),
+    ],
+)
+def test_rights_that_cannot_be_granted_are_told_where_they_stand(
+    tmp_path: Path, who: str, grant: str, said: str
+) -> None:
+    assert problem(tmp_path, ROW.format(who=who, grant=grant)).startswith(f"cardd.yaml:{said}")
+
+
+def test_rights_and_presets_may_stand_beside_each_other(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, ROW.format(who="user: root", grant="[watch, driver, personal, raw_apdu]")))
+    assert config.socket.rights is not None
+
+
+def test_a_group_of_the_socket_that_is_not_there_is_told(tmp_path: Path) -> None:
+    text = problem(tmp_path, "socket: {group: nobody-here}\n")
+    assert text.startswith("cardd.yaml:1:17: `socket.group`: this machine has no group `nobody-here`")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: str(path.name))
