@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from cardd import __version__
 from cardd.base.document import DocumentError, load_document
@@ -36,8 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="cardd", description="Smart-card middleware for the social security card.")
+class _Parser(argparse.ArgumentParser):
+    """argparse with the exit code of sysexits."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="cardd", description="Smart-card middleware for the social security card.")
     parser.add_argument("--version", action="version", version=f"cardd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _command(commands, "run", _run, "run the daemon in the foreground")
@@ -48,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    group: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    group: "argparse._SubParsersAction[_Parser]",
     name: str,
     command: Callable[[argparse.Namespace], int],
     text: str,
