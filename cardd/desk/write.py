@@ -15,7 +15,8 @@ from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
 from cardd.rules import values
 from cardd.rules.address import parse_item
-from cardd.rules.files import FILES, FileRule
+from cardd.rules.files import BASIC_FILES as FILES
+from cardd.rules.files import FileRule
 from cardd.rules.keys import KeyName
 
 Updates = Mapping[str, Mapping[str, str]]

@@ -1,7 +1,15 @@
 """What an item of the card is: its tag, how it is stored, what it is called."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+Codes = Mapping[str, str]
+"""A value table: the code as it is stored, and what it means."""
+
+NO_TAG: Final = 0
+"""Stands for the tag of an item whose record has none: such items follow each other at fixed places."""
 
 
 class ItemType(StrEnum):
@@ -16,6 +24,9 @@ class ItemType(StrEnum):
     B = "b"
     """Binary, most significant byte first."""
 
+    B_TLV = "B-TLV"
+    """A chain of inner items, each with tag and length, all of them at full length."""
+
 
 class Form(StrEnum):
     """What an item's content is, where its storage alone does not say how to show and check it."""
@@ -27,13 +38,35 @@ class Form(StrEnum):
     DATE = "date"
     """Eight digits YYYYMMDD."""
 
+    TIME = "time"
+    """Fourteen digits YYYYMMDDHHMMSS."""
+
     HEAD = "head"
     """Characters of which only the first `length` count: some cards store more."""
+
+    FEN = "fen"
+    """Money as digits in fen, shown as the digits that are stored."""
+
+    YUAN = "yuan"
+    """Money as a binary number of fen, shown in yuan with two decimals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some characters of an item that mean something of their own. `length` in characters."""
+
+    length: int
+    en: str
+    codes: Codes | None = field(default=None, repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a record file. `length` in bytes; `key` is the field's name for clients."""
+    """One item of a record file. `length` in bytes; `key` is the field's name for clients.
+
+    `count` is how many records with this tag the rule provides, `inner` the items inside a B-TLV in their order,
+    `codes` its value table where the rule prints one, `parts` what its characters mean one after the other.
+    """
 
     tag: int
     key: str
@@ -42,3 +75,28 @@ class Item:
     en: str
     zh: str
     form: Form = Form.PLAIN
+    count: int = 1
+    inner: tuple["Item", ...] = ()
+    codes: Codes | None = field(default=None, repr=False, hash=False)
+    parts: tuple[Part, ...] = field(default=(), repr=False)
+
+    @property
+    def record_length(self) -> int:
+        """Return the bytes of one record of it: tag, length and value."""
+        return self.length + 2
+
+    def inner_item(self, tag: int) -> "Item | None":
+        """Return the inner item with a tag, or None."""
+        return next((item for item in self.inner if item.tag == tag), None)
+
+    def meaning(self, text: str) -> str | None:
+        """Return what a code means, None where the rule prints no meaning for it. Composed codes part by part."""
+        if not self.parts:
+            codes = self.codes or {}
+            # a packed digit may be stored with a zero in front
+            return codes.get(text) or codes.get(text.lstrip("0"))
+        meanings = []
+        for part in self.parts:
+            code, text = text[: part.length], text[part.length :]
+            meanings.append(f"{part.en}: {(part.codes or {}).get(code, code)}")
+        return "; ".join(meanings)

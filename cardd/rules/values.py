@@ -3,16 +3,23 @@
 Faults never repeat the value: it may be a person's.
 """
 
+import re
 import unicodedata
-from datetime import date
+from datetime import date, time
 from typing import Final
 
+from cardd.iso7816.tlv import Record, TlvError, parse_records
 from cardd.rules.files import EF06
 from cardd.rules.items import Form, Item, ItemType
 
 _PADDING: Final = b"\x00\xff "
 _DATE: Final = 8
 _ENCODING: Final = "gb18030"
+_YUAN: Final = re.compile(r"([0-9]{1,8})\.([0-9]{2})", re.ASCII)
+_FEN: Final = 100
+
+SEPARATOR: Final = "^"
+"""Stands behind each field of an untagged record and each inner item of a B-TLV, also the last."""
 
 
 class ValueFault(ValueError):  # noqa: N818 - a fault of the value, told beside it
@@ -23,14 +30,18 @@ def decode(item: Item, raw: bytes) -> str | None:
     """Read an item's raw value as text, or None where it is not set (nothing but padding).
 
     cn gives digits without padding (a date stays YYYYMMDD, and must be a day of the calendar), identifiers and binary
-    give upper-case hexadecimal of every byte, an gives characters. Any length is read: cards vary.
+    give upper-case hexadecimal of every byte, money in binary gives yuan (`12.50`), an gives characters. A B-TLV gives
+    the texts of its inner items in the rule's order, each with `^` behind it, an absent one as an empty text; what the
+    rule does not know inside it is left out. Any length is read: cards vary.
 
     Raises ValueFault.
     """
-    if item.type is ItemType.B:
-        return raw.hex().upper() if raw else None
     if item.type is ItemType.AN:
         return _decode_characters(item.key, raw[: item.length] if item.form is Form.HEAD else raw)
+    if item.type is ItemType.B:
+        return _decode_binary(item, raw)
+    if item.type is ItemType.B_TLV:
+        return _decode_chain(item, raw)
     if item.form is Form.IDENTIFIER:
         return raw.hex().upper() if raw.strip(b"\xff") else None
     return _decode_digits(item, raw)
@@ -39,15 +50,36 @@ def decode(item: Item, raw: bytes) -> str | None:
 def encode(item: Item, text: str) -> bytes:
     """Write text as an item's raw value, exactly `item.length` bytes; an empty text is written as padding.
 
-    Raises ValueFault for text that is too long or cannot be stored so.
+    Takes what `decode` gives. Raises ValueFault for text that is too long or cannot be stored so.
     """
     if item.type is ItemType.AN:
         return _encode_characters(item.key, text, item.length)
     if item.type is ItemType.B:
-        return _encode_bytes(item, text) if text else bytes(item.length)
+        return _encode_binary(item, text)
+    if item.type is ItemType.B_TLV:
+        return _encode_chain(item, text)
     if item.form is Form.IDENTIFIER:
         return _encode_bytes(item, text) if text else b"\xff" * item.length
     return _encode_digits(item, text)
+
+
+def join_texts(items: tuple[Item, ...], texts: list[str | None]) -> str | None:
+    """Write texts one after the other, each with `^` behind it; None where none is set.
+
+    Raises ValueFault where a text has that character itself.
+    """
+    for item, text in zip(items, texts, strict=True):
+        if text and SEPARATOR in text:
+            raise ValueFault(f"{item.key}: the text has a {SEPARATOR}, which separates texts")
+    return "".join(f"{text or ''}{SEPARATOR}" for text in texts) if any(texts) else None
+
+
+def split_texts(key: str, items: tuple[Item, ...], text: str) -> list[str]:
+    """Read the texts of items that follow each other; an empty text is none of them set. Raises ValueFault."""
+    texts = text.removesuffix(SEPARATOR).split(SEPARATOR) if text else [""] * len(items)
+    if len(texts) != len(items):
+        raise ValueFault(f"{key}: {len(texts)} texts, there are {len(items)}")
+    return texts
 
 
 def join_name(raw09: bytes, raw4e: bytes | None = None) -> str | None:
@@ -88,13 +120,22 @@ def _decode_digits(item: Item, raw: bytes) -> str | None:
         return None
     if not _digits(text):
         raise ValueFault(f"{item.key}: a nibble is no digit")
-    _check_date(item, text)
+    _check_moment(item, text)
     return text
 
 
+def _check_moment(item: Item, text: str) -> None:
+    if item.form is Form.DATE:
+        _check_date(item, text)
+    if item.form is Form.TIME:
+        _check_date(item, text[:_DATE])
+        try:
+            time(int(text[8:10]), int(text[10:12]), int(text[12:]))
+        except ValueError:
+            raise ValueFault(f"{item.key}: no time of day behind the date") from None
+
+
 def _check_date(item: Item, text: str) -> None:
-    if item.form is not Form.DATE:
-        return
     try:
         iso_date(text)
     except ValueFault as fault:
@@ -133,8 +174,55 @@ def _encode_digits(item: Item, text: str) -> bytes:
     if len(text) > 2 * item.length:
         raise ValueFault(f"{item.key}: {len(text)} digits, there is room for {2 * item.length}")
     if text:
-        _check_date(item, text)
+        _check_moment(item, text)
     return bytes.fromhex(text.ljust(2 * item.length, "F"))
+
+
+def _decode_binary(item: Item, raw: bytes) -> str | None:
+    if not raw:
+        return None
+    if item.form is Form.YUAN:
+        yuan, fen = divmod(int.from_bytes(raw, "big"), _FEN)
+        return f"{yuan}.{fen:02d}"
+    return raw.hex().upper()
+
+
+def _encode_binary(item: Item, text: str) -> bytes:
+    if not text:
+        return bytes(item.length)
+    return _encode_money(item, text) if item.form is Form.YUAN else _encode_bytes(item, text)
+
+
+def _encode_money(item: Item, text: str) -> bytes:
+    match = _YUAN.fullmatch(text)
+    if match is None:
+        raise ValueFault(f"{item.key}: money is yuan with two decimals")
+    try:
+        return (int(match[1]) * _FEN + int(match[2])).to_bytes(item.length, "big")
+    except OverflowError:
+        raise ValueFault(f"{item.key}: more money than {item.length} bytes hold") from None
+
+
+def _decode_chain(item: Item, raw: bytes) -> str | None:
+    try:
+        records = parse_records(raw)
+    except TlvError as error:
+        raise ValueFault(f"{item.key}: {error}") from None
+    # the first of two with one tag counts
+    found = {record.tag: record.value for record in reversed(records)}
+    try:
+        return join_texts(item.inner, [decode(inner, found.get(inner.tag, b"")) for inner in item.inner])
+    except ValueFault as fault:
+        raise ValueFault(f"{item.key}, {fault}") from None
+
+
+def _encode_chain(item: Item, text: str) -> bytes:
+    texts = split_texts(item.key, item.inner, text)
+    try:
+        records = [Record(inner.tag, encode(inner, part)) for inner, part in zip(item.inner, texts, strict=True)]
+    except ValueFault as fault:
+        raise ValueFault(f"{item.key}, {fault}") from None
+    return b"".join(record.encode() for record in records)
 
 
 def _encode_bytes(item: Item, text: str) -> bytes:

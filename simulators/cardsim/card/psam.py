@@ -7,7 +7,8 @@ from typing import Final
 
 from cardd.crypto.block import Algorithm, block_size, encrypt
 from cardd.crypto.derive import diversify_all, factors, session_key
-from cardd.rules.keys import KEYS, KeyName, Level, Usage
+from cardd.rules.keys import ENVIRONMENT_KEYS as KEYS
+from cardd.rules.keys import KeyName, Level, Usage
 from cardd.rules.names import PSAM_APPLICATION, PSAM_NAMES
 from cardsim.card import authentication, binary, selection
 from cardsim.card.build import ALGORITHMS, answers, challenges, unhex

@@ -7,10 +7,12 @@ from typing import Final
 from cardd.base.errors import CarddError
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import HISTORICAL, diversify_all, factors
-from cardd.rules.files import FILES, FileRule, Generation
+from cardd.rules.files import BASIC_FILES as FILES
 from cardd.rules.files import Access as RuleAccess
+from cardd.rules.files import FileRule, Generation
 from cardd.rules.identity import APPLICATION_ID
-from cardd.rules.keys import KEYS, KeyName, KeyRule
+from cardd.rules.keys import ENVIRONMENT_KEYS as KEYS
+from cardd.rules.keys import KeyName, KeyRule
 from cardd.rules.names import PBOC_CONTACT, SSSE_NAME
 from cardsim.card import authentication, binary, blocking, pins, records, selection
 from cardsim.card.build import ALGORITHMS, answers, challenges, unhex

@@ -3,7 +3,7 @@ import pytest
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.tlv import parse_records
-from cardd.rules.files import FILES, Access, Generation, generation_of
+from cardd.rules.files import BASIC_FILES, FILES, Generation, generation_of
 from cardd.rules.items import Form, ItemType
 from cardd.rules.keys import KeyName
 
@@ -35,26 +35,26 @@ def test_issuer_data_are_the_same_in_every_generation() -> None:
         assert [item.tag for item in FILES["SSSEEF05"].items_of(generation)] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_only_the_holder_of_a_3_0_card_is_closed() -> None:
+def test_only_the_holder_of_a_3_0_card_is_closed_among_the_basic_files() -> None:
     closed = [
         (address, generation, access.key)
-        for address, rule in FILES.items()
+        for address, rule in BASIC_FILES.items()
         for generation, access in rule.read.items()
         if not access.free
     ]
     assert closed == [("SSSEEF06", Generation.V3, KeyName.RKSSSE)]
-    assert all(set(rule.read) == set(Generation) for rule in FILES.values())
-    assert Access().free
+    assert all(set(rule.read) == set(Generation) for rule in BASIC_FILES.values())
 
 
-def test_files_are_written_with_the_environments_update_key() -> None:
-    written = {address: rule.write for address, rule in FILES.items()}
-    assert written == {"SSSEEF05": KeyName.UKSSSE, "SSSEEF06": KeyName.UKSSSE, "SSSEEF1E": None}
+def test_files_of_the_environment_are_written_with_its_update_key() -> None:
+    written = {address: rule.write for address, rule in FILES.items() if rule.application == "SSSE"}
+    assert written == {f"SSSEEF0{number}": KeyName.UKSSSE for number in range(5, 9)} | {"SSSEEF1E": None}
 
 
 def test_a_short_identifier_is_the_low_byte_of_the_file_identifier() -> None:
-    identifiers = {address: (rule.fid, rule.sfi) for address, rule in FILES.items()}
-    assert identifiers == {"SSSEEF05": (0xEF05, 5), "SSSEEF06": (0xEF06, 6), "SSSEEF1E": (0xEF1E, 0x1E)}
+    assert (FILES["SSSEEF1E"].fid, FILES["SSSEEF1E"].sfi) == (0xEF1E, 0x1E)
+    assert (FILES["DF01EF0A"].fid, FILES["DF01EF0A"].sfi) == (0xEF0A, 0x0A)
+    assert all(rule.fid == 0xEF00 | rule.sfi and 5 <= rule.sfi <= 0x1E for rule in FILES.values())
 
 
 def test_an_address_is_application_and_file() -> None:
@@ -69,7 +69,7 @@ def test_items_are_found_by_tag_in_every_generation() -> None:
 
 
 def test_dates_and_identifiers_are_known_as_such() -> None:
-    forms = {item.key: item.form for rule in FILES.values() for item in rule.items if item.form is not Form.PLAIN}
+    forms = {item.key: item.form for rule in BASIC_FILES.values() for item in rule.items if item.form is not Form.PLAIN}
     assert forms == {
         "identification_code": Form.IDENTIFIER,
         "initialising_organisation": Form.IDENTIFIER,

@@ -1,4 +1,15 @@
-from cardd.rules.keys import KEYS, KeyName, Level, Usage, usage_byte
+import pytest
+
+from cardd.rules.keys import (
+    ENVIRONMENT_KEYS,
+    KEYS,
+    MONEY_KEYS,
+    UNPUBLISHED,
+    KeyName,
+    Level,
+    Usage,
+    usage_byte,
+)
 from cardd.rules.names import AIDS, LABELS, PBOC_CONTACT, PBOC_DEBIT, PSAM_APPLICATION, PSAM_NAMES, SSSE_NAME
 
 
@@ -28,8 +39,8 @@ def test_every_label_fits_a_directory_record() -> None:
     assert all(len(label.encode("gbk")) <= 16 for label in LABELS.values())
 
 
-def test_keys_have_the_identifiers_of_card_and_psam() -> None:
-    assert {name: (rule.kid, rule.psam_id, rule.level) for name, rule in KEYS.items()} == {
+def test_keys_of_the_environment_have_the_identifiers_of_card_and_psam() -> None:
+    assert {name: (rule.kid, rule.psam_id, rule.level) for name, rule in ENVIRONMENT_KEYS.items()} == {
         KeyName.IRK: (0x00, 0x08, Level.NATIONAL),
         KeyName.STKSSSE: (0x02, 0x09, Level.NATIONAL),
         KeyName.UKSSSE: (0x04, 0x12, Level.PROVINCIAL),
@@ -37,12 +48,55 @@ def test_keys_have_the_identifiers_of_card_and_psam() -> None:
         KeyName.PUK: (0x06, 0x10, Level.PROVINCIAL),
         KeyName.RKSSSE: (0x0A, 0x0A, Level.NATIONAL),
     }
-    assert set(KEYS) == set(KeyName)
 
 
 def test_keys_of_one_version_are_the_maintenance_and_lock_keys() -> None:
     single = {name for name, rule in KEYS.items() if rule.versions == 1}
-    assert single == {KeyName.STKSSSE, KeyName.BK, KeyName.PUK}
+    assert single == {name for name in KEYS if name[:3] == "STK" or name[:2] in {"LK", "BK"} or name == "PUK"}
+    assert {rule.versions for rule in KEYS.values()} == {1, 3}
+
+
+def test_only_messaging_keys_are_short_on_des_cards() -> None:
+    assert {name for name, rule in KEYS.items() if rule.des_length == 8} == {name for name in KEYS if "STK" in name}
+    assert {rule.length for rule in KEYS.values()} == {16}
+
+
+def test_identifiers_of_applications_are_local_and_used_once() -> None:
+    for application in {rule.application for rule in KEYS.values()}:
+        kids = [rule.kid for rule in KEYS.values() if rule.application == application]
+        assert len(kids) == len(set(kids))
+    assert all(rule.local == (rule.application != "SSSE") for rule in KEYS.values())
+    assert all(name.endswith(rule.application) for name, rule in KEYS.items() if rule.local)
+
+
+def test_identifiers_in_a_psam_are_used_once_and_tell_the_level() -> None:
+    ids = [rule.psam_id for rule in KEYS.values()] + [id_ for rule in MONEY_KEYS.values() for id_ in rule.psam_ids]
+    assert len(ids) == len(set(ids))
+    provincial = {name for name, rule in KEYS.items() if rule.level is Level.PROVINCIAL}
+    assert provincial == {name for name, rule in KEYS.items() if rule.psam_id >> 4 in {1, 4}}
+
+
+def test_every_key_has_a_rule_or_is_known_to_have_none_published() -> None:
+    assert set(KEYS) | set(MONEY_KEYS) | UNPUBLISHED == set(KeyName)
+    assert {
+        *(KeyName(f"RK{number}DF03") for number in (3, 4, 5)),
+        *(KeyName.UK3DF04, KeyName.RK1DF06, KeyName.UK1DF06, KeyName.UK2DF06),
+    } == UNPUBLISHED
+
+
+@pytest.mark.parametrize(
+    ("usage", "psam_id", "kid"), [(0x67, 0x2E, 0x88), (0x48, 0x12, 0x04), (0x47, 0x24, 0x85), (0x67, 0x08, 0x00)]
+)
+def test_the_triples_of_drivers_in_the_field_are_among_what_a_psam_is_asked(usage: int, psam_id: int, kid: int) -> None:
+    (rule,) = (rule for rule in KEYS.values() if (rule.psam_id, rule.kid) == (psam_id, kid))
+    assert usage in {usage_byte(level, type_) for level in Level for type_ in rule.usages}
+
+
+def test_guessed_identifiers_are_marked() -> None:
+    guessed = {name for name, rule in KEYS.items() if rule.inferred}
+    assert guessed == {
+        name for name in KEYS if name.endswith(("DF05", "DF07")) or name in {f"UK{number}DF01" for number in "789AB"}
+    }
 
 
 def test_a_usage_byte_holds_levels_and_type() -> None:
