@@ -15,8 +15,8 @@ ENVIRONMENT = "SSSE"
 _ALIASES = {"MF": ENVIRONMENT}
 _FILE = re.compile(r"(?P<application>SSSE|MF|DF[0-9A-F]{2})(?P<file>EF[0-9A-F]{2})(?::(?P<record>[0-9]{1,3}))?")
 _ITEM = re.compile(r"(?P<tag>[0-9A-F]{2})(?::(?P<occurrence>[0-9]{1,3}))?")
-_GROUP_END = "$"
-_SEPARATOR = "|"
+GROUP_END = "$"
+SEPARATOR = "|"
 _LAST_RECORD = 0xFE  # ISO 7816-4: record numbers are 01 to FE
 
 
@@ -45,9 +45,13 @@ class FileAddress:
         """Return application and file as one word: `SSSEEF06`."""
         return self.application + self.file
 
+    @property
+    def head(self) -> str:
+        """Return what stands before the items: the name, and the record where one is meant."""
+        return self.name if self.record is None else f"{self.name}:{self.record}"
+
     def __str__(self) -> str:
-        head = self.name if self.record is None else f"{self.name}:{self.record}"
-        return _SEPARATOR.join([head, *map(str, self.items), _GROUP_END])
+        return SEPARATOR.join([self.head, *map(str, self.items), GROUP_END])
 
 
 def parse_address(text: str) -> tuple[FileAddress, ...]:
@@ -55,9 +59,9 @@ def parse_address(text: str) -> tuple[FileAddress, ...]:
 
     Raises CarddError(INVALID) that names the place, never more of the text than that.
     """
-    groups = text.strip().upper().split(_GROUP_END)
+    groups = text.strip().upper().split(GROUP_END)
     if groups.pop():
-        raise CarddError(Reason.INVALID, f"the address does not end with {_GROUP_END}")
+        raise CarddError(Reason.INVALID, f"the address does not end with {GROUP_END}")
     if not groups:
         raise CarddError(Reason.INVALID, "the address is empty")
     return tuple(_group(group, number) for number, group in enumerate(groups, 1))
@@ -76,19 +80,39 @@ def parse_item(text: str) -> ItemAddress:
     return ItemAddress(int(match["tag"], 16), _number(match["occurrence"], "an occurrence"))
 
 
-def _group(text: str, number: int) -> FileAddress:
-    head, *items = text.split(_SEPARATOR)
-    # the bar before the $ is there in the rule and missing in the field
-    if items and not items[-1]:
-        items.pop()
-    match = _FILE.fullmatch(head)
+def parse_file(text: str, number: int = 1) -> FileAddress:
+    """Read a file without items: `SSSEEF08`, `DF04EF08:3`. Raises CarddError(INVALID) for the `number`-th file."""
+    match = _FILE.fullmatch(text.strip().upper())
     if match is None:
         raise CarddError(Reason.INVALID, f"file {number} of the address is no application and file such as DF01EF05")
     record = _number(match["record"], f"file {number}: a record")
-    if record is not None and items:
+    return FileAddress(_ALIASES.get(match["application"], match["application"]), match["file"], record)
+
+
+def merge(files: tuple[FileAddress, ...]) -> tuple[FileAddress, ...]:
+    """Return the address with each file once, in the order of first mention; what is named twice is kept once.
+
+    A file that is also named as a whole is meant as a whole.
+    """
+    merged: dict[tuple[str, int | None], FileAddress] = {}
+    for file in files:
+        place = (file.name, file.record)
+        known = merged.get(place)
+        whole = not file.items or (known is not None and not known.items)
+        items = () if whole else tuple(dict.fromkeys((*(known.items if known else ()), *file.items)))
+        merged[place] = FileAddress(file.application, file.file, file.record, items)
+    return tuple(merged.values())
+
+
+def _group(text: str, number: int) -> FileAddress:
+    head, *items = text.split(SEPARATOR)
+    # the bar before the $ is there in the rule and missing in the field
+    if items and not items[-1]:
+        items.pop()
+    file = parse_file(head, number)
+    if file.record is not None and items:
         raise CarddError(Reason.INVALID, f"file {number} of the address names a record and items: keep one of them")
-    application = _ALIASES.get(match["application"], match["application"])
-    return FileAddress(application, match["file"], record, tuple(map(parse_item, items)))
+    return FileAddress(file.application, file.file, file.record, tuple(map(parse_item, items)))
 
 
 def _number(text: str | None, what: str) -> int | None:
