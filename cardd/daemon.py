@@ -156,6 +156,10 @@ class _Parts:
             clock=clock,
             terminal=socket.gethostname(),
         )
+        rights, listening = _rights(config), _listening(config)
+        stack.callback(listening.remove)
+        # nothing can keep the daemon from starting any more: the first event of every start
+        await journal.record(NewEvent("service.started", "cardd", {"version": __version__}))
         await engine.recover()
         stack.push_async_callback(engine.close)
         requests = CardRequests(readers, keys, stopped, clock=clock, token_key=key)
@@ -169,9 +173,7 @@ class _Parts:
             readers=reception.readers,
             status=status,
         )
-        server = Server(services, _rights(config))
-        listening = _listening(config)
-        await journal.record(NewEvent("service.started", "cardd", {"version": __version__}))
+        server = Server(services, rights)
         await server.serve(listening)
         stack.push_async_callback(server.close)
         readers.start()
