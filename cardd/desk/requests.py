@@ -107,6 +107,8 @@ class CardRequests:
         insertion = None if reader is None else self._readers.insertion_in(reader)
         if insertion is None or (params.reader is not None and params.reader != reader):
             raise CarddError(Reason.STALE_INSERTION, insertion=params.insertion)
+        if insertion.role is not Role.COUNTER:
+            raise CarddError(Reason.NOT_FOUND, "that card is in no counter reader", insertion=params.insertion)
         return insertion
 
     def _in_reader(self, name: str, views: list[ReaderStatus]) -> Insertion:

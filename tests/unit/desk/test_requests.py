@@ -85,3 +85,13 @@ async def test_no_card_in_time_is_no_card() -> None:
         await asyncio.sleep(0.01)
         desk.clock.advance(5)
         assert await reason(reading) is Reason.NO_CARD
+
+
+async def test_a_security_module_is_not_read_by_whatever_name_it_is_called() -> None:
+    async with requests() as (desk, asking):
+        (module,) = await desk.with_modules(["psam"])
+        insertion = desk.readers.insertion_in("sam")
+        assert insertion is not None
+        for params in (CardReadParams(reader="sam"), CardReadParams(insertion=insertion.id)):
+            assert await reason(asyncio.create_task(asking.read(params, personal=False))) is Reason.NOT_FOUND
+        assert module.commands == []
