@@ -21,6 +21,7 @@ MOST_READERS: Final = 16
 
 _VPCD: Final = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _PCSCD: Final = Path("/usr/sbin/pcscd")
+_RUN: Final = Path("/run/pcscd")
 _SLOTS_A_LIBRARY: Final = 2
 # below what the kernel gives to connecting sockets: a card that tries to reach a reader that is not there could
 # otherwise be given the very port as its own and be connected to itself
@@ -193,6 +194,9 @@ def _check_installed() -> None:
             Reason.PCSC_UNAVAILABLE,
             f"{', '.join(missing)} is missing. Install it: apt-get install pcscd vsmartcard-vpcd systemd util-linux.",
         )
+    if not _RUN.is_dir() and not os.access(_RUN.parent, os.W_OK):
+        # pcscd gives up without it, though it writes nothing there when its socket is handed to it
+        raise CarddError(Reason.PCSC_UNAVAILABLE, f"pcscd needs the directory {_RUN}. Make it: sudo mkdir {_RUN}.")
 
 
 def _free_ports(count: int) -> list[int]:
