@@ -120,11 +120,13 @@ class CardRequests:
         return view.insertion
 
     def _nothing(self, views: list[ReaderStatus]) -> CarddError:
-        """Say why there is no card: the reader's own trouble where there is one."""
+        """Say why there is no card: the service's trouble, which is every reader's, else the reader's own."""
+        if self._down is not None:
+            return self._down
         trouble = next((view for view in views if view.state in _TROUBLE), None)
         if trouble is not None:
             return CarddError(_TROUBLE[trouble.state], reader=trouble.reader)
-        return self._down or CarddError(Reason.NO_CARD)
+        return CarddError(Reason.NO_CARD)
 
     def _look(self, fact: Fact) -> None:
         if isinstance(fact, ServiceWentDown):

@@ -10,6 +10,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.desk.requests import CardRequests
 from cardd.desk.stopped import StoppedKeys
+from cardd.iso7816.device import ServiceDown
 from cardd.wire.cards import CardReadParams, CardReadResult, Kind
 
 pytestmark = pytest.mark.asyncio
@@ -95,3 +96,10 @@ async def test_a_security_module_is_not_read_by_whatever_name_it_is_called() -> 
         for params in (CardReadParams(reader="sam"), CardReadParams(insertion=insertion.id)):
             assert await reason(asyncio.create_task(asking.read(params, personal=False))) is Reason.NOT_FOUND
         assert module.commands == []
+
+
+async def test_while_the_service_is_down_it_is_named_and_not_the_reader() -> None:
+    async with requests() as (desk, asking):
+        desk.backend.tell(ServiceDown(Reason.PCSC_UNAVAILABLE, "no socket"))
+        await desk.drained()
+        assert await reason(asked(asking)) is Reason.PCSC_UNAVAILABLE
