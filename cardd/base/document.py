@@ -7,9 +7,9 @@ fields) says what a document may hold; duplicate keys, unknown keys, wrong types
 import difflib
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeGuard, TypeVar, get_args, get_origin
+from typing import Annotated, Final, TypeGuard, TypeVar, get_args, get_origin
 
 import msgspec
 import yaml
@@ -19,6 +19,18 @@ T = TypeVar("T")
 _PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+_KEPT_TAGS: Final = frozenset({"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"})
+
+
+class _AsWritten(yaml.CSafeLoader):
+    """YAML in which 0123, 1E5, 3.0 and 1900-01-01 are the characters that stand there, in quotes or not."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 # its base class calls it so
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT_TAGS]
+        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class DocumentError(ValueError):
@@ -37,22 +49,40 @@ def load_document(path: Path, kind: type[T]) -> T:
 
     Raises DocumentError (also for a file that cannot be read, at 1:1).
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DocumentError(path, 1, 1, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise DocumentError(path, 1, 1, f"is not UTF-8 (byte {error.start}): save it as UTF-8") from None
-    return parse_document(text, kind, path)
+    return parse_document(_read(path), kind, path)
+
+
+def load_as_written(path: Path, kind: type[T]) -> T:
+    """Read a YAML file as `kind`, where a text needs no quotes: numbers and dates are made only where `kind` has them.
+
+    Raises DocumentError like `load_document`.
+    """
+    text = _read(path)
+    return _convert(text, path, _AsWritten, lambda value: msgspec.convert(value, kind, strict=False), kind)
 
 
 def parse_document(text: str, kind: type[T], path: Path) -> T:
     """Read YAML text as `kind`; `path` is only what errors call the text."""
+    return _convert(text, path, yaml.CSafeLoader, lambda value: msgspec.convert(value, kind, strict=True), kind)
+
+
+def _read(path: Path) -> str:
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DocumentError(path, 1, 1, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DocumentError(path, 1, 1, f"is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+
+
+def _convert(
+    text: str, path: Path, loader: type[yaml.CSafeLoader], convert: Callable[[object], T], kind: type[object]
+) -> T:
+    try:
+        root = yaml.compose(text, Loader=loader)
         if root is not None:
             _refuse_duplicates(root, path)
-        value = {} if root is None else yaml.load(text, Loader=yaml.CSafeLoader)
+        value = {} if root is None else yaml.load(text, Loader=loader)  # noqa: S506 # safe ones only
     except DocumentError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -62,7 +92,7 @@ def parse_document(text: str, kind: type[T], path: Path) -> T:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DocumentError(path, 1, 1, f"is no YAML: {type(error).__name__}") from None
     try:
-        return msgspec.convert(value, kind, strict=True)
+        return convert(value)
     except msgspec.ValidationError as error:
         raise _located(str(error), root, kind, path) from None
 

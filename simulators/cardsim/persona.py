@@ -9,13 +9,13 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from cardd.base.document import DocumentError, load_document, locate
+from cardd.base.document import DocumentError, load_as_written, locate
 
 PERSONAS: Final = Path(__file__).with_name("personas")
 """Where the shipped ones are."""
 
 Hex = Annotated[str, msgspec.Meta(pattern="^[0-9A-Fa-f]{2}( ?[0-9A-Fa-f]{2})*$")]
-"""Bytes as pairs of hex digits, with blanks between them at will; in quotes, or YAML may take them for a number."""
+"""Bytes as pairs of hex digits, with blanks between them at will."""
 
 Tries = Annotated[int, msgspec.Meta(ge=0, le=15)]
 KeyVersion = Annotated[int, msgspec.Meta(ge=1, le=3)]
@@ -74,7 +74,7 @@ class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unkno
     valid_until: str = "2034-01-02"
     card_number: str = ""
     holder: Holder = Holder()
-    pin: str = ""
+    pin: str | None = None
     pin_tries: Tries = 6
     key_tries: Tries = 3
     blocked: Literal["card"] | tuple[str, ...] = ()
@@ -125,9 +125,9 @@ class _Kind(msgspec.Struct):
 
 _READERS: Final[Mapping[str, Callable[[Path], AnyPersona]]] = MappingProxyType(
     {
-        "social-security": partial(load_document, kind=SocialSecurityPersona),
-        "medical-insurance": partial(load_document, kind=MedicalInsurancePersona),
-        "psam": partial(load_document, kind=PsamPersona),
+        "social-security": partial(load_as_written, kind=SocialSecurityPersona),
+        "medical-insurance": partial(load_as_written, kind=MedicalInsurancePersona),
+        "psam": partial(load_as_written, kind=PsamPersona),
     }
 )
 
@@ -143,7 +143,7 @@ def load_persona(name: str | Path) -> Persona:
     Raises DocumentError with file, line and column of the first mistake.
     """
     path = _path(name)
-    return Persona(path.stem, path, _READERS[load_document(path, _Kind).card](path))
+    return Persona(path.stem, path, _READERS[load_as_written(path, _Kind).card](path))
 
 
 def _path(name: str | Path) -> Path:

@@ -152,7 +152,7 @@ def _image_file(persona: Persona, address: str, content: object, generation: Gen
 
 
 def _pin(persona: Persona, card: SocialSecurityPersona) -> Pin:
-    digits = card.pin
+    digits = card.pin or ""
     value = bytes.fromhex(digits + "F" * (len(digits) % 2)) if digits.isdecimal() and digits.isascii() else b""
     if digits and not (value and pins.is_pin(value)):
         raise persona.fault("$.pin", "is 4 to 16 digits")

@@ -1,5 +1,6 @@
 """Personas are read strictly, every mistake is told with its place; the shipped ones are all cards."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ SOCIAL = 'card: social-security\nprofile: "3.0"\n'
     [
         ("card: bank\n", "1:7", "bank"),
         (SOCIAL + "pim: x\n", "3:1", "did you mean `pin`"),
-        (SOCIAL + "pin: 123456\n", "3:6", "str"),
+        (SOCIAL + "pin: [123456]\n", "3:6", "str"),
+        (SOCIAL + "pin_tries: six\n", "3:12", "int"),
         (SOCIAL + 'pin: "123"\n', "3:6", "4 to 16 digits"),
         (SOCIAL + 'pin: "1234"\npin: "12345"\n', "4:1", "twice"),
         (SOCIAL + "pin_tries: 16\n", "3:12", "15"),
@@ -34,7 +36,7 @@ SOCIAL = 'card: social-security\nprofile: "3.0"\n'
         (SOCIAL + "blocked: [DF99]\n", "3:11", "no such application"),
         (SOCIAL + 'ats: "0578"\n', "3:6", "own length"),
         (SOCIAL + f'atr: "3B00"\nkeys: {{root: "{"00" * 16}"}}\n', "4:14", "historical"),
-        ("card: medical-insurance\nkind: cpu\nnumber: 12\n", "3:9", "str"),
+        ("card: medical-insurance\nkind: cpu\nnumber: 12a\n", "3:9", "regex"),
         ("card: psam\nlevel: galaxy\n", "2:8", "galaxy"),
     ],
 )
@@ -45,6 +47,36 @@ def test_a_mistake_is_told_with_line_and_column(tmp_path: Path, text: str, place
         make_chip(load_persona(path))
     assert str(caught.value).startswith(f"{path}:{place}: ")
     assert hint in str(caught.value)
+
+
+def test_no_text_needs_quotes(tmp_path: Path) -> None:
+    bare = """
+profile: 3.0
+pin: 012345
+pin_tries: 3
+challenges: [0122334455667788, 12E4]
+keys: {root: 00112233445566778899001122334455, IRK: {1: 00000000000000000000000000000011}}
+holder: {ethnic_group: 01, birthplace: 510100, birth_date: 1900-01-01}
+files: {SSSEEF05: {05: 20200101}}
+"""
+    quoted = re.sub(r"([ \[])([0-9][0-9A-FE.-]+)(?=[\n,}\]])", r'\1"\2"', bare).replace("{05:", '{"05":')
+    cards: list[object] = []
+    for text in (bare, quoted):
+        path = tmp_path / f"{len(cards)}.yaml"
+        path.write_text("card: social-security\n" + text, encoding="utf-8")
+        cards.append(load_persona(path).card)
+    assert quoted.count('"') == 22
+    assert cards[0] == cards[1]
+
+
+@pytest.mark.parametrize("nothing", ["", " null", ' ""'])
+def test_a_card_may_have_no_pin(tmp_path: Path, nothing: str) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(f"{SOCIAL}pin:{nothing}\n", encoding="utf-8")
+    card = make_card(load_persona(path), interface="contactless")
+    card.power_on()
+    card.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+    assert card.transmit(bytes.fromhex("00200000")) == b"\x90\x00"
 
 
 def test_an_unknown_name_lists_the_shipped_ones() -> None:
