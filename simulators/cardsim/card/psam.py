@@ -177,9 +177,11 @@ class Module:
         return self._environments.get(machine.session.application)
 
     def _initialise(self, machine: Machine, command: Command) -> Reply:
-        environment = self._here(machine)
+        # the rule does not say whether DF01 is to be selected before or after this
+        here = machine.session.application
+        environment = next((found for df01, found in self._environments.items() if here in {df01, df01.parent}), None)
         if environment is None:
-            raise Refusal(Status.CONDITIONS, "LD/T 32.9: select DF01 of an environment first")
+            raise Refusal(Status.CONDITIONS, "LD/T 32.9: select an environment first")
         environment.initialise(command)
         return Reply()
 
@@ -237,7 +239,7 @@ def _transparent(application: Application, fid: int, content: bytes) -> None:
 
 
 def _held(persona: Persona, card: PsamPersona, algorithm: Algorithm, level: Level) -> Mapping[int, Held]:
-    known = {"root", "stk_root", *KEYS}
+    known = {"root", "stk_root", *KeyName}
     for name in card.keys:
         if name not in known:
             raise persona.fault(f"$.keys.{name}", f"no such key; known are {', '.join(sorted(known))}")

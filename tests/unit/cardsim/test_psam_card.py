@@ -41,6 +41,17 @@ def test_sm4_gives_the_whole_block_and_leaves_the_folding_to_the_terminal(shippe
     assert bytes(a ^ b for a, b in zip(block[:8], block[8:], strict=True)).hex().upper() == "8135B4D81B42EA5F"
 
 
+def test_the_province_may_be_told_before_or_after_the_application_is_selected(shipped_card: Shipped) -> None:
+    send = shipped_card("psam-provincial")
+    assert send("BFEC00000151", SX3, "BFEC00000151", "BFEC00000133", DF01, "BFEC00000151", "BFEC00000133")[2:] == [
+        "9000",
+        "6A80",
+        "6F088406D156000005909000",
+        "9000",
+        "6A80",
+    ]
+
+
 def test_the_answer_waits_for_get_response_at_t0() -> None:
     card = make_card(load_persona("psam"))
     card.power_on()
