@@ -49,6 +49,9 @@ _PIN_TRIES: Final = 6
 _KEY_TRIES: Final = 3
 _NO_TERMINAL_KEY: Final = frozenset({KeyName.IRK, KeyName.STKSSSE})
 _UNCOUNTED: Final = frozenset({KeyName.BK})
+_ROOT_VERSIONS: Final = range(1, 4)
+_SPARE: Final = 0x80
+"""What a record file has room for beyond the records of the rule, so that UPDATE RECORD can append."""
 _ROOT_BYTES: Final = 16
 _DES_STK_BYTES: Final = 8
 
@@ -99,7 +102,9 @@ def _identification_code(persona: Persona, card: SocialSecurityPersona, historic
 def _environment(
     persona: Persona, card: SocialSecurityPersona, generation: Generation, algorithm: Algorithm, code: bytes
 ) -> Application:
-    directory = _DIRECTORY + (b"" if generation is Generation.V1 else _ALGORITHM + bytes((algorithm,)))
+    # only DES may be left to be guessed from the generation
+    old_form = generation is Generation.V1 and algorithm is Algorithm.DES
+    directory = _DIRECTORY + (b"" if old_form else _ALGORITHM + bytes((algorithm,)))
     environment = Application(
         label="SSSE",
         fid=_SSSE,
@@ -127,8 +132,7 @@ def _record_file(
     return RecordFile(
         fid=rule.fid,
         structure=Structure.VARIABLE,
-        # records keep their defined length, so the file has room for these and no more
-        size=sum(map(len, contents)),
+        size=sum(map(len, contents)) + _SPARE,
         read=_access(rule.read[generation]),
         write=needs(rule.write) if rule.write else NEVER,
         records=contents,
@@ -162,7 +166,8 @@ def _pin(persona: Persona, card: SocialSecurityPersona) -> Pin:
 def _keys(
     persona: Persona, card: SocialSecurityPersona, algorithm: Algorithm, code: bytes, historical: bytes
 ) -> list[Key]:
-    known = {"root", "stk_root", *KEYS}
+    # keys of applications that this card does not have are no mistake
+    known = {"root", "stk_root", *KeyName}
     for name in card.keys:
         if name not in known:
             raise persona.fault(f"$.keys.{name}", f"no such key; known are {', '.join(sorted(known))}")
@@ -206,12 +211,12 @@ def _versions(
     root = card.keys.get(source)
     if root is None:
         return {}
-    value = _own(persona, source, root, range(1, 2), length)[1]
+    given = _own(persona, source, root, _ROOT_VERSIONS, length)
     try:
         chain = factors(code[:3].hex(), historical).chain
     except CarddError as error:
         raise persona.fault(f"$.keys.{source}", f"cannot be diversified: {error.detail}") from None
-    return dict.fromkeys(numbers, diversify_all(algorithm, value, chain))
+    return {number: diversify_all(algorithm, given[number], chain) for number in numbers if number in given}
 
 
 def _own(persona: Persona, name: str, value: KeyValue, numbers: range, length: int) -> Mapping[int, bytes]:

@@ -203,16 +203,21 @@ class TestWriting:
             "0201329000",
         ]
 
-    def test_a_file_has_room_for_its_defined_records_only(self, writable: Exchange) -> None:
-        assert writable("00DC082C03990131", "00DC992803990131", "00DC092C03990131") == ["6A84", "6A84", "6A83"]
-
-    def test_what_a_shorter_record_leaves_can_be_appended(self, writable: Exchange) -> None:
-        assert writable("00DC072C03070131", "00DC082C03990132", "00B2992803", "00B2082C03") == [
+    def test_a_number_one_past_the_end_and_a_new_tag_append(self, writable: Exchange) -> None:
+        assert writable("00DC092C03990131", "00DC082C03990131", "00DC982803980132", "00B2082C03", "00B2092C03") == [
+            "6A83",
             "9000",
             "9000",
-            "9901329000",
-            "9901329000",
+            "9901319000",
+            "9801329000",
         ]
+
+    def test_a_record_that_leaves_no_room_is_refused_and_a_shorter_one_makes_room(self, writable: Exchange) -> None:
+        large = "00DC082C80997E" + "31" * 126
+        assert writable(large, "00DC992803990131", "00B2082C00") == ["9000", "9000", "6C03"]
+        larger = "00DC082C81997F" + "31" * 127
+        assert writable(larger, "00B2082C03") == ["6A84", "9901319000"]
+        assert writable("00DC072C03070131", larger) == ["9000", "9000"]
 
     def test_a_record_under_another_tag_than_asked_for_is_refused(self, writable: Exchange) -> None:
         assert writable("00DC022803030131") == ["6A80"]

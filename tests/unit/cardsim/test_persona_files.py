@@ -127,3 +127,36 @@ def test_both_interfaces_share_one_memory() -> None:
     antenna.power_on()
     antenna.transmit(select)
     assert antenna.transmit(bytes.fromhex("00200000")) == b"\x63\xc5"
+
+
+def test_only_a_des_card_of_the_first_generation_tells_no_algorithm(tmp_path: Path) -> None:
+    endings = {}
+    for algorithm in ("des", "sm4"):
+        path = tmp_path / f"{algorithm}.yaml"
+        path.write_text(f'card: social-security\nprofile: "1.0"\nalgorithm: {algorithm}\n', encoding="utf-8")
+        card = make_card(load_persona(path))
+        card.power_on()
+        endings[algorithm] = card.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")).hex()
+    assert endings == {"des": "6118", "sm4": "611e"}
+
+
+def test_a_root_of_several_versions_gives_each_key_as_many_as_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    roots = ", ".join(f'{version}: "{version:02d}{"00" * 15}"' for version in (1, 2, 3))
+    path.write_text(f"{SOCIAL}keys: {{root: {{{roots}}}}}\n", encoding="utf-8")
+    card = make_card(load_persona(path), interface="contactless")
+    card.power_on()
+    card.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
+    proofs = [card.transmit(bytes.fromhex(f"0088000011{'00' * 16}{version:02X}")) for version in (1, 2, 3)]
+    assert len({*proofs}) == 3
+    assert all(proof[-2:] == b"\x90\x00" for proof in proofs)
+    assert [card.transmit(bytes.fromhex(f"0082000611{'00' * 16}{version:02X}")).hex() for version in (1, 2)] == [
+        "6984",
+        "6a88",
+    ]
+
+
+def test_keys_of_applications_that_the_card_does_not_have_are_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(f'{SOCIAL}keys: {{UK1DF04: "{"00" * 16}", DPK: {{1: "{"00" * 16}"}}}}\n', encoding="utf-8")
+    assert make_card(load_persona(path)).power_on()
