@@ -143,6 +143,7 @@ class _Parts:
             tracer=MaskingTracer(structlog.get_logger()) if config.logs.level == "debug" else None,
         )
         stack.callback(readers.close)
+        readers.subscribe(_log_service)
         keys = _keys(config, readers)
         stopped = StoppedKeys(_StoppedKeyRecorder(journal))
         reception = Reception(readers, journal, keys, clock=clock)
@@ -250,6 +251,14 @@ class _Status:
             "activation": self._readers.reserved_by(station.name),
             "stopped_keys": stopped,
         }
+
+
+def _log_service(fact: Fact) -> None:
+    """Tell whoever reads the log when the service behind all readers goes, with the remedy, and when it is back."""
+    if isinstance(fact, ServiceWentDown):
+        log.warning(fact.detail, reason=str(fact.reason))
+    elif isinstance(fact, ServiceCameUp):
+        log.info("the smart-card service is back")
 
 
 def _backend(config: Config) -> Backend:

@@ -30,8 +30,8 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 @contextlib.contextmanager
-def daemon(directory: Path, **environment: str) -> Iterator[Client]:
-    """A daemon with the default configuration in a directory, and a client of it."""
+def daemon(directory: Path, log: Path | None = None, **environment: str) -> Iterator[Client]:
+    """A daemon with the default configuration in a directory, and a client of it; its log, once it has ended."""
     config = directory / "cardd.yaml"
     config.write_text("socket: {path: cardd.sock}\nstate_dir: state\n", encoding="utf-8")
     process = subprocess.Popen(
@@ -51,6 +51,8 @@ def daemon(directory: Path, **environment: str) -> Iterator[Client]:
         process.send_signal(signal.SIGTERM)
         _, logged = process.communicate(timeout=5)
         assert b"Traceback" not in logged
+        if log is not None:
+            log.write_bytes(logged)
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
@@ -92,6 +94,15 @@ def test_without_pcscd_the_daemon_waits_says_so_and_goes_on_when_it_comes(tmp_pa
             result = client.call(CARD_READ, CardReadParams(wait_s=5), wait_s=5)
             assert result.generation == "2.0"
             assert result.authentic is None
+
+
+def test_without_pcscd_the_log_says_what_to_start(tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "pcscd.comm")
+    log = tmp_path / "log"
+    with daemon(tmp_path, log, PCSCLITE_CSOCK_NAME=nowhere) as client, pytest.raises(CallError):
+        client.call(CARD_READ, CardReadParams(wait_s=0.2), wait_s=0.2)
+    (told,) = [line for line in log.read_text(encoding="utf-8").splitlines() if "warning" in line]
+    assert "systemctl start pcscd.socket" in told
 
 
 def test_without_libpcsclite_the_daemon_says_what_to_install(tmp_path: Path) -> None:
