@@ -32,7 +32,7 @@ HOUSEHOLD_TYPE: Final = _table(
     _50="resident, undivided", _51="local resident", _52="outside resident",
 )
 WORK_STATUS: Final = _table(
-    _1="employed", _2="veteran cadre retired", _3="retired", _4="resigned with pension", _5="unemployed", _6="no job",
+    _1="employed", _2="veteran-cadre retired", _3="retired", _4="resigned with pension", _5="unemployed", _6="no job",
     _7="never employed", _8="other",
 )
 MARITAL_STATUS: Final = _table(_1="single", _2="married", _3="widowed", _4="divorced", _9="not stated")
@@ -60,7 +60,7 @@ ASSESSMENT_MATTER: Final = _table(
     _70="other", _80="dependants of the dead", _90="illness",
 )
 DISABILITY_GRADE: Final[Codes] = MappingProxyType(
-    {**{f"{grade:02d}": f"grade {grade}" for grade in range(1, 11)}, "11": "none"}
+    {**dict.fromkeys((f"{grade:02d}" for grade in range(1, 11)), ""), "11": "none"}
 )
 SELF_CARE: Final = _table(_1="total", _2="most", _3="part", _4="none")
 WORK_CAPACITY: Final = _table(_0="partial", _1="full")
@@ -91,6 +91,7 @@ CARD_USAGE: Final = _table(_1="online", _2="offline")
 TRANSACTION_TYPE: Final = _table(_1="load", _2="settlement")
 SETTLEMENT_CATEGORY: Final = _table(_1="work injury", _2="maternity", _3="medical relief", _9="other")
 PLACEMENT: Final = _table(_1="planned", _2="self-chosen", _3="converted", _9="other")
+HEALTH: Final = _table(_1="", _2="", _3="", _4="")
 RHESUS: Final = _table(_01="negative", _02="positive", _03="unknown")
 WARNING: Final = _table(_0="no", _1="yes", _2="unknown")
 
@@ -104,7 +105,7 @@ MEDICAL_FLAGS: Final = (
 )
 REGISTRATION: Final = (
     Part(2, "type", _table(_10="start", _20="end")),
-    Part(3, "form", MappingProxyType({code: code for code in ("010", "020", "021", "022", "023", "030", "990")})),
+    Part(3, "form", MappingProxyType(dict.fromkeys(("010", "020", "021", "022", "023", "030", "990"), ""))),
 )
 UNEMPLOYMENT: Final = (Part(2, "type"), Part(2, "reason"), Part(2, "cancel reason"))
 # fmt: on

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 Codes = Mapping[str, str]
-"""A value table: the code as it is stored, and what it means."""
+"""A value table: the code as it is stored, and what it means; empty where the sources print the code alone."""
 
 NO_TAG: Final = 0
 """Stands for the tag of an item whose record has none: such items follow each other at fixed places."""
@@ -94,9 +94,9 @@ class Item:
         if not self.parts:
             codes = self.codes or {}
             # a packed digit may be stored with a zero in front
-            return codes.get(text) or codes.get(text.lstrip("0"))
+            return codes.get(text) or codes.get(text.lstrip("0")) or None
         meanings = []
         for part in self.parts:
             code, text = text[: part.length], text[part.length :]
-            meanings.append(f"{part.en}: {(part.codes or {}).get(code, code)}")
+            meanings.append(f"{part.en}: {(part.codes or {}).get(code) or code}")
         return "; ".join(meanings)

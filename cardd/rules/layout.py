@@ -30,9 +30,6 @@ class FileClass(StrEnum):
     RESERVED = "reserved"
     """Only its space is there."""
 
-    OPTIONAL = "optional"
-    """In applications that a card may have."""
-
 
 @dataclass(frozen=True, slots=True)
 class FileRule:

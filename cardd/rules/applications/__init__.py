@@ -35,6 +35,13 @@ class Application:
         return LABELS.get(self.name)
 
 
+MASTER_FILE: Final = 0x3F00
+"""The root; on old cards it is the environment itself."""
+
+FIRST_LOCAL_APPLICATION: Final = 0xDF0A
+FIRST_LOCAL_FILE: Final = 0xEF0C
+"""Where issuers' own applications and files begin."""
+
 # fmt: off
 APPLICATIONS: Final[Mapping[str, Application]] = MappingProxyType({application.name: application for application in (
     Application("SSSE", 0xDDF1, "environment, basic data", ssse.FILES),

@@ -50,7 +50,7 @@ FILES: Final = (
     )),
     FileRule("DF01EF0A", _LV, _FORMERLY_PIN, KeyName.UK5DF01, "nationality and politics", "国籍及政治面貌", _ENABLED,
              items=(
-        Item(0x37, "nationality", _AN, 0x03, "nationality, 3 letters ISO 3166", "国籍"),
+        Item(0x37, "nationality", _AN, 0x03, "nationality", "国籍"),
         Item(0x38, "political_status", _AN, 0x02, "political status", "政治面貌", codes=codes.POLITICAL_STATUS),
         Item(0x39, "party_date", _CN, 0x04, "date joined party", "参加党派日期", Form.DATE),
     )),

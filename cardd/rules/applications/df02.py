@@ -12,7 +12,6 @@ _CN, _AN, _B_TLV = ItemType.CN, ItemType.AN, ItemType.B_TLV
 _LV, _CY = Structure.LINEAR_VARIABLE, Structure.CYCLIC
 _READ: Final = either(PIN, KeyName.RK1DF02)
 _ENABLED: Final = FileClass.ENABLED
-_LAST_UNEMPLOYMENT: Final = "last unemployment registration; here or in DF03EF05, exactly one"
 
 # fmt: off
 _WORKER: Final = (
@@ -64,7 +63,8 @@ FILES: Final = (
         Item(0x4B, "registration_type", _AN, 0x05, "registration type and form", "就业登记类型及形式",
              parts=codes.REGISTRATION),
         Item(0x4D, "registration_region", _CN, 0x03, "registration region", "就业登记地行政区划代码"),
-        Item(0x60, "last_unemployment_registration", _CN, 0x04, _LAST_UNEMPLOYMENT, "最近一次办理失业登记日期", Form.DATE),
+        # lives here or in DF03EF05, in exactly one of them
+        Item(0x60, "last_unemployment_registration", _CN, 0x04, "last unemployment registration", "最近一次办理失业登记日期", Form.DATE),
         Item(0x4F, "unemployment_type", _AN, 0x06, "unemployment type, reason, cancel reason",
              "失业登记类型、原因及注销原因", parts=codes.UNEMPLOYMENT),
         Item(0x50, "unemployment_region", _CN, 0x03, "unemployment registration region", "失业登记地行政区划代码"),

@@ -74,7 +74,7 @@ FILES: Final = (
         Item(0x7B, "benefit_start", _CN, 0x04, "regular benefit start", "工伤定期待遇享受开始日期", Form.DATE),
         Item(0x7C, "update_date", _CN, 0x04, "update date", "信息更新日期", Form.DATE),
     )),
-    FileRule("DF03EF16", _LV, since_2_0(_READ), KeyName.UK5DF03, "maternity insurance", "生育保险", items=(
+    FileRule("DF03EF16", _LV, since_2_0(_READ), KeyName.UK5DF03, "maternity", "生育保险", items=(
         Item(0x51, "region", _CN, 0x03, "insured region", "生育保险参保地"),
         Item(0x5F, "spouse_without_job", _AN, 0x01, "spouse without job", "职工未就业配偶标识", codes=codes.YES_NO),
     )),

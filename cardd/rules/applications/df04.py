@@ -30,7 +30,8 @@ _TRANSACTION: Final = (
     Item(NO_TAG, "pool_amount", _B, 0x04, "pool amount", "统筹基金支付金额", Form.YUAN),
 )
 _SETTLEMENT: Final = (
-    Item(NO_TAG, "sequence", _B, 0x02, "sequence, same as EF08", "交易序号"),
+    # the same number as in EF08
+    Item(NO_TAG, "sequence", _B, 0x02, "sequence", "交易序号"),
     Item(NO_TAG, "category", _AN, 0x01, "category", "特殊医疗结算类别", codes=codes.SETTLEMENT_CATEGORY),
 )
 

@@ -6,7 +6,7 @@ from cardd.rules import codes
 from cardd.rules.access import FREE
 from cardd.rules.items import Form, Item, ItemType
 from cardd.rules.keys import KeyName
-from cardd.rules.layout import FileClass, FileRule, Structure, since_2_0
+from cardd.rules.layout import FileRule, Structure, since_2_0
 
 _CN, _AN, _B_TLV = ItemType.CN, ItemType.AN, ItemType.B_TLV
 
@@ -27,8 +27,8 @@ _DISEASE: Final = (
 
 FILES: Final = (
     FileRule("DF05EF05", Structure.LINEAR_VARIABLE, since_2_0(FREE), KeyName.UK1DF05, "life and health", "生命与健康信息",
-             FileClass.OPTIONAL, items=(
-        Item(0xA0, "health", _AN, 0x01, "health, 1 to 4", "健康状况"),
+             items=(
+        Item(0xA0, "health", _AN, 0x01, "health", "健康状况", codes=codes.HEALTH),
         Item(0xA1, "disability", _AN, 0x01, "disability", "残疾标识"),
         Item(0xB9, "disability_grade", _AN, 0x01, "disability grade", "残疾等级"),
         Item(0xA2, "blood_type", _AN, 0x04, "ABO blood type as text", "ABO血型"),

@@ -5,7 +5,7 @@ from typing import Final
 from cardd.rules.access import either
 from cardd.rules.items import Form, Item, ItemType
 from cardd.rules.keys import KeyName
-from cardd.rules.layout import FileClass, FileRule, Structure, since_2_0
+from cardd.rules.layout import FileRule, Structure, since_2_0
 
 _CN, _AN, _B_TLV = ItemType.CN, ItemType.AN, ItemType.B_TLV
 _LV: Final = Structure.LINEAR_VARIABLE
@@ -21,14 +21,14 @@ _BENEFIT: Final = (
 )
 
 FILES: Final = (
-    FileRule("DF06EF05", _LV, _READ, KeyName.UK1DF06, "relief", "救助信息", FileClass.OPTIONAL, items=(
+    FileRule("DF06EF05", _LV, _READ, KeyName.UK1DF06, "relief", "救助信息", items=(
         Item(0xC0, "body", _AN, 0x46, "paying body", "发放机构名称"),
         Item(0xC2, "body_code", _AN, 0x09, "paying body's code", "发放机构代码"),
         Item(0xC3, "benefit_1", _B_TLV, 0x1A, "benefit 1", "救助信息1", inner=_BENEFIT),
         Item(0xC4, "benefit_2", _B_TLV, 0x1A, "benefit 2", "救助信息2", inner=_BENEFIT),
         Item(0xC5, "benefit_3", _B_TLV, 0x1A, "benefit 3", "救助信息3", inner=_BENEFIT),
     )),
-    FileRule("DF06EF06", _LV, _READ, KeyName.UK2DF06, "preferential treatment", "优抚信息", FileClass.OPTIONAL, items=(
+    FileRule("DF06EF06", _LV, _READ, KeyName.UK2DF06, "preferential treatment", "优抚信息", items=(
         Item(0xC6, "body", _AN, 0x46, "paying body", "发放机构名称"),
         Item(0xC8, "body_code", _AN, 0x09, "paying body's code", "发放机构代码"),
     # groups of code cn01, approved cn04, end cn04, yearly standards cn04, paid month cn03 or year cn02; which tag is
