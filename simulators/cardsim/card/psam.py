@@ -7,8 +7,7 @@ from typing import Final
 
 from cardd.crypto.block import Algorithm, block_size, encrypt
 from cardd.crypto.derive import diversify_all, factors, session_key
-from cardd.rules.keys import ENVIRONMENT_KEYS as KEYS
-from cardd.rules.keys import KeyName, Level, Usage
+from cardd.rules.keys import KEYS, KeyName, Level, Usage
 from cardd.rules.names import PSAM_APPLICATION, PSAM_NAMES
 from cardsim.card import authentication, binary, selection
 from cardsim.card.build import ALGORITHMS, answers, challenges, unhex
@@ -28,8 +27,6 @@ _DIRECTORY: Final = bytes.fromhex("A503880101")
 _HISTORICAL: Final = bytes.fromhex("0081544C968684") + b"PSAM" + b"\x00\x01"
 _LEVELS: Final = MappingProxyType({"national": Level.NATIONAL, "provincial": Level.PROVINCIAL, "city": Level.CITY})
 _FACTOR: Final = 8
-_STK_DES_BYTES: Final = 8
-_ROOT_BYTES: Final = 16
 _LEVEL_SHIFT: Final = 5
 _TYPE: Final = 0x1F
 _MAC: Final = 4
@@ -245,15 +242,15 @@ def _held(persona: Persona, card: PsamPersona, algorithm: Algorithm, level: Leve
             raise persona.fault(f"$.keys.{name}", f"no such key; known are {', '.join(sorted(known))}")
     keys = {}
     for name, rule in KEYS.items():
-        short = name is KeyName.STKSSSE and algorithm is Algorithm.DES
+        length = rule.des_length if algorithm is Algorithm.DES else rule.length
+        short = length != rule.length
         source = name if name in card.keys else "stk_root" if short else "root"
         if source not in card.keys:
             continue
         value = unhex(card.keys[source])
-        length = _STK_DES_BYTES if short else _ROOT_BYTES
         if len(value) != length:
             raise persona.fault(f"$.keys.{source}", f"has {length} bytes")
-        types = _MAINTENANCE if name is KeyName.STKSSSE else _AUTHENTICATION
+        types = _MAINTENANCE if rule.des_length != rule.length else _AUTHENTICATION
         keys[rule.psam_id] = Held(_at_level(algorithm, value, card.region, level), level, types)
     return keys
 

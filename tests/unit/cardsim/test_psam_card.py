@@ -41,6 +41,21 @@ def test_sm4_gives_the_whole_block_and_leaves_the_folding_to_the_terminal(shippe
     assert bytes(a ^ b for a, b in zip(block[:8], block[8:], strict=True)).hex().upper() == "8135B4D81B42EA5F"
 
 
+@pytest.mark.parametrize("key", ["0A", "10", "11", "12", "24", "2E", "3F", "42", "49", "B4"])
+def test_every_key_that_the_rule_numbers_is_there(shipped_card: Shipped, key: str) -> None:
+    send = shipped_card("psam")
+    answers = send(SX1, DF01, deliver("67", key, CARD, CITY, PROVINCE, FACTOR), "80FA000008" + ORIGINAL)
+    assert answers[2:] == ["9000", "98B77B8088D60DA09000"]
+
+
+@pytest.mark.parametrize("key", ["09", "20", "23", "3C", "B3"])
+def test_the_short_root_of_des_serves_every_maintenance_key(shipped_card: Shipped, key: str) -> None:
+    send = shipped_card("psam")
+    padded = "8424000004800000"
+    answers = send(SX1, DF01, deliver("66", key, CARD, CITY, PROVINCE, FACTOR), "80FA050010" + "00" * 8 + padded)
+    assert answers[2:] == ["9000", "C47024C09000"]
+
+
 def test_the_province_may_be_told_before_or_after_the_application_is_selected(shipped_card: Shipped) -> None:
     send = shipped_card("psam-provincial")
     assert send("BFEC00000151", SX3, "BFEC00000151", "BFEC00000133", DF01, "BFEC00000151", "BFEC00000133")[2:] == [
