@@ -46,8 +46,8 @@ def read_card(
     bounds the key service.
 
     Raises CarddError: those of `identify`; CARD_DATA_DIFFERS; CARD_UNKNOWN; INVALID, FILE_ABSENT, RECORD_ABSENT for the
-    address; KEY_STOPPED and the key service's reasons. The last two only where the holder's file is asked for, by
-    `files` or by leaving `files` out; else the holder is None.
+    address; CARD_NOT_GENUINE where `files` asks for the holder of such a card; KEY_STOPPED and the key service's
+    reasons, only where the holder's file is asked for, by `files` or by leaving `files` out; else the holder is None.
     """
     wanted = _wanted(files)
     with refusals():
@@ -59,6 +59,9 @@ def read_card(
             return _bare(identity, wanted)
         read_holder = _holder if files is None or EF06.address in wanted else _holder_if_given
         holder = read_holder(card, identity, keys, stopped, deadline)
+    if holder is None and EF06.address in wanted:
+        # an item that was not read must not look like one that is not set
+        raise CarddError(Reason.CARD_NOT_GENUINE, "internal authentication failed: the holder is not read")
     stored = {EF05.address: card.stored, EF06.address: holder or {}}
     return CardReading(
         identity,

@@ -246,6 +246,14 @@ class Refused:
         self.card = insert(altered(directory, "social-jia-3.0", keys={"RKSSSE": "FF" * 16}))
 
 
+def test_of_a_forged_card_what_is_not_read_is_refused_and_not_shown_as_unset() -> None:
+    card = insert("social-fake-3.0")
+    with pytest.raises(CarddError) as caught:
+        read(card, "SSSEEF05|07|$SSSEEF06|$")
+    assert caught.value.reason is Reason.CARD_NOT_GENUINE
+    assert list(read(card, "SSSEEF05|07|$").records) == ["SSSEEF05"]
+
+
 def test_one_refused_key_is_stopped_on_its_station(tmp_path: Path) -> None:
     met = Refused(tmp_path)
     error = refusal(met.card, stopped=met.stopped)
