@@ -1,8 +1,11 @@
 """What every card's construction shares: reading a persona's bytes, its answers to reset, its random numbers."""
 
-from typing import Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from cardd.crypto.block import Algorithm
+from cardd.rules.keys import KeyName
 from cardsim.card.answers import Answers, atr_historical, ats_historical, contact_atr, contactless_atr
 from cardsim.card.challenges import Challenges
 from cardsim.persona import Persona
@@ -10,10 +13,27 @@ from cardsim.persona import Persona
 ALGORITHMS: Final = {"des": Algorithm.DES, "sm4": Algorithm.SM4}
 FREE_CHALLENGE: Final = 16
 
+T = TypeVar("T")
+
+_OTHER_NAMES: Final[Mapping[str, KeyName]] = MappingProxyType({"STK": KeyName.STKSSSE, "UKMF": KeyName.UKSSSE})
+"""What the rule calls keys of the environment elsewhere."""
+
 
 def unhex(text: str) -> bytes:
     """Read a persona's hex digits."""
     return bytes.fromhex(text)
+
+
+def named_keys(persona: Persona, keys: Mapping[str, T]) -> Mapping[str, T]:
+    """Return a persona's keys and roots by the names of the tables. Raises DocumentError for a name that is none.
+
+    Keys of applications that the card does not have are no mistake.
+    """
+    known = {"root", "stk_root", *KeyName}
+    for name in keys:
+        if name not in known | _OTHER_NAMES.keys():
+            raise persona.fault(f"$.keys.{name}", f"no such key; known are {', '.join(sorted(known))}")
+    return {_OTHER_NAMES.get(name, name): value for name, value in keys.items()}
 
 
 def challenges(persona: Persona, seed: int | None) -> Challenges:

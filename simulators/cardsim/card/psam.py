@@ -7,10 +7,10 @@ from typing import Final
 
 from cardd.crypto.block import Algorithm, block_size, encrypt
 from cardd.crypto.derive import diversify_all, factors, session_key
-from cardd.rules.keys import KEYS, KeyName, Level, Usage
+from cardd.rules.keys import KEYS, Level, Usage
 from cardd.rules.names import PSAM_APPLICATION, PSAM_NAMES
 from cardsim.card import authentication, binary, selection
-from cardsim.card.build import ALGORITHMS, answers, challenges, unhex
+from cardsim.card.build import ALGORITHMS, answers, challenges, named_keys, unhex
 from cardsim.card.chip import Chip
 from cardsim.card.command import Command, Direction
 from cardsim.card.filesystem import FREE, NEVER, Application, TransparentFile
@@ -236,18 +236,15 @@ def _transparent(application: Application, fid: int, content: bytes) -> None:
 
 
 def _held(persona: Persona, card: PsamPersona, algorithm: Algorithm, level: Level) -> Mapping[int, Held]:
-    known = {"root", "stk_root", *KeyName}
-    for name in card.keys:
-        if name not in known:
-            raise persona.fault(f"$.keys.{name}", f"no such key; known are {', '.join(sorted(known))}")
+    given = named_keys(persona, card.keys)
     keys = {}
     for name, rule in KEYS.items():
         length = rule.des_length if algorithm is Algorithm.DES else rule.length
         short = length != rule.length
-        source = name if name in card.keys else "stk_root" if short else "root"
-        if source not in card.keys:
+        source = name if name in given else "stk_root" if short else "root"
+        if source not in given:
             continue
-        value = unhex(card.keys[source])
+        value = unhex(given[source])
         if len(value) != length:
             raise persona.fault(f"$.keys.{source}", f"has {length} bytes")
         types = _MAINTENANCE if rule.des_length != rule.length else _AUTHENTICATION

@@ -15,7 +15,7 @@ from cardd.rules.keys import ENVIRONMENT_KEYS as KEYS
 from cardd.rules.keys import KeyName, KeyRule
 from cardd.rules.names import PBOC_CONTACT, SSSE_NAME
 from cardsim.card import authentication, binary, blocking, pins, records, selection
-from cardsim.card.build import ALGORITHMS, answers, challenges, unhex
+from cardsim.card.build import ALGORITHMS, answers, challenges, named_keys, unhex
 from cardsim.card.chip import Chip
 from cardsim.card.filesystem import FREE, NEVER, Access, Application, RecordFile, Structure, TransparentFile, needs
 from cardsim.card.holder import record_values
@@ -166,14 +166,10 @@ def _pin(persona: Persona, card: SocialSecurityPersona) -> Pin:
 def _keys(
     persona: Persona, card: SocialSecurityPersona, algorithm: Algorithm, code: bytes, historical: bytes
 ) -> list[Key]:
-    # keys of applications that this card does not have are no mistake
-    known = {"root", "stk_root", *KeyName}
-    for name in card.keys:
-        if name not in known:
-            raise persona.fault(f"$.keys.{name}", f"no such key; known are {', '.join(sorted(known))}")
+    given = named_keys(persona, card.keys)
     made = []
     for name, rule in KEYS.items():
-        versions = _versions(persona, card, name, rule, algorithm, code, historical)
+        versions = _versions(persona, given, name, rule, algorithm, code, historical)
         if versions:
             made.append(_key(card, name, rule, versions))
     return made
@@ -193,7 +189,7 @@ def _key(card: SocialSecurityPersona, name: KeyName, rule: KeyRule, versions: Ma
 
 def _versions(
     persona: Persona,
-    card: SocialSecurityPersona,
+    keys: Mapping[str, KeyValue],
     name: KeyName,
     rule: KeyRule,
     algorithm: Algorithm,
@@ -204,11 +200,11 @@ def _versions(
     short = name is KeyName.STKSSSE and algorithm is Algorithm.DES
     length = _DES_STK_BYTES if short else _ROOT_BYTES
     numbers = range(1, rule.versions + 1)
-    own = card.keys.get(name)
+    own = keys.get(name)
     if own is not None:
         return _own(persona, name, own, numbers, length)
     source = "stk_root" if short else "root"
-    root = card.keys.get(source)
+    root = keys.get(source)
     if root is None:
         return {}
     given = _own(persona, source, root, _ROOT_VERSIONS, length)

@@ -160,3 +160,15 @@ def test_keys_of_applications_that_the_card_does_not_have_are_no_mistake(tmp_pat
     path = tmp_path / "card.yaml"
     path.write_text(f'{SOCIAL}keys: {{UK1DF04: "{"00" * 16}", DPK: {{1: "{"00" * 16}"}}}}\n', encoding="utf-8")
     assert make_card(load_persona(path)).power_on()
+
+
+@pytest.mark.parametrize(("name", "other", "kid"), [("UKSSSE", "UKMF", "04"), ("STKSSSE", "STK", "02")])
+def test_a_key_may_be_called_by_its_other_name(tmp_path: Path, name: str, other: str, kid: str) -> None:
+    path = tmp_path / "card.yaml"
+    found = []
+    for word in (name, other):
+        path.write_text(f'{SOCIAL}keys: {{{word}: "{"11" * 16}"}}\n', encoding="utf-8")
+        environment = make_chip(load_persona(path)).machine.root.children[0]
+        key = environment.key(int(kid, 16))
+        found.append(None if key is None else key.versions[1])
+    assert found == [b"\x11" * 16] * 2
