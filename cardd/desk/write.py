@@ -1,7 +1,9 @@
 """Write records that the authority sent, on the card they were meant for, and make sure that they are there."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -17,10 +19,13 @@ from cardd.rules import values
 from cardd.rules.address import parse_item
 from cardd.rules.files import BASIC_FILES as FILES
 from cardd.rules.files import FileRule
+from cardd.rules.items import Form
 from cardd.rules.keys import KeyName
 
 Updates = Mapping[str, Mapping[str, str]]
-"""`{"SSSEEF06": {"0C": "510100"}}`: by file and tag, texts as the driver writes them (dates YYYYMMDD)."""
+"""`{"SSSEEF06": {"0C": "510100"}}`: by file and tag, texts as the driver writes them, dates also as YYYY-MM-DD."""
+
+_ISO_DATE: Final = re.compile(r"^(\d{4})-(\d{2})-(\d{2})$", re.ASCII)
 
 
 def write_records(
@@ -84,7 +89,7 @@ def _record(rule: FileRule, address: str, text: str) -> tuple[int, bytes]:
     if item is None:
         raise CarddError(Reason.INVALID, f"{rule.address} has no item {address}")
     try:
-        return item.tag, values.encode(item, text)
+        return item.tag, values.encode(item, _ISO_DATE.sub(r"\1\2\3", text) if item.form is Form.DATE else text)
     except values.ValueFault as fault:
         raise CarddError(Reason.INVALID, f"{rule.address}, {fault}") from None
 

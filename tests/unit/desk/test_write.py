@@ -92,6 +92,12 @@ def test_writing_again_comes_to_the_same() -> None:
     assert stored(card.again(), "SSSEEF06", "0C") == "510700"
 
 
+def test_a_date_may_be_written_as_readings_show_it() -> None:
+    card = insert("social-jia-3.0")
+    write(card, {"SSSEEF05": {"06": "2041-12-31"}})
+    assert stored(card.again(), "SSSEEF05", "06") == "2041-12-31"
+
+
 @pytest.mark.parametrize("commands", range(15))
 def test_a_write_that_was_torn_anywhere_is_completed_by_writing_again(commands: int) -> None:
     card = insert("social-jia-3.0", "contactless")
@@ -132,7 +138,8 @@ def test_a_card_that_failed_to_prove_itself_is_not_touched() -> None:
         {"SSSEEF05": {"08": "1"}},
         {"SSSEEF05": {"6": "20400101"}},
         {"SSSEEF05": {"06": "20401301"}},
-        {"SSSEEF05": {"06": "2040-01-01"}},
+        {"SSSEEF05": {"06": "2040-13-01"}},
+        {"SSSEEF05": {"06": "2040-1-1"}},
         {"SSSEEF06": {"0A": "22"}},
         {"SSSEEF05": {"06": "20400101"}, "SSSEEF06": {"0A": "22"}},
     ],
