@@ -53,7 +53,8 @@ def _parse(file: FileAddress, group: str, number: int) -> FileData:
     named = parse_file(head, number)
     if (named.name, named.record) != (file.name, file.record):
         raise CarddError(Reason.INVALID, f"file {number} of the data is not {file.head}, as in the address")
-    if texts and not texts[-1] and len(texts) > len(file.items):
+    # the bar before the $ is there in the rule and missing in the field
+    if texts and not texts[-1]:
         texts.pop()
     if file.items and len(texts) != len(file.items):
         raise CarddError(Reason.INVALID, f"file {number} of the data: {len(texts)} texts, {len(file.items)} items")

@@ -1,4 +1,4 @@
-"""Keys, codes and status words against the same specification as somebody wrote it down who had not seen the tables, cell by cell."""
+"""Keys, codes and status words against the specification as somebody wrote it down who had not seen them."""
 
 import re
 
