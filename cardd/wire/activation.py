@@ -1,8 +1,14 @@
 """Activations as clients see them."""
 
 from enum import StrEnum
+from typing import Annotated
+
+import msgspec
 
 from cardd.wire.base import Params, Result, Text
+
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+"""What a client says of itself or of a person and the journal keeps: an event has to fit a line."""
 
 
 class Route(StrEnum):
@@ -47,22 +53,22 @@ class Outcome(StrEnum):
 class Visit(Params):
     """The visit that a hospital registers: `kind` is outpatient or inpatient."""
 
-    kind: str
-    number: str
+    kind: Words
+    number: Words
 
 
 class IdentityDocument(Params):
     """The original identity document that a bank has seen."""
 
-    type: str
-    number: str
-    name: str
+    type: Words
+    number: Words
+    name: Words
 
 
 class OldCard(Params):
     """An old card without a chip, known by its number only."""
 
-    number: str
+    number: Words
 
 
 class ActivationStartParams(Params):
@@ -74,11 +80,11 @@ class ActivationStartParams(Params):
     route: Route
     station: str | None = None
     reader: str | None = None
-    operator: str | None = None
+    operator: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     visit: Visit | None = None
     identity_document: IdentityDocument | None = None
     old_card: OldCard | None = None
-    request: str | None = None
+    request: Words | None = None
     wait_s: float | None = None
     purpose: str | None = None
 

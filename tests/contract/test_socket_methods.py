@@ -221,6 +221,27 @@ async def test_an_activation_is_started_looked_at_answered_and_listed(tmp_path: 
         assert (await client.result("activation.list", open_only=True))["activations"] == []
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"request": ""},
+        {"request": "r" * 201},
+        {"operator": "o" * 201},
+        {"old_card": {"number": ""}},
+        {"old_card": {"number": "1" * 201}},
+        {"old_card": {}},
+        {"route": "canteen"},
+    ],
+)
+async def test_what_would_not_fit_the_record_is_refused_before_anything_begins(
+    tmp_path: Path, params: dict[str, Any]
+) -> None:
+    async with counter(tmp_path) as desk, line(desk.path) as client:
+        error = await client.refusal("activation.start", **{"route": "pharmacy", **params})
+        assert error["data"]["reason"] == "INVALID"
+        assert desk.activations.started_by == []
+
+
 async def test_a_start_that_waits_answers_at_the_end(tmp_path: Path) -> None:
     async with counter(tmp_path) as desk, line(desk.path) as client:
         waiting = await client.send("activation.start", route="pharmacy", wait_s=30)
