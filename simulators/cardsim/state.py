@@ -10,12 +10,15 @@ from cardsim.card.image import CardImage, put_image, take_image
 
 
 def load_state(chip: Chip, path: Path) -> None:
-    """Make a card remember what a file says; without the file it stays fresh.
+    """Make a card remember what a file says; without the file, or with an empty one, it stays fresh.
 
     Raises DocumentError for a file that is not this card's.
     """
     try:
-        image = msgspec.json.decode(path.read_bytes(), type=CardImage)
+        content = path.read_bytes()
+        if not content:
+            return
+        image = msgspec.json.decode(content, type=CardImage)
     except FileNotFoundError:
         return
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,6 +1,8 @@
 """The command `cardsim` itself: what it lists, and the exit codes of sysexits."""
 
+import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,11 @@ def test_the_memory_of_another_card_is_refused(tmp_path: Path, capsys: pytest.Ca
     state.write_text('{"blocked": false, "challenges": 0, "applications": {}}', encoding="utf-8")
     assert main(["exchange", "old-jia", "--state", str(state)]) == os.EX_DATAERR
     assert "another card" in capsys.readouterr().err
+
+
+def test_an_empty_memory_is_that_of_a_fresh_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "memory"
+    state.touch()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main(["exchange", "old-jia", "--state", str(state)]) == os.EX_OK
+    assert state.stat().st_size
