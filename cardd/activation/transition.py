@@ -95,6 +95,7 @@ def told(before: Case, after: Case, outcome: facts.Outcome) -> tuple[NewEvent, .
             "cause": _CLOSED_BY.get(type(outcome), "over"),
         }
         events.append(_event(after, "prompt.closed", closed))
+    events.extend(_done_to_the_card(after, outcome))
     if after.state in _END_EVENTS:
         return (*events, _end(before, after, outcome))
     if isinstance(outcome, facts.Restarted):
@@ -105,6 +106,19 @@ def told(before: Case, after: Case, outcome: facts.Outcome) -> tuple[NewEvent, .
     if after.question is not None:
         events.append(_event(after, "prompt.opened", _opened(after.question)))
     return tuple(events)
+
+
+def _done_to_the_card(case: Case, outcome: facts.Outcome) -> tuple[NewEvent, ...]:
+    """Return the event of what happened to the card itself, whatever becomes of the activation. Values stay out."""
+    match outcome:
+        case facts.CardWritten():
+            files: dict[str, Json] = {file: [*items] for file, items in case.updates.items()}
+            return (_event(case, "card.written", {"files": files}),)
+        case facts.CardFailed(reason=Reason.PIN_LOCKED):
+            text: dict[str, Json] = {"code": str(Reason.PIN_LOCKED), "args": {}}
+            return (_event(case, "pin.locked", {"purpose": str(Purpose.SOCIAL_PIN), "text": text}),)
+        case _:
+            return ()
 
 
 _END_EVENTS: Final[Mapping[State, str]] = MappingProxyType(

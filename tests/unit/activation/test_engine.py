@@ -250,6 +250,21 @@ async def test_by_policy_the_social_pin_is_verified_on_the_card(tmp_path: Path) 
         assert b.counter.pins == [PIN.encode()]
 
 
+async def test_a_pin_that_is_locked_is_on_record_and_ends_in_a_refusal(tmp_path: Path) -> None:
+    async with bench(tmp_path, Policy(pin_policy=PinPolicy.VERIFY)) as b:
+        activation = await b.start()
+        await hand_over(b, activation)
+        b.counter.fail("verify_pin", Reason.PIN_LOCKED)
+        b.counter.put_social(JIA)
+        view = await b.until(activation, State.WAITING_PIN)
+        assert view.prompt is not None
+        assert view.prompt.prompt is not None
+        await b.engine.answer(view.prompt.prompt, Secret(PIN.encode()))
+        assert (await b.until(activation, State.REFUSED)).reason == "PIN_LOCKED"
+        assert b.types()[-2:] == ["pin.locked", "activation.refused"]
+        assert b.data("pin.locked")[0]["purpose"] == "social_pin"
+
+
 async def test_no_password_or_pin_is_anywhere_in_the_journal(tmp_path: Path) -> None:
     async with bench(tmp_path, Policy(pin_policy=PinPolicy.VERIFY)) as b:
         activation = await b.start()
@@ -280,6 +295,7 @@ async def test_records_are_written_and_the_authority_hears_of_it(tmp_path: Path)
         assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
         assert b.counter.written == [{"SSSEEF05": {"06": "20400101"}}]
         assert ("updating_card", "updating_card") in b.steps()
+        assert b.data("card.written") == [{"files": {"SSSEEF05": ["06"]}}]
 
 
 async def test_a_card_pulled_while_it_is_written_is_waited_for_and_no_other_will_do(tmp_path: Path) -> None:
