@@ -49,7 +49,8 @@ def answers(persona: Persona, default: bytes, interface: str) -> Answers:
     DocumentError for an ATS that is none.
     """
     card = persona.card
-    chosen = card.interface or interface
+    # an ATS is written down for a card that answers an antenna
+    chosen = card.interface or ("dual" if card.ats else interface)
     historical = _historical(persona, default)
     contact = unhex(card.atr) if card.atr else contact_atr(historical)
     contactless = contactless_atr(_ats(persona, card.ats) if card.ats else historical)

@@ -107,6 +107,18 @@ def test_atr_and_ats_of_the_persona_are_given_as_they_are(tmp_path: Path) -> Non
     assert chip.on("contactless").power_on().hex() == "3b818001abab"
 
 
+def test_an_ats_gives_a_card_its_antenna_beside_the_contacts(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    second_generation = 'card: social-security\nprofile: "2.0"\n'
+    path.write_text(f'{second_generation}ats: "127880A0020081544C9686845101C0FFEE01"\n', encoding="utf-8")
+    chip = make_chip(load_persona(path))
+    assert chip.on("contactless").power_on().hex() == "3b8d80010081544c9686845101c0ffee0181"
+    assert chip.on().power_on().hex() == "3b6d00000081544c9686845101c0ffee01"
+    path.write_text(second_generation, encoding="utf-8")
+    with pytest.raises(ValueError, match="contactless"):
+        make_chip(load_persona(path)).on("contactless")
+
+
 def test_without_code_and_atr_both_follow_from_each_other(tmp_path: Path) -> None:
     path = tmp_path / "card.yaml"
     path.write_text(SOCIAL + 'identification_code: "330106D1560000050102030455667788"\n', encoding="utf-8")
