@@ -73,6 +73,13 @@ def test_a_separator_inside_a_text_is_a_fault_and_not_another_text() -> None:
     assert value.text is None
 
 
+def test_an_inner_text_that_cannot_be_stored_is_a_fault_that_names_both() -> None:
+    with pytest.raises(ValueFault, match="degree, field_of_study: digits only"):
+        encode(item("DF01EF15", 0x40), "403^x^^")
+    with pytest.raises(ValueFault, match="2 texts, there are 3"):
+        encode(item("DF01EF15", 0x40), "403^080600^")
+
+
 def test_tags_that_repeat_stay_apart_and_in_order() -> None:
     records = [Record(0x40, DEGREE), Record(0x40, DEGREE.replace(b"403", b"404")), Record(0x2A, b"\x21")]
     values = read_records(FILES["DF01EF15"], Generation.V3, records)

@@ -72,4 +72,8 @@ def test_a_label_that_is_no_text_does_not_hide_its_application() -> None:
 
 def test_a_refusal_is_a_negated_status_word_and_no_result_of_the_table() -> None:
     assert driver_error(0x6A82) == -27266
-    assert {result for result in ASK_THE_HSM if result not in DRIVER_ERRORS} == {driver_error(0x6A88)}
+    assert driver_error(0x6A88) not in DRIVER_ERRORS
+
+
+def test_five_results_send_a_business_system_to_the_security_machine() -> None:
+    assert {-2201, -2202, -2203, -24, driver_error(0x6A88)} == ASK_THE_HSM
