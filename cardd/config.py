@@ -100,11 +100,21 @@ class Authority(Strict):
 
 
 class Deadlines(Strict):
-    """How long each kind of waiting may take, in seconds."""
+    """How long each kind of waiting may take, in seconds; a state that is named goes before its kind."""
 
     person_s: Seconds = 120.0
     card_s: Seconds = 30.0
     authority_s: Seconds = 15.0
+    waiting_old_card: Seconds | None = None
+    reading_old_card: Seconds | None = None
+    waiting_old_password: Seconds | None = None
+    waiting_social_card: Seconds | None = None
+    reading_social_card: Seconds | None = None
+    waiting_pin: Seconds | None = None
+    authorising: Seconds | None = None
+    updating_card: Seconds | None = None
+    waiting_same_card: Seconds | None = None
+    confirming: Seconds | None = None
 
 
 class Activation(Strict):

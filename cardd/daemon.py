@@ -46,7 +46,7 @@ from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
 from cardd.rules.keys import KeyName
 from cardd.service import forbid_core_dumps, notify, passed_socket
-from cardd.wire.activation import Route
+from cardd.wire.activation import Route, State
 from cardd.wire.base import Json
 
 log = structlog.get_logger()
@@ -302,6 +302,7 @@ def _keys(config: Config, readers: Readers) -> KeyService | None:
 
 def _policy(config: Config) -> Policy:
     activation = config.activation
+    own = {state: getattr(activation.deadlines, state, None) for state in State}
     return Policy(
         routes=frozenset(Route(route) for route in activation.routes),
         pin_policy=PinPolicy(activation.pin_policy),
@@ -309,6 +310,7 @@ def _policy(config: Config) -> Policy:
             person_s=activation.deadlines.person_s,
             card_s=activation.deadlines.card_s,
             authority_s=activation.deadlines.authority_s,
+            states={state: seconds for state, seconds in own.items() if seconds is not None},
         ),
         auto=frozenset(station.name for station in config.stations if station.auto),
     )

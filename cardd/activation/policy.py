@@ -19,11 +19,12 @@ class PinPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds for people, for work on a card, and for one answer of the authority."""
+    """Seconds for people, for work on a card, and for one answer of the authority; `states` go before these."""
 
     person_s: float = 120.0
     card_s: float = 30.0
     authority_s: float = 15.0
+    states: Mapping[State, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Policy:
     def deadline_s(self, state: State) -> float | None:
         """Return how long a state may last, None where it has no end of its own."""
         parts = _WAITS_FOR[state]
+        if parts and state in self.deadlines.states:
+            return self.deadlines.states[state]
         return sum(seconds(self.deadlines) for seconds in parts) if parts else None
 
 

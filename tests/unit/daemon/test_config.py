@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from cardd.activation.policy import Deadlines, Policy
 from cardd.base.document import DocumentError
 from cardd.config import BackendName, Role, load_config
+from cardd.wire.activation import State
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
 
@@ -117,6 +119,17 @@ def test_rights_and_presets_may_stand_beside_each_other(tmp_path: Path) -> None:
 def test_a_group_of_the_socket_that_is_not_there_is_told(tmp_path: Path) -> None:
     text = problem(tmp_path, "socket: {group: nobody-here}\n")
     assert text.startswith("cardd.yaml:1:17: `socket.group`: this machine has no group `nobody-here`")
+
+
+def test_every_state_that_has_a_deadline_may_have_one_of_its_own(tmp_path: Path) -> None:
+    timed = [state for state in State if Policy().deadline_s(state) is not None]
+    for state in timed:
+        deadlines = load_config(written(tmp_path, f"activation: {{deadlines: {{{state}: 7}}}}")).activation.deadlines
+        assert getattr(deadlines, state) == 7
+        assert Policy(deadlines=Deadlines(states={state: 7})).deadline_s(state) == 7
+    others = set(State) - set(timed)
+    for state in others:
+        assert f"unknown key `{state}`" in problem(tmp_path, f"activation: {{deadlines: {{{state}: 7}}}}")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: str(path.name))
