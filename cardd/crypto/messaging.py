@@ -14,12 +14,18 @@ def encipher(algorithm: Algorithm, session: bytes, plaintext: bytes) -> bytes:
 
     Raises CarddError(ALGORITHM_UNSUPPORTED) for SSF33, ValueError for wrong lengths.
     """
+    return encrypt(algorithm, session, plain_blocks(algorithm, plaintext))
+
+
+def plain_blocks(algorithm: Algorithm, plaintext: bytes) -> bytes:
+    """Return the whole blocks that `encipher` enciphers, for whoever has the cipher and not the padding (a PSAM).
+
+    Raises ValueError for a plaintext that is too long.
+    """
     if len(plaintext) > _MAX_PLAINTEXT:
         raise ValueError(f"{len(plaintext)} bytes do not fit a length byte")
     block = bytes((len(plaintext),)) + plaintext
-    if len(block) % block_size(algorithm):
-        block = _padded(algorithm, block)
-    return encrypt(algorithm, session, block)
+    return _padded(algorithm, block) if len(block) % block_size(algorithm) else block
 
 
 def decipher(algorithm: Algorithm, session: bytes, ciphertext: bytes) -> bytes:
@@ -41,13 +47,27 @@ def mac(algorithm: Algorithm, session: bytes, data: bytes) -> bytes:
     Always padded with 80 00 …; CBC from a zero IV. 8-byte blocks: the first four bytes of the last block; 16-byte
     blocks: its four words XORed. Raises CarddError(ALGORITHM_UNSUPPORTED) for SSF33, ValueError for wrong lengths.
     """
-    last = cbc_last_block(algorithm, session, _padded(algorithm, data))
+    return shortened(algorithm, cbc_last_block(algorithm, session, mac_blocks(algorithm, data)))
+
+
+def shortened(algorithm: Algorithm, last: bytes) -> bytes:
+    """Make a MAC of the last block of a chain."""
     if algorithm is Algorithm.DES:
         return last[:MAC]
     word = 0
     for at in range(0, len(last), MAC):
         word ^= int.from_bytes(last[at : at + MAC], "big")
     return word.to_bytes(MAC, "big")
+
+
+def mac_blocks(algorithm: Algorithm, data: bytes) -> bytes:
+    """Return the whole blocks that `mac` chains, for whoever has the cipher and not the padding (a PSAM)."""
+    return _padded(algorithm, data)
+
+
+def mac_input(header: bytes, cipher: bytes) -> bytes:
+    """Return what the MAC of a command covers: CLA INS P1 P2, Lc with the MAC counted, the cipher if any."""
+    return header + bytes((len(cipher) + MAC,)) + cipher
 
 
 def _padded(algorithm: Algorithm, data: bytes) -> bytes:

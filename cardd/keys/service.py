@@ -1,9 +1,11 @@
 """What computes with the issuer's keys."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors
 from cardd.rules.keys import KeyName
@@ -48,5 +50,70 @@ class KeyService(Protocol):
         key's generation, None leaves it to the card (the first). `deadline` is in monotonic seconds.
         """
 
+    def maintenance(
+        self,
+        key: KeyName,
+        algorithm: Algorithm,
+        factors: Factors,
+        challenge: bytes,
+        header: bytes,
+        plaintext: Secret | None,
+        *,
+        deadline: float,
+    ) -> bytes:
+        """Return the data of a maintenance command: the enciphered plaintext, if there is one, and the MAC (4 bytes).
+
+        `key` is the STK of the card's level, `challenge` the card's 8 bytes, `header` CLA INS P1 P2; Lc, which the MAC
+        covers, is the length of what is returned. `plaintext` is a PIN as packed digits: an empty one is enciphered
+        too (it takes the PIN away), None has nothing enciphered (LD/T 32.4 8.2, 8.3).
+        """
+
     def status(self) -> Mapping[str, Json]:
         """Return what an operator wants to see, without waiting for anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What a debit's MACs are made of (LD/T 32.7 12, LD/T 32.9), as the card and the terminal have it.
+
+    `random` 4 bytes, `sequence` 2, `version` and `cipher` (the card's number of its algorithm) from the answer to
+    INITIALIZE FOR PURCHASE; `amounts` account, self-paid and pool money, 4 bytes each in fen; `time` 7 bytes
+    YYYYMMDDHHMMSS; `kind` the transaction's type.
+    """
+
+    random: bytes
+    sequence: bytes
+    version: int
+    cipher: int
+    amounts: bytes = field(repr=False)
+    time: bytes
+    kind: bytes = b"2"
+
+
+@dataclass(frozen=True, slots=True)
+class DebitProof:
+    """The terminal's share in a debit: its sequence (4 bytes) and MAC1 (4 bytes)."""
+
+    sequence: bytes
+    mac1: bytes
+
+
+class DebitService(Protocol):
+    """A key service that can take money from the card's account as well. Called and failing as KeyService is."""
+
+    def debit_mac1(
+        self, algorithm: Algorithm, factors: Factors, purchase: Purchase, terminal: bytes, *, deadline: float
+    ) -> DebitProof:
+        """Return the terminal's sequence and MAC1. `terminal` is its number, 6 bytes, as the card was told."""
+
+    def check_debit_mac2(
+        self,
+        algorithm: Algorithm,
+        factors: Factors,
+        purchase: Purchase,
+        proof: DebitProof,
+        mac2: bytes,
+        *,
+        deadline: float,
+    ) -> bool:
+        """Tell whether the card's MAC2 is right, which says that the card was debited for these amounts."""

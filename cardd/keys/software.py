@@ -1,29 +1,37 @@
-"""The issuer's root key in this process's memory: for tests, never for a counter."""
+"""The issuer's root keys in this process's memory: for tests, never for a counter."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.authentication import authentication_data
 from cardd.crypto.block import Algorithm
-from cardd.crypto.derive import Factors, diversify_all
-from cardd.rules.keys import KeyName
+from cardd.crypto.derive import Factors, diversify_all, session_key
+from cardd.crypto.messaging import encipher, mac, mac_input
+from cardd.rules.keys import KEYS, KeyName
 from cardd.wire.base import Json
 
-_ROOT_LENGTH = 16
+_ROOT_LENGTH: Final = 16
+_SHORT_LENGTH: Final = 8
 
 
 class SoftwareKeys:
-    """A key service that holds one invented root, which stands for every 16-byte key in all its generations."""
+    """A key service that holds one invented root, which stands for every 16-byte key in all its generations.
 
-    def __init__(self, root: Secret, *, tests_only: bool) -> None:
-        """Take the root. Raises CarddError(INVALID) unless the configuration says that this is for tests."""
+    `stk_root`, 8 bytes, stands for the keys that are that short on DES cards: those of secure messages.
+    """
+
+    def __init__(self, root: Secret, *, tests_only: bool, stk_root: Secret | None = None) -> None:
+        """Take the roots. Raises CarddError(INVALID) unless the configuration says that this is for tests."""
         if not tests_only:
             raise CarddError(Reason.INVALID, "the software key service is for tests: say tests_only, or use a PSAM")
-        if len(root) != _ROOT_LENGTH:
-            raise CarddError(Reason.INVALID, f"the root of the software key service has {_ROOT_LENGTH} bytes")
+        for name, value, length in (("root", root, _ROOT_LENGTH), ("short root", stk_root, _SHORT_LENGTH)):
+            if value is not None and len(value) != length:
+                raise CarddError(Reason.INVALID, f"the {name} of the software key service has {length} bytes")
         self._root = root
+        self._stk_root = stk_root
 
     def authentication_data(
         self,
@@ -40,6 +48,30 @@ class SoftwareKeys:
         card_key = diversify_all(algorithm, self._root.reveal(), factors.chain)
         return authentication_data(algorithm, card_key, process_factor, original)
 
+    def maintenance(
+        self,
+        key: KeyName,
+        algorithm: Algorithm,
+        factors: Factors,
+        challenge: bytes,
+        header: bytes,
+        plaintext: Secret | None,
+        *,
+        deadline: float,  # noqa: ARG002 - nothing is waited for
+    ) -> bytes:
+        """Return cipher and MAC of a maintenance command, as KeyService says."""
+        card_key = diversify_all(algorithm, self._root_of(key, algorithm).reveal(), factors.chain)
+        session = session_key(algorithm, card_key, challenge)
+        cipher = b"" if plaintext is None else encipher(algorithm, session, plaintext.reveal())
+        return cipher + mac(algorithm, session, mac_input(header, cipher))
+
     def status(self) -> Mapping[str, Json]:
         """Return what an operator wants to see."""
         return {"provider": "software", "available": True, "tests_only": True}
+
+    def _root_of(self, key: KeyName, algorithm: Algorithm) -> Secret:
+        if algorithm is not Algorithm.DES or KEYS[key].des_length != _SHORT_LENGTH:
+            return self._root
+        if self._stk_root is None:
+            raise CarddError(Reason.PSAM_KEY_MISSING, "the software key service has no root of 8 bytes", key=str(key))
+        return self._stk_root

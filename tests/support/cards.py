@@ -25,6 +25,7 @@ from cardsim.card.make import make_card
 from cardsim.persona import PERSONAS, load_persona
 
 ROOT = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
+STK_ROOT = bytes.fromhex("0123456789ABCDEF")
 DEADLINE = 1e12
 
 _TRANSPORTS = {"contact": Transport.T0, "contactless": Transport.T1}
@@ -111,7 +112,7 @@ def altered(directory: Path, base: str, **changes: Any) -> Path:
 
 
 def software_keys(root: bytes = ROOT) -> SoftwareKeys:
-    return SoftwareKeys(Secret(root), tests_only=True)
+    return SoftwareKeys(Secret(root), tests_only=True, stk_root=Secret(STK_ROOT))
 
 
 class RefusingKeys:
@@ -129,6 +130,19 @@ class RefusingKeys:
         original: bytes,  # noqa: ARG002
         *,
         version: int | None = None,  # noqa: ARG002
+        deadline: float,  # noqa: ARG002
+    ) -> bytes:
+        raise CarddError(self.reason)
+
+    def maintenance(
+        self,
+        key: KeyName,  # noqa: ARG002
+        algorithm: Algorithm,  # noqa: ARG002
+        factors: Factors,  # noqa: ARG002
+        challenge: bytes,  # noqa: ARG002
+        header: bytes,  # noqa: ARG002
+        plaintext: Secret | None,  # noqa: ARG002
+        *,
         deadline: float,  # noqa: ARG002
     ) -> bytes:
         raise CarddError(self.reason)

@@ -3,11 +3,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cards import altered
+from support.cards import altered, software_keys
 from support.modules import Desk, virtual
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import factors
 from cardd.rules.keys import KeyName
@@ -205,3 +206,72 @@ async def test_an_answer_that_is_no_block_is_not_used() -> None:
         inner = module.answer
         module.answer = lambda command: bytes(8) + b"\x90\x00" if command[:2] == b"\x80\xfa" else inner(command)
         assert (await refusal(desk)).reason is Reason.PSAM_KEY_MISSING
+
+
+HEADERS = {None: "84240000", "123456": "84240001", "1234567890123456": "84240001", "": "84240001"}
+
+
+async def maintenance(desk: Desk, algorithm: Algorithm, pin: str | None) -> bytes:
+    plaintext = None if pin is None else Secret(bytes.fromhex(pin))
+    header = bytes.fromhex(HEADERS[pin])
+
+    def ask() -> bytes:
+        return desk.keys.maintenance(
+            KeyName.STKSSSE, algorithm, FACTORS, PROCESS_FACTOR, header, plaintext, deadline=desk.clock.monotonic() + 30
+        )
+
+    return await asyncio.to_thread(ask)
+
+
+def computed_here(algorithm: Algorithm, pin: str | None) -> bytes:
+    plaintext = None if pin is None else Secret(bytes.fromhex(pin))
+    header = bytes.fromhex(HEADERS[pin])
+    return software_keys().maintenance(
+        KeyName.STKSSSE, algorithm, FACTORS, PROCESS_FACTOR, header, plaintext, deadline=0.0
+    )
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("level", ["national", "provincial"])
+@pytest.mark.parametrize("pin", list(HEADERS))
+async def test_a_module_protects_a_maintenance_command_as_the_rule_says(
+    tmp_path: Path, level: str, algorithm: Algorithm, pin: str | None
+) -> None:
+    async with Desk() as desk:
+        (module,) = await desk.with_modules([altered(tmp_path, "psam", level=level)])
+        assert await maintenance(desk, algorithm, pin) == computed_here(algorithm, pin)
+        assert {command[3] for command in of(module.commands, DELIVER)} == {0x09}
+
+
+@ALGORITHMS
+async def test_a_module_that_keeps_ciphers_and_macs_apart_is_asked_for_both(algorithm: Algorithm) -> None:
+    async with Desk() as desk:
+        (module,) = await desk.with_modules(["psam"])
+        inner = module.answer
+
+        def apart(command: bytes) -> bytes:
+            both = command[1] == DELIVER and command[2] & 0x1F == 8
+            return b"\x6a\x88" if both else inner(command)
+
+        module.answer = apart
+        assert await maintenance(desk, algorithm, "123456") == computed_here(algorithm, "123456")
+
+
+async def test_a_module_that_leaves_the_mac_whole_has_it_shortened_here() -> None:
+    async with Desk() as desk:
+        (module,) = await desk.with_modules(["psam"])
+        inner = module.answer
+        last = bytes.fromhex("0102030411111111AAAAAAAA55555555")
+        module.answer = lambda command: last + b"\x90\x00" if command[:3] == b"\x80\xfa\x05" else inner(command)
+        # 01020304 ^ 11111111 ^ AAAAAAAA ^ 55555555
+        assert await maintenance(desk, Algorithm.SM4, None) == bytes.fromhex("EFECEDEA")
+
+
+async def test_a_mac_of_another_length_is_not_used() -> None:
+    async with Desk() as desk:
+        (module,) = await desk.with_modules(["psam"])
+        inner = module.answer
+        module.answer = lambda command: bytes(5) + b"\x90\x00" if command[:3] == b"\x80\xfa\x05" else inner(command)
+        with pytest.raises(CarddError) as caught:
+            await maintenance(desk, Algorithm.SM4, None)
+        assert caught.value.reason is Reason.PSAM_KEY_MISSING

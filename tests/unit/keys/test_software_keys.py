@@ -1,11 +1,12 @@
 import pytest
-from support.cards import ROOT, software_keys
+from support.cards import ROOT, STK_ROOT, software_keys
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.block import Algorithm
-from cardd.crypto.derive import factors
+from cardd.crypto.derive import diversify_all, factors, session_key
+from cardd.crypto.messaging import decipher, mac
 from cardd.keys.software import SoftwareKeys
 from cardd.rules.keys import KeyName
 
@@ -44,3 +45,26 @@ def test_a_root_of_another_length_is_refused() -> None:
 
 def test_its_status_says_that_it_is_for_tests() -> None:
     assert software_keys().status() == {"provider": "software", "available": True, "tests_only": True}
+
+
+@pytest.mark.parametrize(("algorithm", "root"), [(Algorithm.DES, STK_ROOT), (Algorithm.SM4, ROOT)])
+@pytest.mark.parametrize("pin", [b"", bytes.fromhex("123456"), bytes.fromhex("1234567890123456")])
+def test_a_maintenance_command_is_enciphered_and_signed_under_the_cards_key(
+    algorithm: Algorithm, root: bytes, pin: bytes
+) -> None:
+    header = bytes.fromhex("84240001")
+    data = software_keys().maintenance(
+        KeyName.STKSSSE, algorithm, FACTORS, PROCESS_FACTOR, header, Secret(pin), deadline=0.0
+    )
+    session = session_key(algorithm, diversify_all(algorithm, root, FACTORS.chain), PROCESS_FACTOR)
+    assert decipher(algorithm, session, data[:-4]) == pin
+    assert mac(algorithm, session, header + bytes((len(data),)) + data[:-4]) == data[-4:]
+
+
+def test_short_keys_without_their_root_cannot_be_computed_with() -> None:
+    keys = SoftwareKeys(Secret(ROOT), tests_only=True)
+    with pytest.raises(CarddError) as caught:
+        keys.maintenance(
+            KeyName.STKSSSE, Algorithm.DES, FACTORS, PROCESS_FACTOR, bytes.fromhex("84240000"), None, deadline=0.0
+        )
+    assert caught.value.reason is Reason.PSAM_KEY_MISSING

@@ -1,0 +1,142 @@
+"""One computation on an open security module (PSAM): environment, application, session key, cipher (LD/T 32.9)."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.crypto.block import Algorithm, block_size
+from cardd.crypto.derive import Factors
+from cardd.crypto.messaging import MAC, shortened
+from cardd.iso7816 import tlv
+from cardd.iso7816.apdu import Command, Response
+from cardd.iso7816.channel import Channel
+from cardd.iso7816.status import SW, describe
+from cardd.rules.keys import KEYS, KeyName, Level, Usage, usage_byte
+from cardd.rules.names import FCI_ALGORITHM, PSAM_APPLICATION, PSAM_NAMES, SX1_NAME
+
+Delivery = tuple[Level, Usage]
+"""How a module gives a key: how many factors it takes, and what the session key may do."""
+
+_WHOLE: Final = 256
+_ENCRYPT: Final = 0x00
+_MAC: Final = 0x05
+
+# BF EC is known to some modules only; these words say "I do not know that".
+_NOT_NEEDED: Final = frozenset({SW.INS_UNKNOWN, SW.CLA_UNKNOWN, SW.FUNCTION_NOT_SUPPORTED})
+
+
+class Session:
+    """One computation for one card. Its CarddErrors are about the module, never about the card."""
+
+    def __init__(self, channel: Channel, algorithm: Algorithm, factors: Factors) -> None:
+        self.algorithm: Final = algorithm
+        self._channel = channel
+        self._factors = factors
+
+    def open(self) -> None:
+        """Select environment and application and name the card's province (LD/T 32.9 9).
+
+        Raises CarddError: PSAM_ABSENT for a card that is no module, PSAM_ALGORITHM, PSAM_LEVEL.
+        """
+        if not (self._select_environment() and self._select_application()):
+            if any(self._select(name) is not None and self._select_application() for name in PSAM_NAMES.values()):
+                raise CarddError(Reason.PSAM_ALGORITHM, f"the PSAM has no environment for {self.algorithm.name}")
+            raise CarddError(Reason.PSAM_ABSENT, "the card is no PSAM")
+        province = bytes.fromhex(self._factors.province[:2].decode("ascii"))
+        response = self._channel.send(Command(0xBF, 0xEC, 0x00, 0x00, province))
+        if not response.ok and response.sw not in _NOT_NEEDED:
+            raise CarddError(
+                Reason.PSAM_LEVEL,
+                f"the PSAM answered {describe(response.sw)} to the card's province",
+                status_word=f"{response.sw:04X}",
+            )
+
+    def deliver(
+        self, key: KeyName, process_factor: bytes, usages: tuple[Usage, ...], known: Delivery | None = None
+    ) -> Delivery:
+        """Have the module derive the card's session key, and return at which level and usage it did.
+
+        What a module holds is what it accepts: levels and usages are tried, the known ones first. Raises CarddError:
+        PSAM_LEVEL, PSAM_KEY_MISSING, also for a key that has no published identifier.
+        """
+        rule = KEYS.get(key)
+        if rule is None:
+            raise CarddError(Reason.PSAM_KEY_MISSING, f"{key} has no published identifier", key=str(key))
+        levels_refused = False
+        for level, usage in _deliveries(rule.level, usages, known):
+            sw = self._deliver(rule.psam_id, level, usage, process_factor)
+            if sw == SW.OK:
+                return level, usage
+            if sw not in {SW.WRONG_DATA, SW.REFERENCED_DATA_NOT_FOUND}:
+                raise CarddError(
+                    Reason.PSAM_KEY_MISSING,
+                    f"the PSAM answered {describe(sw)} when asked for {key}",
+                    status_word=f"{sw:04X}",
+                )
+            levels_refused = levels_refused or sw == SW.WRONG_DATA
+        reason = Reason.PSAM_LEVEL if levels_refused else Reason.PSAM_KEY_MISSING
+        raise CarddError(reason, f"the PSAM gives {key} at no level", key=str(key))
+
+    def encrypt(self, blocks: bytes) -> bytes:
+        """Encipher whole blocks, eight at most, in ECB under the session key that was delivered."""
+        response = self._cipher(_ENCRYPT, blocks)
+        if not response.ok or len(response.data) != len(blocks):
+            raise _useless(response)
+        return response.data
+
+    def mac(self, blocks: bytes) -> bytes:
+        """Return the MAC, 4 bytes, over whole blocks, seven at most, from a zero start."""
+        response = self._cipher(_MAC, bytes(block_size(self.algorithm)) + blocks)
+        if response.ok and len(response.data) == block_size(self.algorithm):
+            # some modules leave the shortening to the terminal
+            return shortened(self.algorithm, response.data)
+        if not response.ok or len(response.data) != MAC:
+            raise _useless(response)
+        return response.data
+
+    def _cipher(self, mode: int, data: bytes) -> Response:
+        return self._channel.send(Command(0x80, 0xFA, mode, 0x00, data, _WHOLE))
+
+    def _select_environment(self) -> bool:
+        if self._select(PSAM_NAMES[self.algorithm]) is not None:
+            return True
+        # some modules keep every algorithm in the first environment and say so in its answer
+        fci = self._select(SX1_NAME)
+        return fci is not None and _algorithm_number(fci) == self.algorithm
+
+    def _select_application(self) -> bool:
+        return self._select(PSAM_APPLICATION) is not None
+
+    def _select(self, name: bytes) -> bytes | None:
+        response = self._channel.send(Command(0x00, 0xA4, 0x04, 0x00, name, _WHOLE))
+        return response.data if response.ok else None
+
+    def _deliver(self, psam_id: int, level: Level, usage: Usage, process_factor: bytes) -> int:
+        # card first, and only as many as the module has still to diversify
+        inside_out = b"".join(tuple(reversed(self._factors.chain))[:level])
+        random = process_factor.ljust(block_size(self.algorithm), b"\x00")
+        return self._channel.send(Command(0xBF, 0xDE, usage_byte(level, usage), psam_id, inside_out + random)).sw
+
+
+def _deliveries(usual: Level, usages: tuple[Usage, ...], known: Delivery | None) -> Iterator[Delivery]:
+    """Give every level and usage once: the known pair, then the rule's level, then the others."""
+    levels = dict.fromkeys((usual, *sorted(Level, reverse=True)))
+    pairs = ((level, usage) for level in levels for usage in usages)
+    yield from dict.fromkeys((known, *pairs) if known else pairs)
+
+
+def _useless(response: Response) -> CarddError:
+    return CarddError(
+        Reason.PSAM_KEY_MISSING,
+        f"the PSAM answered {describe(response.sw)} with {len(response.data)} bytes to its cipher command",
+        status_word=f"{response.sw:04X}",
+    )
+
+
+def _algorithm_number(fci: bytes) -> int | None:
+    try:
+        value = tlv.find(fci, *FCI_ALGORITHM)
+    except tlv.TlvError:
+        return None
+    return int.from_bytes(value, "big") if value else None
