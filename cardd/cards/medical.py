@@ -1,13 +1,13 @@
 """The old medical insurance card with a processor: a root of the bank's name, and the card number in EF 0003."""
 
+from typing import Final
+
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
 from cardd.rules.names import PBOC_CONTACT, PBOC_CONTACTLESS
+from cardd.rules.old_cards import NUMBER_FILE, Chip, end_of, read_old_card
 
-_NUMBER_FILE = bytes.fromhex("0003")
-_NUMBER_LENGTH = 20
-_ENDS = b"\x20\x00\xff"
-_WHOLE = 256
+_WHOLE: Final = 256
 
 
 def select_root(channel: Channel) -> bool:
@@ -25,17 +25,16 @@ def read_number_file(channel: Channel) -> bytes | None:
 
     Both commands are harmless to a bank card, which refuses them.
     """
-    if not channel.send(Command(0x00, 0xA4, 0x00, 0x00, _NUMBER_FILE, _WHOLE)).ok:
+    if not channel.send(Command(0x00, 0xA4, 0x00, 0x00, NUMBER_FILE.to_bytes(2, "big"), _WHOLE)).ok:
         return None
-    response = channel.send(Command(0x00, 0xB0, 0x00, 0x00, b"", _NUMBER_LENGTH))
+    response = channel.send(Command(0x00, 0xB0, 0x00, 0x00, b"", end_of(Chip.CPU)))
     return response.data if response.ok else None
 
 
 def card_number(raw: bytes) -> str | None:
     """Return the digits before the first blank; None where there are none or something else stands among them."""
-    end = next((place for place, byte in enumerate(raw) if byte in _ENDS), len(raw))
-    digits = raw[:end]
-    return digits.decode("ascii") if digits.isdigit() else None
+    card = read_old_card(Chip.CPU, raw)
+    return None if card is None else card.number
 
 
 def _select_name(channel: Channel, name: bytes) -> bool:

@@ -6,7 +6,8 @@ from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.desk.identify import other_card
+from cardd.base.secret import Personal
+from cardd.desk.identify import bank_number, other_card
 from cardd.desk.reading import CardReading, CardValue, Identity
 from cardd.desk.refusals import refusals
 from cardd.desk.social import SocialCard, gain, open_social, prove
@@ -45,6 +46,8 @@ def read_card(
     to prove itself: that one's holder is None. `expected` is what the card was before; `deadline` (monotonic seconds)
     bounds the key service.
 
+    Without `files` also the number of the account card beside the social application is read, where there is one.
+
     Raises CarddError: those of `identify`; CARD_DATA_DIFFERS; CARD_UNKNOWN; INVALID, FILE_ABSENT, RECORD_ABSENT for the
     address; CARD_NOT_GENUINE where `files` asks for the holder of such a card; KEY_STOPPED and the key service's
     reasons, only where the holder's file is asked for, by `files` or by leaving `files` out; else the holder is None.
@@ -59,6 +62,8 @@ def read_card(
             return _bare(identity, wanted)
         read_holder = _holder if files is None or EF06.address in wanted else _holder_if_given
         holder = read_holder(card, identity, keys, stopped, deadline)
+        # last of all, because it ends the social environment and every right in it
+        account = bank_number(channel) if files is None else None
     if holder is None and EF06.address in wanted:
         # an item that was not read must not look like one that is not set
         raise CarddError(Reason.CARD_NOT_GENUINE, "internal authentication failed: the holder is not read")
@@ -68,6 +73,7 @@ def read_card(
         card.issuer,
         None if holder is None else holder_of(holder),
         {name: _values(READABLE[name], items, stored[name]) for name, items in wanted.items()},
+        account,
     )
 
 
@@ -98,7 +104,11 @@ def _bare(identity: Identity, wanted: Wanted) -> CardReading:
         raise CarddError(Reason.CARD_UNKNOWN, "no application that is known here")
     if wanted:
         raise CarddError(Reason.FILE_ABSENT, f"a card of kind {identity.kind} has no such files")
-    return CardReading(identity)
+    return CardReading(identity, holder=identity.holder, bank_number=_account(identity))
+
+
+def _account(identity: Identity) -> Personal | None:
+    return identity.number if identity.kind is Kind.BANK else None
 
 
 def _holder(

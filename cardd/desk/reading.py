@@ -75,7 +75,8 @@ class Identity:
 
     `authentic` is True or False where a key service has judged the proof. None: the card has nothing to prove itself
     with, or nobody could judge; `unproven` then says why nobody could. `number` is the card number, of an old card its
-    own number (None: it cannot be read).
+    own number, of a bank card its account's (None: it cannot be read). `holder` is what an old card tells of its
+    holder while it is recognised; a social security card is asked for that on purpose only.
     """
 
     kind: Kind
@@ -88,6 +89,7 @@ class Identity:
     number: Personal | None = None
     issuer: IssuerData | None = field(default=None, repr=False)
     proof: Proof | None = field(default=None, repr=False)
+    holder: HolderData | None = field(default=None, repr=False)
 
     def same_card(self, other: "Identity") -> bool:
         """Tell whether the other reading was of this very card, by whichever way."""
@@ -104,12 +106,16 @@ Records = Mapping[str, Mapping[str, CardValue]]
 
 @dataclass(frozen=True, slots=True)
 class CardReading:
-    """A card that was read. `holder` is None where the card has none, or does not give it to us."""
+    """A card that was read. `holder` is None where the card has none, or does not give it to us.
+
+    `bank_number` is the account's number where the card has a bank application and it was asked for.
+    """
 
     identity: Identity
     issuer: IssuerData | None = field(default=None, repr=False)
     holder: HolderData | None = field(default=None, repr=False)
     records: Records = field(default_factory=dict, repr=False)
+    bank_number: Personal | None = None
 
     @property
     def proof(self) -> Proof | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal
-from cardd.cards import medical, psam
+from cardd.cards import medical, memory, psam
 from cardd.cards.ssse import BLOCK, Environment
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors, factors
@@ -45,6 +45,9 @@ def open_social(channel: Channel, insertion: Insertion) -> SocialCard | None:
 
     Raises CarddError: CARD_ID_MALFORMED, also for a code that is missing; CARD_UNKNOWN. StatusError.
     """
+    if memory.is_memory_card(insertion.atr):
+        # it takes no commands of its own
+        return None
     try:
         return _open(channel, insertion)
     except StatusError as error:

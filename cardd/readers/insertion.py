@@ -1,6 +1,6 @@
 """One stay of one card in one reader."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cardd.readers.config import Role
 
@@ -11,7 +11,8 @@ class Insertion:
 
     `id` is `<boot>-<n>` and never used again: `boot` counts the daemon's starts, `n` the insertions since. `atr` is the
     answer to reset by which the card must answer whenever it is connected. `at_start`: nobody put the card in while we
-    looked; it was inside when the daemon, the service or the reader came.
+    looked; it was inside when the daemon, the service or the reader came. `pcsc_name` is the reader's own name: what a
+    reader can do besides carrying commands depends on who made it.
     """
 
     id: str
@@ -20,6 +21,7 @@ class Insertion:
     atr: bytes
     at_start: bool = False
     role: Role = Role.COUNTER
+    pcsc_name: str = field(default="", compare=False)
 
 
 def insertion_id(boot: int, number: int) -> str:

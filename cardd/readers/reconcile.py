@@ -248,6 +248,7 @@ class _Turn:
             atr=slot.answered or look.atr,
             at_start=slot.found,
             role=slot.place.role,
+            pcsc_name=slot.place.pcsc_name,
         )
         self.update(name, insertion=insertion)
         self.tell(CardInserted(insertion))

@@ -81,7 +81,8 @@ class CardReadParams(Params):
 class CardReadResult(Result):
     """A card that was read and asked to prove itself. Masked unless personal data were asked for and granted.
 
-    `number` is the card number, of an old card its own number.
+    `number` is the card number, of an old card its own number. `bank_number` is the number of the account on the same
+    card, null where there is none, or where `files` asked for something else.
     """
 
     insertion: str
@@ -93,3 +94,4 @@ class CardReadResult(Result):
     holder: Holder | None
     records: dict[str, dict[str, Value]]
     number: Value = None
+    bank_number: Value = None

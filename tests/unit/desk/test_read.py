@@ -23,7 +23,7 @@ from cardd.keys.service import KeyService
 from cardd.rules.keys import KeyName
 from cardd.wire.cards import Kind
 
-EXTERNAL_AUTHENTICATION, GET_CHALLENGE, READ_RECORD = 0x82, 0x84, 0xB2
+EXTERNAL_AUTHENTICATION, GET_CHALLENGE, READ_RECORD, SELECT = 0x82, 0x84, 0xB2, 0xA4
 
 
 def read(
@@ -94,7 +94,8 @@ def test_the_key_is_proved_just_before_the_file_is_read() -> None:
     read(card)
     place = card.record.instructions.index(EXTERNAL_AUTHENTICATION)
     assert card.record.instructions[place - 1] == GET_CHALLENGE
-    assert card.record.instructions[place + 1 :] == [READ_RECORD] * 7
+    # and the bank application, which ends that right, is looked for after everything else
+    assert card.record.instructions[place + 1 :] == [READ_RECORD] * 7 + [SELECT]
 
 
 def test_a_card_of_an_older_generation_that_guards_its_holder_gets_its_proof() -> None:
