@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from cardsim.card.keyring import PIN, Key, Pin
+from cardsim.card.money_file import MoneyFile
 
 Access = tuple[frozenset[str], ...]
 """Alternatives, each a set of rights that must all be there: `PIN or RK` is two, `PIN & RK` is one of two rights."""
@@ -47,7 +48,10 @@ class Mode(IntEnum):
 
 @dataclass(slots=True)
 class RecordFile:
-    """A file of records. `size` is its space in bytes (variable records) or in records (the others)."""
+    """A file of records. `size` is its space in bytes (variable records) or in records (the others).
+
+    `tagged` says of records of one length that they begin with a tag and a length like the variable ones.
+    """
 
     fid: int
     structure: Structure
@@ -56,6 +60,12 @@ class RecordFile:
     write: Access
     records: list[bytes] = field(default_factory=list, repr=False)
     record_length: int = 0
+    tagged: bool = False
+
+    @property
+    def identified(self) -> bool:
+        """Say whether records are found by their first byte."""
+        return self.tagged or self.structure is Structure.VARIABLE
 
     def find(self, identifier: int, mode: Mode, pointer: int | None) -> int | None:
         """Return the index of the record that an identifier means, seen from the pointer; None if there is none."""
@@ -72,7 +82,7 @@ class RecordFile:
 
     def _carries(self, index: int, identifier: int) -> bool:
         # identifier 00 asks for a place in the sequence, whatever stands there
-        return identifier == 0 or (self.structure is Structure.VARIABLE and self.records[index][0] == identifier)
+        return identifier == 0 or (self.identified and self.records[index][0] == identifier)
 
     def has_room(self, index: int, record: bytes) -> bool:
         """Say whether the record may stand at an index (one past the end: appended)."""
@@ -111,7 +121,7 @@ class Application:
     """The MF, an environment (DDF) or an application below one.
 
     `directory` is the proprietary part of its FCI, from A5 on. An `environment` has the PIN and the global keys that
-    serve the applications below it.
+    serve the applications below it. `on_antenna` marks one that only the antenna shows.
     """
 
     label: str
@@ -121,10 +131,12 @@ class Application:
     pin: Pin | None = None
     files: dict[int, ElementaryFile] = field(default_factory=dict)
     keys: dict[int, Key] = field(default_factory=dict, repr=False)
+    money: MoneyFile | None = field(default=None, repr=False)
     children: list[Application] = field(default_factory=list, repr=False)
     parent: Application | None = field(default=None, repr=False)
     is_environment: bool = False
     blocked: bool = False
+    on_antenna: bool = False
 
     def add(self, child: Application) -> None:
         """Hang an application below this one."""
@@ -142,7 +154,9 @@ class Application:
     @property
     def is_blocked(self) -> bool:
         """Say whether this application or the environment above it was blocked for good."""
-        return self.blocked or (self.parent is not None and self.parent.is_blocked)
+        if self.blocked or self.is_environment or self.parent is None:
+            return self.blocked
+        return self.parent.is_blocked
 
     def key(self, kid: int) -> Key | None:
         """Return the key that a key identifier means here: local ones of this application, global ones above it."""
@@ -157,7 +171,7 @@ class Application:
 
     def by_sfi(self, sfi: int) -> ElementaryFile | None:
         """Return the file with a short identifier: the low five bits of its FID."""
-        return next((file for file in self.files.values() if file.fid & 0x1F == sfi), None)
+        return next((file for fid, file in self.files.items() if fid & 0x1F == sfi), None)
 
     def neighbour(self, fid: int) -> Application | None:
         """Find an application by FID: itself, below, above, beside (ISO 7816-4)."""

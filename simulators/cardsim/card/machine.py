@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from cardd.crypto.block import Algorithm
+from cardd.crypto.money import Amounts
 from cardsim.card.challenges import Challenges
 from cardsim.card.filesystem import Access, Application, ElementaryFile, condition_text
 from cardsim.card.keyring import PIN, Key, Pin
 from cardsim.card.memory import Memory
+from cardsim.card.money_file import Transaction
 from cardsim.card.status import Refusal, Status
 
 
@@ -28,6 +30,14 @@ class SessionCipher:
     chain: bytes | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PendingDebit:
+    """A debit that a security module made MAC1 for, until the card's MAC2 comes."""
+
+    session: bytes = field(repr=False)
+    amounts: Amounts
+
+
 @dataclass(slots=True)
 class Session:
     """What a reset clears. `pointer` is the index of the current record; `waiting` is for GET RESPONSE."""
@@ -41,6 +51,8 @@ class Session:
     challenge: bytes | None = field(default=None, repr=False)
     waiting: bytes = field(default=b"", repr=False)
     cipher: SessionCipher | None = None
+    debit: PendingDebit | None = None
+    transaction: Transaction | None = None
 
 
 class Machine:
@@ -74,7 +86,7 @@ class Machine:
             session.global_rights.clear()
         session.local_rights.clear()
         session.challenge = None
-        session.cipher = None
+        session.cipher, session.debit = None, None
         session.application = target
 
     def select_file(self, file: ElementaryFile) -> None:
@@ -136,4 +148,5 @@ class Machine:
         record = "-" if session.pointer is None else str(session.pointer + 1)
         rights = ", ".join(sorted(self.rights())) or "-"
         challenge = "yes" if session.challenge else "no"
-        return f"{session.application.label} file {file} record {record} rights {rights} challenge {challenge}"
+        begun = f" transaction {session.transaction.name}" if session.transaction else ""
+        return f"{session.application.label} file {file} record {record} rights {rights} challenge {challenge}{begun}"

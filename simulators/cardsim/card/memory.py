@@ -1,20 +1,69 @@
 """The memory that survives power loss, and the loss itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+Undo = Callable[[], None]
+
+_MARK: Final = 1
+"""The byte that makes a backup valid, and whose erasure discards it."""
 
 
 class PowerLostError(Exception):
     """The power went away in the middle of a command: there is no answer."""
 
 
+class Change(Protocol):
+    """One part of a transaction, written byte after byte."""
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes it writes."""
+
+    def save(self) -> Undo:
+        """Keep what is there; return what puts it back."""
+
+    def put(self, index: int) -> None:
+        """Write one of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellChange:
+    """New bytes for a place in a memory of bytes."""
+
+    cells: bytearray
+    offset: int
+    new: bytes
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes it writes."""
+        return len(self.new)
+
+    def save(self) -> Undo:
+        """Keep what is there; return what puts it back."""
+        old = self.cells[self.offset : self.offset + self.size]
+
+        def undo() -> None:
+            self.cells[self.offset : self.offset + self.size] = old
+
+        return undo
+
+    def put(self, index: int) -> None:
+        """Write one of its bytes."""
+        self.cells[self.offset + index] = self.new[index]
+
+
 class Memory:
-    """Writes that are done whole or not at all, as the card's backup makes them (LD/T 32.7).
+    """Writes that are done whole or not at all, as the card's backup makes them (LD/T 32.7 14).
 
     A write that the power cut interrupts is undone by the card at its next power-up, so it never shows.
     """
 
     def __init__(self) -> None:
         self._left: int | None = None
+        self._backup: tuple[Undo, ...] = ()
 
     def cut_after(self, count: int) -> None:
         """Take power away in the next command, when so many bytes have been written (at its end at the latest)."""
@@ -22,11 +71,25 @@ class Memory:
 
     def write(self, length: int, change: Callable[[], None]) -> None:
         """Do `change`, which is worth `length` bytes of writing. Raises PowerLostError before it."""
-        if self._left is not None:
-            if self._left < length:
-                raise PowerLostError
-            self._left -= length
+        self._spend(length)
         change()
+
+    def transact(self, changes: Sequence[Change]) -> None:
+        """Do several changes together: all of them or none, wherever the power is cut. Raises PowerLostError.
+
+        The bytes of its work are, in this order: the backup of what is there and its mark, the changes themselves, and
+        the mark's erasure, which commits them.
+        """
+        self._spend(sum(change.size for change in changes))
+        backup = tuple(change.save() for change in changes)
+        self._spend(_MARK)
+        self._backup = backup
+        for change in changes:
+            for index in range(change.size):
+                self._spend(1)
+                change.put(index)
+        self._spend(_MARK)
+        self._backup = ()
 
     def end_command(self) -> None:
         """Say that the command's work is done. Raises PowerLostError if power was to go in it."""
@@ -34,5 +97,15 @@ class Memory:
             raise PowerLostError
 
     def restore(self) -> None:
-        """Come back with power."""
+        """Come back with power: put back what a marked backup holds."""
         self._left = None
+        for undo in reversed(self._backup):
+            undo()
+        self._backup = ()
+
+    def _spend(self, count: int) -> None:
+        if self._left is None:
+            return
+        if self._left < count:
+            raise PowerLostError
+        self._left -= count

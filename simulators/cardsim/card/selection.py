@@ -110,5 +110,15 @@ ROWS: Final = (
         handler=select,
         in_blocked=True,
     ),
-    Row("GET RESPONSE", 0x00, 0xC0, Direction.OUT, exactly(0, 0), ANY_LENGTH, get_response),
+    Row(
+        name="GET RESPONSE",
+        cla=0x00,
+        ins=0xC0,
+        direction=Direction.OUT,
+        parameters=exactly(0, 0),
+        lengths=ANY_LENGTH,
+        handler=get_response,
+        # part of how T=0 hands an answer over, no command of its own
+        keeps_transaction=True,
+    ),
 )

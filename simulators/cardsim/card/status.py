@@ -29,7 +29,12 @@ class Status(IntEnum):
     UNKNOWN_INSTRUCTION = 0x6D00
     UNKNOWN_CLASS = 0x6E00
     NOTHING_WAITING = 0x6F00
+    WRONG_MONEY_MAC = 0x9302
     APPLICATION_BLOCKED = 0x9303
+    BALANCE_TOO_SMALL = 0x9401
+    COUNTER_AT_MAXIMUM = 0x9402
+    KEY_INDEX_UNKNOWN = 0x9403
+    NO_PROOF = 0x9406
 
 
 WAITING: Final = 0x6100
@@ -67,3 +72,8 @@ def right_length(length: int, clause: str) -> Refusal:
 def waiting(length: int) -> int:
     """Return 61xx for 1 to 256 waiting bytes."""
     return WAITING | length & _LOW_BYTE
+
+
+def is_progress(status: int) -> bool:
+    """Say whether a status word is no refusal: done, more is waiting, or only Le is to be corrected."""
+    return status == Status.DONE or status & ~_LOW_BYTE in {WAITING, RIGHT_LENGTH}

@@ -1,12 +1,12 @@
 """The order in which a card checks a command, the same for every card of the rule; the commands are rows of a table."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cardsim.card.command import HEADER, Command, Direction, Framing
 from cardsim.card.machine import Machine, Reply
-from cardsim.card.status import Refusal, Status
+from cardsim.card.status import Refusal, Status, is_progress
 
 Handler = Callable[[Machine, Command], Reply]
 
@@ -18,7 +18,8 @@ ANY_LENGTH: Final = range(LONGEST + 1)
 class Row:
     """One command. `lengths` are the Lc (data to the card) or Le (data from it) that it takes at all.
 
-    `in_blocked` marks what an application that was blocked still answers by its own checks.
+    Several rows may have one instruction: P1 and P2 tell them apart. `in_blocked` marks what an application that was
+    blocked still answers by its own checks, `keeps_transaction` what does not end a load or purchase that was begun.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Row:
     lengths: Container[int]
     handler: Handler
     in_blocked: bool = False
+    keeps_transaction: bool = False
 
 
 def exactly(p1: int, p2: int) -> Callable[[int, int], bool]:
@@ -46,17 +48,28 @@ class OperatingSystem:
     def __init__(self, machine: Machine, classes: Iterable[int], rows: Iterable[Row]) -> None:
         self.machine = machine
         self._classes = frozenset(classes)
-        self._rows = {(row.cla, row.ins): row for row in rows}
+        self._rows: dict[tuple[int, int], list[Row]] = {}
+        for row in rows:
+            self._rows.setdefault((row.cla, row.ins), []).append(row)
+
+    def name(self, raw: bytes) -> str | None:
+        """Return the name of a command of any bytes; None for one that this card does not know."""
+        return None if len(raw) < HEADER else next((row.name for row in self._alike(raw) if _means(row, raw)), None)
 
     def execute(self, raw: bytes, framing: Framing) -> tuple[Reply, Direction]:
         """Answer a command of any bytes. Raises PowerLostError and nothing else."""
-        direction = Direction.IN
+        direction, keeps = Direction.IN, False
+        begun = self.machine.session.transaction
         try:
             row = self._row(raw)
-            direction = row.direction
+            direction, keeps = row.direction, row.keeps_transaction
             reply = self._run(row, raw, framing)
         except Refusal as refusal:
             reply = Reply(status=refusal.status, clause=refusal.clause)
+        session = self.machine.session
+        # a transaction is good for the next command only, and any failure ends it (LD/T 32.7 12)
+        if session.transaction is begun and not (keeps and is_progress(reply.status)):
+            session.transaction = None
         self.machine.memory.end_command()
         return reply, direction
 
@@ -71,16 +84,19 @@ class OperatingSystem:
         cla, ins = raw[:2]
         if cla not in self._classes:
             raise Refusal(Status.UNKNOWN_CLASS, f"LD/T 32.5: no class {cla:02X}")
-        row = self._rows.get((cla, ins))
-        if row is None:
+        rows = self._alike(raw)
+        if not rows:
             raise Refusal(Status.UNKNOWN_INSTRUCTION, f"LD/T 32.5: no instruction {ins:02X} in class {cla:02X}")
-        return row
+        return next((row for row in rows if _means(row, raw)), rows[0])
+
+    def _alike(self, raw: bytes) -> Sequence[Row]:
+        return self._rows.get((raw[0], raw[1]), ())
 
     def _run(self, row: Row, raw: bytes, framing: Framing) -> Reply:
         machine = self.machine
         if machine.session.application.is_blocked and not row.in_blocked:
             raise Refusal(Status.APPLICATION_BLOCKED, "LD/T 32.5 APPLICATION BLOCK: this application is blocked")
-        if not row.parameters(raw[2], raw[3]):
+        if not _means(row, raw):
             raise Refusal(Status.WRONG_PARAMETERS, f"LD/T 32.5 {row.name}: P1 P2 are not of this command")
         command = framing(raw, row.direction)
         length = None if command is None else _length(command, row.direction)
@@ -91,6 +107,10 @@ class OperatingSystem:
 
 
 GET_RESPONSE: Final = b"\x00\xc0"
+
+
+def _means(row: Row, raw: bytes) -> bool:
+    return row.parameters(raw[2], raw[3])
 
 
 def _length(command: Command, direction: Direction) -> int | None:
