@@ -11,7 +11,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal, Secret
 from cardd.desk import reception as desk
-from cardd.desk.pin import verify_pin
+from cardd.desk.pin import query_pin, verify_pin
 from cardd.desk.read import read_card
 from cardd.desk.reading import CardReading, CardValue, HolderData, Identity, IssuerData
 from cardd.desk.reception import Reception
@@ -93,6 +93,7 @@ class DeskCounter:
             _social(identity, reading.issuer, reading.holder),
             None if proof is None else (proof.process_factor + proof.original).hex().upper(),
             None if proof is None or proof.answer is None else proof.answer.hex().upper(),
+            await self._pin_tries(insertion, timeout_s),
         )
 
     async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
@@ -112,6 +113,14 @@ class DeskCounter:
             write_records(channel, insertion, self._keys, expected, updates, deadline, stopped=self._stopped)
 
         await self._readers.run(insertion, operation, timeout_s=timeout_s)
+
+    async def _pin_tries(self, insertion: str, timeout_s: float) -> int | None:
+        expected = self._expected(insertion)
+
+        def operation(channel: Channel, insertion: Insertion) -> int | None:
+            return query_pin(channel, insertion, expected)
+
+        return await self._readers.run(insertion, operation, timeout_s=timeout_s)
 
     async def _read(self, insertion: str, timeout_s: float) -> CardReading:
         expected, deadline = self._expected(insertion), self._deadline(timeout_s)

@@ -131,6 +131,7 @@ class SocialCardRead:
     challenge: str | None
     answer: str | None
     prospect: Prospect
+    pin_tries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

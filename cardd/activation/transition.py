@@ -178,6 +178,8 @@ def _tries_left(outcome: facts.Outcome) -> int | None:
             return outcome.tries_left
         case facts.OldCardLookedUp():
             return outcome.standing.tries_left
+        case facts.SocialCardRead():
+            return outcome.pin_tries
         case _:
             return None
 

@@ -203,6 +203,7 @@ def test_cancel_ends_a_handoff_that_waits_for_a_password(tmp_path: Path) -> None
         hand_in_old(clerk)
         clerk.insert("social-jia-3.0")
         second = clerk.step("waiting_pin")["correlationid"]
+        assert clerk.wait("prompt.opened")["data"]["tries_left"] == 6
         assert clerk.cancel(second).state is State.CANCELLED
         clerk.wait("prompt.closed")
 
