@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import msgspec
+
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardsim.card.base import VirtualCard
@@ -19,6 +21,8 @@ from cardsim.links.vpcd import VpcdLink
 from cardsim.pcscd import PrivatePcscd, VirtualReader
 from cardsim.pcsclite import PcscdSilentError, ReaderView, wait_for
 from cardsim.persona import load_persona
+from cardsim.replay import ReplayCard
+from cardsim.trace import RecordingCard, load_trace
 
 _SEEN_SECONDS: Final = 5.0
 
@@ -27,6 +31,7 @@ _SEEN_SECONDS: Final = 5.0
 class _Stay:
     """A card in a reader; `label` is the named card's (name, interface), None for a card that was handed over."""
 
+    card: VirtualCard
     link: VpcdLink
     label: tuple[str, str] | None
 
@@ -47,10 +52,17 @@ class Lab:
         self._claim = _claim(directory)
         self._drawer = Drawer()
         self._stays: dict[VirtualReader, _Stay] = {}
+        self._replays: dict[VirtualReader, ReplayCard] = {}
         self._lock = threading.RLock()
         self._control = ControlServer(
             directory / CONTROL_SOCKET,
-            {"insert": self.insert_persona, "remove": self.remove, "pcscd": self._order_pcscd},
+            {
+                "insert": self.insert_persona,
+                "remove": self.remove,
+                "replay": self.replay,
+                "replayed": self._tell_replayed,
+                "pcscd": self._order_pcscd,
+            },
         )
 
     @classmethod
@@ -94,13 +106,22 @@ class Lab:
             return self._insert(card, self._find(reader), None)
 
     def insert_persona(
-        self, persona: str, reader: str | int, *, name: str = "", fresh: bool = False, interface: str = ""
+        self,
+        persona: str,
+        reader: str | int,
+        *,
+        name: str = "",
+        fresh: bool = False,
+        interface: str = "",
+        record: str = "",
+        record_pins: bool = False,
     ) -> str:
         """Put a persona's card into a reader and return the reader's name when pcscd has seen it.
 
         `persona` is a shipped name or the path of a YAML file; a broken one is a DocumentError.
         `name` is one physical card (default: the persona's own name), which keeps what was done to it until it is made
-        `fresh`. `interface` is `contact` or `contactless`; contacts, if left out and the card has them.
+        `fresh`. `interface` is `contact` or `contactless`; contacts, if left out and the card has them. `record` is the
+        path of a file in which this stay's exchanges are written down, PINs masked unless `record_pins`.
         """
         character = load_persona(persona)
         name = name or character.name
@@ -114,7 +135,34 @@ class Lab:
                 self._drawer.provide(name, character)
             label = (name, interface or self._drawer.first_interface(name))
             self._refuse_if_inserted(lambda other: other == label)
-            return self._insert(self._drawer.take(*label), place, label)
+            card = self._drawer.take(*label)
+            return self._insert(_recorded(card, record, masked=not record_pins) if record else card, place, label)
+
+    def replay(self, trace: str, reader: str | int) -> str:
+        """Put a recorded card into a reader; return the reader's name when pcscd has seen it.
+
+        Raises DocumentError for a broken trace, CarddError NOT_FOUND for one that cannot be read.
+        """
+        try:
+            card = ReplayCard(load_trace(Path(trace)))
+        except OSError as error:
+            raise CarddError(Reason.NOT_FOUND, f"{trace}: {error.strerror}") from None
+        with self._lock:
+            place = self._find(reader)
+            name = self._insert(card, place, None)
+            self._replays[place] = card
+            return name
+
+    def _tell_replayed(self, reader: str | int) -> str:
+        """Return as JSON how far the last replay in a reader has come, also when its card has been taken out."""
+        with self._lock:
+            place = self._find(reader)
+            card = self._replays.get(place)
+            if card is None:
+                raise CarddError(Reason.NOT_FOUND, f"nothing was replayed in {place.name}")
+            stay = self._stays.get(place)
+            lies_there = stay is not None and stay.card is card
+            return msgspec.json.encode(card.progress(inserted=lies_there)).decode()
 
     def remove(self, reader: str | int) -> str:
         """Take the card out of a reader; return the reader's name when pcscd has seen it."""
@@ -215,7 +263,7 @@ class Lab:
         return place.name
 
     def _put_in(self, card: VirtualCard, place: VirtualReader, label: tuple[str, str] | None) -> _Stay:
-        stay = self._stays[place] = _Stay(VpcdLink(card, place.port), label)
+        stay = self._stays[place] = _Stay(card, VpcdLink(card, place.port), label)
         stay.link.start()
         return stay
 
@@ -246,6 +294,13 @@ def _is_out(view: ReaderView) -> bool:
     put in before that look is never seen.
     """
     return not view.present and view.counter % 2 == 0
+
+
+def _recorded(card: VirtualCard, path: str, *, masked: bool) -> VirtualCard:
+    try:
+        return RecordingCard(card, Path(path), masked=masked)
+    except OSError as error:
+        raise CarddError(Reason.INVALID, f"{path}: {error.strerror}") from None
 
 
 def _claim(directory: Path) -> int:

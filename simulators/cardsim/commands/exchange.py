@@ -44,17 +44,19 @@ def command(persona: str, interface: str | None, state: Path | None, explain: bo
         load_state(chip, state)
     card.power_on()
     try:
-        return _serve(chip, card, _text(sys.stdin.buffer))
+        return serve(chip, card, texts(sys.stdin.buffer))
     finally:
         if state is not None:
             save_state(chip, state)
 
 
-def _text(stream: BinaryIO) -> Iterable[str]:
+def texts(stream: BinaryIO) -> Iterable[str]:
+    """Yield the lines of a stream, whatever bytes it has."""
     return (line.decode("utf-8", "replace") for line in stream)
 
 
-def _serve(chip: Chip, card: VirtualCard, lines: Iterable[str]) -> int:
+def serve(chip: Chip, card: VirtualCard, lines: Iterable[str]) -> int:
+    """Answer lines of standard input, each on a line of standard output; return the exit code."""
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line.strip())
         if match is None:
