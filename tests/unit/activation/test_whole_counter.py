@@ -149,7 +149,7 @@ async def test_without_a_psam_it_pauses_and_goes_on_when_one_is_put_in(tmp_path:
 async def test_the_social_pin_is_verified_on_the_card_by_policy(tmp_path: Path) -> None:
     async with whole(tmp_path, Policy(pin_policy=PinPolicy.VERIFY)) as w:
         activation = await w.hand_over("old-jia", "social-jia-3.0")
-        for digits, tries_left in ((b"999999", None), (b"123456", 5)):
+        for digits, tries_left in ((b"999999", 6), (b"123456", 5)):
             view = await w.until(activation, State.WAITING_PIN)
             while view.prompt is None or view.prompt.prompt is None:
                 await asyncio.sleep(0.01)
