@@ -16,6 +16,8 @@ MAX_BYTES: Final = 65536
 
 _VERIFY: Final = 0x20
 _UNBLOCK_PIN: Final = 0x24
+_CREDIT: Final = 0x2A
+_DEBIT: Final = 0x2C
 _CHANGE_PIN: Final = 0x5E
 _EXTERNAL_AUTHENTICATE: Final = 0x82
 _GENERAL_AUTHENTICATE: Final = 0x86
@@ -25,8 +27,10 @@ _DELIVER_SESSION_KEY: Final = 0xDE
 _GAINS_RIGHTS: Final = frozenset(
     {_VERIFY, _UNBLOCK_PIN, _CHANGE_PIN, _EXTERNAL_AUTHENTICATE, _GENERAL_AUTHENTICATE, _DELIVER_SESSION_KEY}
 )
-# Every sending of these may cost a try of a counter that kills the card.
-_COUNTED: Final = frozenset({_VERIFY, _UNBLOCK_PIN, _CHANGE_PIN, _EXTERNAL_AUTHENTICATE, _GENERAL_AUTHENTICATE})
+# Every sending of these may cost a try of a counter that kills the card, or move money.
+_COUNTED: Final = frozenset(
+    {_VERIFY, _UNBLOCK_PIN, _CREDIT, _DEBIT, _CHANGE_PIN, _EXTERNAL_AUTHENTICATE, _GENERAL_AUTHENTICATE}
+)
 
 
 class Tracer(Protocol):
@@ -73,7 +77,7 @@ class Channel:
         At T=0 a case 4 command travels without its Le and a case 1 command with P3 = 00; with blocks a case 4 command
         asks for all there is (Le 00). 61xx is followed by GET RESPONSE until everything is there. 6Cxx is answered once
         with the right Le, only where the command as sent had an Le, and never for a command that spends a try (VERIFY,
-        EXTERNAL AUTHENTICATION, PIN changes): those are sent exactly once.
+        EXTERNAL AUTHENTICATION, PIN changes) or moves money: those are sent exactly once.
 
         Raises CarddError: CARD_REMOVED for an answer under two bytes, STATUS_WORD for a card that promises more data
         without end (64 rounds or 64 KiB), and what `transmit` raises.

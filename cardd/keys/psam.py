@@ -113,13 +113,7 @@ class PsamKeys:
 
     def _ask(self, algorithm: Algorithm, factors: Factors, compute: Callable[["_Learning"], T], deadline: float) -> T:
         """Have the first module compute that can."""
-        error = CarddError(Reason.PSAM_ABSENT, "no card in a reader with the role sam")
-        for module in self._modules:
-            try:
-                return self._ask_module(module, algorithm, factors, compute, deadline)
-            except CarddError as refused:
-                error = max(error, _about_module(module, refused), key=_telling)
-        raise error
+        return self.first_that_can(lambda reader, _: self._ask_module(reader, algorithm, factors, compute, deadline))
 
     def status(self) -> Mapping[str, Json]:
         """Return which readers hold a module, and at which level each key was found so far."""
@@ -130,6 +124,19 @@ class PsamKeys:
                 found[readers[insertion]][f"{algorithm.name} {key}"] = level.name.lower()
         modules: list[Json] = [{"reader": reader, "levels": levels} for reader, levels in found.items()]
         return {"provider": "psam", "available": bool(modules), "modules": modules}
+
+    def first_that_can(self, attempt: Callable[[str, str], T]) -> T:
+        """Return what the first module makes of an attempt, which is given its reader and its insertion's id.
+
+        Raises CarddError as `authentication_data` does, and what an attempt raises that is not about a module.
+        """
+        error = CarddError(Reason.PSAM_ABSENT, "no card in a reader with the role sam")
+        for module in self._modules:
+            try:
+                return attempt(module.reader, module.insertion)
+            except CarddError as refused:
+                error = max(error, _about_module(module, refused), key=_telling)
+        raise error
 
     def _look(self, _: Fact | None = None) -> None:
         self._modules = tuple(
@@ -142,7 +149,7 @@ class PsamKeys:
 
     def _ask_module(
         self,
-        module: _Module,
+        reader: str,
         algorithm: Algorithm,
         factors: Factors,
         compute: Callable[["_Learning"], T],
@@ -153,7 +160,7 @@ class PsamKeys:
             session.open()
             return compute(session)
 
-        return self._readers.call_on(module.reader, job, deadline=deadline)
+        return self._readers.call_on(reader, job, deadline=deadline)
 
 
 class _Learning:

@@ -12,18 +12,23 @@ from cardd.iso7816 import tlv
 from cardd.iso7816.apdu import Command, Response
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.status import SW, describe
-from cardd.rules.keys import KEYS, KeyName, Level, Usage, usage_byte
+from cardd.rules.keys import KEYS, MONEY_KEYS, KeyName, Level, Usage, usage_byte
 from cardd.rules.names import FCI_ALGORITHM, PSAM_APPLICATION, PSAM_NAMES, SX1_NAME
+from cardd.rules.psam import TERMINAL_INFORMATION
 
 Delivery = tuple[Level, Usage]
 """How a module gives a key: how many factors it takes, and what the session key may do."""
 
 _WHOLE: Final = 256
+_DEBIT_ANSWER: Final = 8
 _ENCRYPT: Final = 0x00
 _MAC: Final = 0x05
 
 # BF EC is known to some modules only; these words say "I do not know that".
 _NOT_NEEDED: Final = frozenset({SW.INS_UNKNOWN, SW.CLA_UNKNOWN, SW.FUNCTION_NOT_SUPPORTED})
+
+# What a module says to the wrong number of factors.
+_OTHER_LEVEL: Final = frozenset({SW.WRONG_DATA, SW.WRONG_LENGTH})
 
 
 class Session:
@@ -52,6 +57,42 @@ class Session:
                 status_word=f"{response.sw:04X}",
             )
 
+    def terminal_number(self) -> bytes:
+        """Read the terminal's number, 6 bytes of packed digits (LD/T 32.9, EF 0016); `open` comes after this.
+
+        Raises CarddError: PSAM_ALGORITHM without the environment, PSAM_ABSENT for a module without the file.
+        """
+        if not self._select_environment():
+            raise CarddError(Reason.PSAM_ALGORITHM, f"the PSAM has no environment for {self.algorithm.name}")
+        file = TERMINAL_INFORMATION
+        self._channel.send(Command(0x00, 0xA4, 0x02, 0x00, file.fid.to_bytes(2, "big"), _WHOLE))
+        response = self._channel.send(Command(0x00, 0xB0, 0x00, 0x00, le=file.size))
+        if not response.ok or len(response.data) != file.size:
+            raise CarddError(
+                Reason.PSAM_ABSENT,
+                f"the PSAM answered {describe(response.sw)} when asked for the terminal's number",
+                status_word=f"{response.sw:04X}",
+            )
+        return response.data
+
+    def debit_mac1(self, data: bytes, known: Level | None = None) -> tuple[Response, Level]:
+        """Have the module sign a purchase (80 70), and return its answer and the level at which it did.
+
+        `data` are the 28 bytes of the purchase; the card's factors follow, as many as the module takes. A refusal
+        counts nothing.
+        """
+        levels = dict.fromkeys((known, *sorted(Level, reverse=True)) if known else sorted(Level, reverse=True))
+        for level in levels:
+            factors = b"".join(tuple(reversed(self._factors.chain))[:level])
+            response = self._channel.send(Command(0x80, 0x70, 0x01, 0x00, data + factors, _DEBIT_ANSWER))
+            if response.sw not in _OTHER_LEVEL:
+                return response, level
+        raise CarddError(Reason.PSAM_LEVEL, "the PSAM gives DPK at no level", key=str(KeyName.DPK))
+
+    def check_debit_mac2(self, mac2: bytes) -> Response:
+        """Have the module check the card's MAC2 (80 72) of the purchase that it has signed just before."""
+        return self._channel.send(Command(0x80, 0x72, 0x00, 0x00, mac2))
+
     def deliver(
         self, key: KeyName, process_factor: bytes, usages: tuple[Usage, ...], known: Delivery | None = None
     ) -> Delivery:
@@ -60,12 +101,12 @@ class Session:
         What a module holds is what it accepts: levels and usages are tried, the known ones first. Raises CarddError:
         PSAM_LEVEL, PSAM_KEY_MISSING, also for a key that has no published identifier.
         """
-        rule = KEYS.get(key)
-        if rule is None:
+        place = _place(key)
+        if place is None:
             raise CarddError(Reason.PSAM_KEY_MISSING, f"{key} has no published identifier", key=str(key))
         levels_refused = False
-        for level, usage in _deliveries(rule.level, usages, known):
-            sw = self._deliver(rule.psam_id, level, usage, process_factor)
+        for level, usage in _deliveries(place[1], usages, known):
+            sw = self._deliver(place[0], level, usage, process_factor)
             if sw == SW.OK:
                 return level, usage
             if sw not in {SW.WRONG_DATA, SW.REFERENCED_DATA_NOT_FOUND}:
@@ -117,6 +158,14 @@ class Session:
         inside_out = b"".join(tuple(reversed(self._factors.chain))[:level])
         random = process_factor.ljust(block_size(self.algorithm), b"\x00")
         return self._channel.send(Command(0xBF, 0xDE, usage_byte(level, usage), psam_id, inside_out + random)).sw
+
+
+def _place(key: KeyName) -> tuple[int, Level] | None:
+    """Return the key's identifier in a module and its usual level; of a money key those of its first version."""
+    if key in KEYS:
+        return KEYS[key].psam_id, KEYS[key].level
+    rule = MONEY_KEYS.get(key)
+    return None if rule is None else (rule.psam_ids[0], rule.level)
 
 
 def _deliveries(usual: Level, usages: tuple[Usage, ...], known: Delivery | None) -> Iterator[Delivery]:

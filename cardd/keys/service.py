@@ -1,7 +1,6 @@
 """What computes with the issuer's keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from cardd.base.reasons import Reason
@@ -70,50 +69,3 @@ class KeyService(Protocol):
 
     def status(self) -> Mapping[str, Json]:
         """Return what an operator wants to see, without waiting for anything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Purchase:
-    """What a debit's MACs are made of (LD/T 32.7 12, LD/T 32.9), as the card and the terminal have it.
-
-    `random` 4 bytes, `sequence` 2, `version` and `cipher` (the card's number of its algorithm) from the answer to
-    INITIALIZE FOR PURCHASE; `amounts` account, self-paid and pool money, 4 bytes each in fen; `time` 7 bytes
-    YYYYMMDDHHMMSS; `kind` the transaction's type.
-    """
-
-    random: bytes
-    sequence: bytes
-    version: int
-    cipher: int
-    amounts: bytes = field(repr=False)
-    time: bytes
-    kind: bytes = b"2"
-
-
-@dataclass(frozen=True, slots=True)
-class DebitProof:
-    """The terminal's share in a debit: its sequence (4 bytes) and MAC1 (4 bytes)."""
-
-    sequence: bytes
-    mac1: bytes
-
-
-class DebitService(Protocol):
-    """A key service that can take money from the card's account as well. Called and failing as KeyService is."""
-
-    def debit_mac1(
-        self, algorithm: Algorithm, factors: Factors, purchase: Purchase, terminal: bytes, *, deadline: float
-    ) -> DebitProof:
-        """Return the terminal's sequence and MAC1. `terminal` is its number, 6 bytes, as the card was told."""
-
-    def check_debit_mac2(
-        self,
-        algorithm: Algorithm,
-        factors: Factors,
-        purchase: Purchase,
-        proof: DebitProof,
-        mac2: bytes,
-        *,
-        deadline: float,
-    ) -> bool:
-        """Tell whether the card's MAC2 is right, which says that the card was debited for these amounts."""

@@ -150,5 +150,28 @@ class Job(Generic[T]):
         self._finished.set()
 
 
+class Begun(Generic[T]):
+    """Work that was begun on another worker, for whoever waits for it on a thread of their own."""
+
+    def __init__(self, job: Job[T]) -> None:
+        self._job = job
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether it has come to an end, whichever."""
+        return self._job.outcome is not None or self._job.finished
+
+    def result(self) -> T:
+        """Block until it is done or its deadline has passed. Raises what it raised, or why it was not done."""
+        job = self._job
+        if not job.wait() and job.outcome is None:
+            error = job.overdue()
+            job.drop(error)
+            job.stop(error)
+            raise error
+        outcome = job.outcome or Failed(job.overdue())
+        return outcome.unwrap()
+
+
 AnyJob = Job[Any]
 """A job whose result is its caller's affair."""

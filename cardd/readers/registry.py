@@ -21,7 +21,7 @@ from cardd.iso7816.device import Backend, Observation, Watch
 from cardd.readers.config import Role, StationConfig
 from cardd.readers.facts import CardRemoved, Fact, ReaderState, ReaderStatus
 from cardd.readers.insertion import Insertion
-from cardd.readers.job import AnyJob, Done, Failed, Job
+from cardd.readers.job import AnyJob, Begun, Done, Failed, Job
 from cardd.readers.matching import Placement
 from cardd.readers.reconcile import (
     Change,
@@ -176,19 +176,20 @@ class Readers:
         Raises what the operation raises, and CarddError: NOT_FOUND for no such reader, INVALID for one of another role,
         NO_CARD, CARD_MUTE, CARD_UNPOWERED, READER_UNAVAILABLE where there is no insertion in it, and as `run` does.
         """
+        return self.begin_on(reader, operation, deadline=deadline).result()
+
+    def begin_on(self, reader: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> Begun[T]:
+        """Begin what `call_on` does, and return at once: for other workers' threads, which wait for the result.
+
+        An operation that waits for its caller in turn must end with its deadline, as everything else does.
+        """
         worker, insertion = self._sam(reader)
         if worker.is_current or threading.get_ident() == self._loop_thread:
             raise RuntimeError("call_on blocks: it is for other workers' threads")
         job: Job[T] = Job(insertion, deadline, self._clock)
         self._post(lambda: self._watch_call(job, worker))
         worker.call(job, operation)
-        if not job.wait() and job.outcome is None:
-            error = job.overdue()
-            job.drop(error)
-            job.stop(error)
-            raise error
-        outcome = job.outcome or Failed(job.overdue())
-        return outcome.unwrap()
+        return Begun(job)
 
     # -- event loop's thread: reservations --
 
