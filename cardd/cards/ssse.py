@@ -4,12 +4,12 @@ Status words go up as they are (StatusError), except where absence is an answer:
 is not there is None.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.cards.records import Stored, read_by_tag, update_by_tag
 from cardd.crypto.block import Algorithm
 from cardd.iso7816 import tlv
 from cardd.iso7816.apdu import Command
@@ -22,19 +22,6 @@ BLOCK: Final = 8
 """Process factor, original data, challenge and authentication data are 8 bytes each."""
 
 _WHOLE = 256
-_HEADER = 2
-_BY_TAG = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What lies under a tag: the record's value, or the whole answer and why it is no such record."""
-
-    raw: bytes
-    fault: str | None = None
-
-    def __repr__(self) -> str:
-        return f"<Stored of {len(self.raw)} bytes{f': {self.fault}' if self.fault else ''}>"
 
 
 class Environment:
@@ -70,18 +57,14 @@ class Environment:
         except ValueError:
             raise CarddError(Reason.ALGORITHM_UNSUPPORTED, f"the card names algorithm {number:02X}") from None
 
+    @property
+    def channel(self) -> Channel:
+        """Return what the card is spoken to over."""
+        return self._channel
+
     def read(self, file: FileRule, tag: int) -> Stored | None:
         """Read the record with that tag (never by number: numbers differ between generations); None if not there."""
-        try:
-            answer = self._channel.expect(_read_record(file, tag, _expected_length(file, tag)))
-            if _declared_length(answer) > len(answer):
-                # a card may cut a record that is longer than the rule says
-                answer = self._channel.expect(_read_record(file, tag, min(_declared_length(answer), _WHOLE)))
-        except StatusError as error:
-            if error.sw in _ABSENT:
-                return None
-            raise
-        return _stored(tag, answer)
+        return read_by_tag(self._channel, file, tag)
 
     def internal_authentication(self, process_factor: bytes, original: bytes) -> bytes:
         """Have the card compute with its IRK over 8 + 8 bytes and return its 8 bytes (LD/T 32.5)."""
@@ -100,8 +83,7 @@ class Environment:
 
     def update(self, file: FileRule, tag: int, value: bytes) -> None:
         """Write the record with that tag, whole; a record that is not there yet is appended."""
-        record = bytes((tag, len(value))) + value
-        self._channel.expect(Command(0x00, 0xDC, tag, file.sfi << 3 | _BY_TAG, record))
+        update_by_tag(self._channel, file, tag, value)
 
     def verify(self, block: Secret) -> None:
         """Compare a PIN, 2 to 8 bytes cn. A failure costs one of its tries."""
@@ -120,7 +102,6 @@ class Environment:
 
 
 _BLOCKED = frozenset({SW.FUNCTION_NOT_SUPPORTED, SW.APPLICATION_BLOCKED})
-_ABSENT = frozenset({SW.FILE_NOT_FOUND, SW.RECORD_NOT_FOUND})
 
 
 def _algorithm_number(fci: bytes) -> int | None:
@@ -129,27 +110,3 @@ def _algorithm_number(fci: bytes) -> int | None:
     except tlv.TlvError:
         return None
     return int.from_bytes(value, "big") if value else None
-
-
-def _expected_length(file: FileRule, tag: int) -> int:
-    item = file.item(tag)
-    return item.length + _HEADER if item else _WHOLE
-
-
-def _read_record(file: FileRule, tag: int, length: int) -> Command:
-    return Command(0x00, 0xB2, tag, file.sfi << 3 | _BY_TAG, b"", length)
-
-
-def _declared_length(answer: bytes) -> int:
-    return answer[1] + _HEADER if len(answer) >= _HEADER else _HEADER
-
-
-def _stored(tag: int, answer: bytes) -> Stored:
-    if len(answer) < _HEADER:
-        return Stored(answer, f"a record of {len(answer)} bytes")
-    if answer[0] != tag:
-        return Stored(answer, f"a record with tag {answer[0]:02X} where {tag:02X} was asked for")
-    value = answer[_HEADER : _declared_length(answer)]
-    if len(value) != answer[1]:
-        return Stored(answer, f"a record that says {answer[1]} bytes and has {len(value)}")
-    return Stored(value)

@@ -1,18 +1,12 @@
 """The holder's PIN. It is one per environment, and every wrong one costs a try: nothing here is ever done twice."""
 
-from typing import Final
-
-from cardd.base.errors import CarddError
-from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.desk.pin_block import pin_block
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
 from cardd.desk.social import reopen
 from cardd.iso7816.channel import Channel
 from cardd.readers.insertion import Insertion
-
-MINIMUM: Final = 4
-MAXIMUM: Final = 16
 
 
 def verify_pin(channel: Channel, insertion: Insertion, expected: Identity, pin: Secret) -> None:
@@ -33,11 +27,3 @@ def query_pin(channel: Channel, insertion: Insertion, expected: Identity) -> int
     """
     with refusals():
         return reopen(channel, insertion, expected).environment.pin_tries()
-
-
-def pin_block(pin: Secret) -> Secret:
-    """Pack 4 to 16 digits two to a byte, an odd last one beside F (LD/T 32.5, cn). Raises CarddError(PIN_LENGTH)."""
-    digits = pin.reveal()
-    if not (MINIMUM <= len(digits) <= MAXIMUM and digits.isdigit()):
-        raise CarddError(Reason.PIN_LENGTH, f"a PIN has {MINIMUM} to {MAXIMUM} digits")
-    return Secret(bytes.fromhex((digits + b"F" * (len(digits) % 2)).decode("ascii")))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal
@@ -101,7 +102,16 @@ class Identity:
 
 
 Records = Mapping[str, Mapping[str, CardValue]]
-"""`{"SSSEEF05": {"01": value}}`: by file and item as in an address."""
+"""`{"SSSEEF05": {"01": value}}`: by file and item as in an address.
+
+The records of a cyclic file stand under their numbers, 1 the newest, and a transparent file under `WHOLE`.
+"""
+
+WHOLE: Final = "whole"
+"""Stands for the item of a file that has none."""
+
+OldMeanings = Mapping[str, Mapping[str, str]]
+"""`{"DF04EF05": {"81": "hospital_1"}}`: values that are meant as on a 1.0 card, and what the item was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,7 @@ class CardReading:
     holder: HolderData | None = field(default=None, repr=False)
     records: Records = field(default_factory=dict, repr=False)
     bank_number: Personal | None = None
+    old_meanings: OldMeanings = field(default_factory=dict)
 
     @property
     def proof(self) -> Proof | None:

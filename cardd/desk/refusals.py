@@ -19,6 +19,8 @@ class Instruction(IntEnum):
     """Commands of the card by their instruction byte (LD/T 32.5)."""
 
     VERIFY = 0x20
+    CARD_BLOCK = 0x16
+    APPLICATION_BLOCK = 0x1E
     CHANGE_UNBLOCK_PIN = 0x24
     CHANGE_PIN = 0x5E
     EXTERNAL_AUTHENTICATION = 0x82
@@ -67,10 +69,15 @@ _KEY: Final[_Words] = MappingProxyType(
     }
 )
 
+_MAINTENANCE: Final[_Words] = MappingProxyType({SW.SECURITY_STATUS_NOT_SATISFIED: Reason.ACCESS_DENIED})
+
 REFUSALS: Final[Mapping[int, _Words]] = MappingProxyType(
     {
         Instruction.VERIFY: _PIN,
         Instruction.CHANGE_PIN: _PIN,
+        Instruction.CHANGE_UNBLOCK_PIN: _MAINTENANCE,
+        Instruction.APPLICATION_BLOCK: _MAINTENANCE,
+        Instruction.CARD_BLOCK: _MAINTENANCE,
         Instruction.EXTERNAL_AUTHENTICATION: _KEY,
         Instruction.SELECT: _FILE,
         Instruction.READ_BINARY: _FILE,
@@ -99,9 +106,25 @@ def refusal(error: StatusError) -> CarddError:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Turn the status words of a desk operation into reasons."""
+def refusals(**place: str) -> Iterator[None]:
+    """Turn the status words of a desk operation into reasons.
+
+    `place` (`file="DF04EF05"`, `item="81"`) is named in every error that comes out, unless it names its own.
+    """
     try:
         yield
     except StatusError as error:
-        raise refusal(error) from error
+        raise _placed(refusal(error), place) from error
+    except CarddError as error:
+        placed = _placed(error, place)
+        if placed is error:
+            raise
+        raise placed from error
+
+
+def _placed(error: CarddError, place: Mapping[str, str]) -> CarddError:
+    missing = {name: where for name, where in place.items() if name not in error.facts}
+    if not missing:
+        return error
+    detail = ": ".join(filter(None, (" ".join(missing.values()), error.detail)))
+    return CarddError(error.reason, detail, retry_after_ms=error.retry_after_ms, **{**missing, **error.facts})

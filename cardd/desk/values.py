@@ -7,11 +7,12 @@ from typing import Final
 
 from cardd.base.masks import mask_all, mask_citizen_number, mask_name, mask_number
 from cardd.base.secret import Personal
-from cardd.cards.ssse import Stored
+from cardd.cards.records import Stored
 from cardd.desk.reading import CardValue, HolderData, IssuerData, Unreadable
 from cardd.rules import values
-from cardd.rules.files import EF05, EF06, FileRule
-from cardd.rules.items import Form, Item
+from cardd.rules.content import Fields, Value
+from cardd.rules.files import EF05, EF06, EF1E, FileRule
+from cardd.rules.items import NO_TAG, Form, Item
 
 
 class Tag(IntEnum):
@@ -50,6 +51,19 @@ MASKS: Final[Mapping[int, Mask]] = MappingProxyType(
 )
 """How the environment's items look to those who may not see them whole; what is not here is not personal."""
 
+_APPLICATION_MASKS: Final[Mapping[tuple[str, int], Mask]] = MappingProxyType(
+    {
+        ("DF01", 0x2C): mask_name,
+        ("DF02", 0x55): mask_number,
+        ("DF04", 0x87): mask_number,
+        ("DF04", 0x8A): mask_number,
+        ("DF04", 0x8B): mask_number,
+    }
+)
+
+_PUBLIC: Final = frozenset({EF1E.address})
+"""Files that say nothing about a person, whatever stands in them."""
+
 StoredItems = Mapping[int, Stored | None]
 
 
@@ -64,6 +78,29 @@ def value_of(item: Item, stored: Stored | None) -> CardValue:
             text = values.iso_date(text)
     except values.ValueFault as fault:
         return Unreadable(stored.raw, str(fault), personal=mask is not None)
+    return text if text is None or mask is None else Personal(text, mask)
+
+
+def mask_of(file: FileRule, tag: int = NO_TAG) -> Mask | None:
+    """Return how an item looks to those who may not see it whole, None for what says nothing about a person.
+
+    In the environment's record files each item is known; of the applications everything is a person's, and shows
+    nothing unless it is a name or a number.
+    """
+    if file.address in _PUBLIC:
+        return None
+    if file.address in {EF05.address, EF06.address}:
+        return MASKS.get(tag)
+    return _APPLICATION_MASKS.get((file.application, tag), mask_all)
+
+
+def typed(value: Value | Fields, mask: Mask | None) -> CardValue:
+    """Return a value or a cyclic file's record as clients get it."""
+    if value.fault is not None:
+        return Unreadable(value.raw, value.fault, personal=mask is not None)
+    text = value.text
+    if text is not None and isinstance(value, Value) and value.item.form is Form.DATE:
+        text = values.iso_date(text)
     return text if text is None or mask is None else Personal(text, mask)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.cards.ssse import Stored
+from cardd.cards.records import Stored
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
 from cardd.desk.social import SocialCard, gain, prove, reopen

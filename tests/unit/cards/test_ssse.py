@@ -5,7 +5,8 @@ from support.cards import Record, insert, software_keys
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.cards.ssse import Environment, Stored
+from cardd.cards.records import Stored
+from cardd.cards.ssse import Environment
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import factors
 from cardd.iso7816.apdu import Command

@@ -7,7 +7,8 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.desk.identify import identify
-from cardd.desk.pin import pin_block, query_pin, verify_pin
+from cardd.desk.pin import query_pin, verify_pin
+from cardd.desk.pin_block import pin_block
 from cardd.desk.reading import Identity
 
 VERIFY = 0x20

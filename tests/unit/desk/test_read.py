@@ -201,7 +201,12 @@ def test_a_file_without_items_is_all_of_it() -> None:
     [
         ("SSSEEF05|01", Reason.INVALID),
         ("SSSEEF05:1|$", Reason.INVALID),
-        ("DF04EF05|81|$", Reason.FILE_ABSENT),
+        ("DF09EF05|81|$", Reason.FILE_ABSENT),
+        ("DF04EF05|99|$", Reason.RECORD_ABSENT),
+        ("DF04EF05|81:2|$", Reason.RECORD_ABSENT),
+        ("DF04EF05:1|$", Reason.INVALID),
+        ("DF04EF08|81|$", Reason.INVALID),
+        ("SSSEEF08:1|$", Reason.INVALID),
         ("SSSEEF05|08|$", Reason.RECORD_ABSENT),
         ("SSSEEF05|01:2|$", Reason.RECORD_ABSENT),
     ],
