@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from cardd.base.document import DocumentError, load_as_written, locate
+from cardsim.toggles import Toggles
 
 PERSONAS: Final = Path(__file__).with_name("personas")
 """Where the shipped ones are."""
@@ -21,12 +22,15 @@ Tries = Annotated[int, msgspec.Meta(ge=0, le=15)]
 KeyVersion = Annotated[int, msgspec.Meta(ge=1, le=3)]
 KeyValue = Hex | dict[KeyVersion, Hex]
 FileContent = str | dict[str, str] | tuple[str, ...]
+RawContent = Hex | dict[str, str] | tuple[Hex, ...]
+"""A file as it is stored: its bytes, some of its items' values by tag, or its records whole."""
 
 
 class CardPersona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every card may say of itself.
 
-    `challenges` are handed out one after the other before the seed's random numbers begin. No `faults` are known yet.
+    `challenges` are handed out one after the other before the seed's random numbers begin. `toggles` choose among the
+    ways in which cards may differ. No `faults` are known yet.
     """
 
     interface: Literal["contact", "contactless", "dual"] | None = None
@@ -34,6 +38,7 @@ class CardPersona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ats: Hex | None = None
     challenges: tuple[Hex, ...] = ()
     seed: int = 0
+    toggles: Toggles = Toggles()
     faults: Annotated[tuple[str, ...], msgspec.Meta(max_length=0)] = ()
 
 
@@ -59,7 +64,12 @@ class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unkno
     """A social security card.
 
     `keys`: `root` and `stk_root` are diversified for this card; a key under its own name is the card's own. What is
-    left out of the issuer's data follows from profile and identification code. `files` overrides by address and tag.
+    left out of the issuer's data follows from profile and identification code.
+
+    `files` says what stands in a file, as the national driver shows it: by tag (`40:2` is the second of a tag), newest
+    record first, or in hexadecimal. `raw` says it byte for byte, for cards that break the rule and for issuers' own
+    files (`DF0AEF0C`). `applications` are optional ones that the card has, `absent` files and applications that it does
+    not have. A `bank_number` is that of the bank's application, which cards since 2.0 have.
     """
 
     card: Literal["social-security"]
@@ -81,6 +91,10 @@ class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unkno
     balance: Annotated[int, msgspec.Meta(ge=0)] = 0
     counters: Counters = Counters()
     files: dict[str, FileContent] = {}
+    raw: dict[str, RawContent] = {}
+    applications: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    bank_number: Annotated[str, msgspec.Meta(pattern="^[0-9]{12,19}$")] | None = None
 
 
 class MedicalInsurancePersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,7 +106,10 @@ class MedicalInsurancePersona(CardPersona, frozen=True, kw_only=True, forbid_unk
 
 
 class PsamPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A terminal security module: whose keys it holds, for which algorithms."""
+    """A terminal security module: whose keys it holds, for which algorithms.
+
+    `master_key` is its own, with which others are loaded and replaced.
+    """
 
     card: Literal["psam"]
     level: Literal["national", "provincial", "city"]
@@ -101,6 +118,7 @@ class PsamPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=
     keys: dict[str, Hex] = {}
     terminal_number: Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")] = "510100000001"
     terminal_sequence: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 0
+    master_key: Hex | None = None
 
 
 AnyPersona = SocialSecurityPersona | MedicalInsurancePersona | PsamPersona

@@ -31,7 +31,12 @@ def internal_authentication(machine: Machine, command: Command) -> Reply:
     """Prove the card with the environment's IRK: factor 8, original 8, key version if given; answer 8 bytes."""
     if command.p2 & _LOCAL:
         raise Refusal(Status.KEY_ABSENT, "LD/T 32.5 INTERNAL AUTHENTICATION: no application has such a key of its own")
-    key = _version(machine.key(_IRK), command.data)
+    toggles = machine.toggles
+    if toggles.internal_authentication_below == "refused" and not machine.session.application.is_environment:
+        raise Refusal(Status.KEY_ABSENT, "LD/T 32.5 INTERNAL AUTHENTICATION: the application has no such key")
+    key = _version(machine, machine.key(_IRK), command.data)
+    if toggles.challenge_after_internal_authentication == "used":
+        machine.take_challenge()
     factor, original = command.data[:_EIGHT], command.data[_EIGHT:_SIXTEEN]
     return Reply(authentication_data(machine.algorithm, key, factor, original))
 
@@ -42,7 +47,7 @@ def external_authentication(machine: Machine, command: Command) -> Reply:
     key = machine.key(command.p2)
     if not key.authenticates:
         raise Refusal(Status.KEY_ABSENT, f"LD/T 32.5 table 14: key {command.p2:02X} is not for this command")
-    value = _version(key, command.data)
+    value = _version(machine, key, command.data)
     if key.locked:
         raise Refusal(Status.LOCKED, f"LD/T 32.5 EXTERNAL AUTHENTICATION: {key.name} has no tries left")
     if challenge is None:
@@ -65,8 +70,9 @@ def _count_down(machine: Machine, key: Key) -> None:
         machine.memory.write(1, lambda: set_tries(key, key.tries - 1))
 
 
-def _version(key: Key, data: bytes) -> bytes:
-    number = data[_SIXTEEN] if len(data) > _SIXTEEN else _FIRST_VERSION
+def _version(machine: Machine, key: Key, data: bytes) -> bytes:
+    unsaid = max(key.versions) if machine.toggles.key_version == "newest" else _FIRST_VERSION
+    number = data[_SIXTEEN] if len(data) > _SIXTEEN else unsaid
     value = key.versions.get(number)
     if value is None:
         raise Refusal(Status.KEY_ABSENT, f"LD/T 32.5: {key.name} has no version {number:02X}")

@@ -5,11 +5,21 @@ from typing import Final
 from cardsim.card.command import Command, Direction
 from cardsim.card.filesystem import Application, needs
 from cardsim.card.machine import Machine, Reply
-from cardsim.card.messaging import MAC, STK_GLOBAL, STK_LOCAL, check_mac, maintenance_key, maintenance_session
+from cardsim.card.messaging import (
+    MAC,
+    STK_GLOBAL,
+    STK_LOCAL,
+    check_mac,
+    maintenance_key,
+    maintenance_session,
+    require_order,
+)
+from cardsim.card.status import Refusal, Status
 from cardsim.card.system import Row, exactly
 
 _BK: Final = 0x05
 _LK: Final = 0x83
+_LOCKS: Final = ("BK", "LK")
 _ONE_MAC: Final = frozenset({MAC})
 
 
@@ -36,7 +46,11 @@ def card_block(machine: Machine, command: Command) -> Reply:
 def _check(machine: Machine, command: Command, lock: int, stk: int) -> None:
     challenge = machine.take_challenge()
     key = machine.key(lock)
+    if not key.name.startswith(_LOCKS):
+        # the number of the lock key is another key's in applications that have none
+        raise Refusal(Status.KEY_ABSENT, f"LD/T 32.5 table 14: {machine.session.application.label} has no lock key")
     maintenance = maintenance_key(machine, stk)
+    require_order(machine, challenge)
     machine.require(needs(key.name))
     check_mac(machine, maintenance_session(machine, maintenance, challenge), command)
 

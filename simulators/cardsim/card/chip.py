@@ -52,6 +52,8 @@ class Chip:
 class _Interface:
     """Power and reset, the same on both."""
 
+    antenna = False
+
     def __init__(self, chip: Chip, answer: bytes) -> None:
         self._chip = chip
         self._answer = answer
@@ -61,6 +63,7 @@ class _Interface:
         """Give power and return the answer to reset."""
         self._powered = True
         self._chip.machine.reset()
+        self._chip.machine.on_antenna = self.antenna
         return self._answer
 
     def reset(self) -> bytes:
@@ -100,6 +103,8 @@ class ContactCard(_Interface):
 
 class ContactlessCard(_Interface):
     """A card on the antenna: data and status word together."""
+
+    antenna = True
 
     def _answered(self, command: bytes) -> Reply:
         reply, direction = self._chip.execute(command, frame_contactless)

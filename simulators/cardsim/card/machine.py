@@ -1,6 +1,7 @@
 """The state of a card: what survives power loss, what a reset clears, and how rights live and die (LD/T 32.4, 32.5)."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from cardd.crypto.block import Algorithm
 from cardd.crypto.money import Amounts
@@ -10,6 +11,9 @@ from cardsim.card.keyring import PIN, Key, Pin
 from cardsim.card.memory import Memory
 from cardsim.card.money_file import Transaction
 from cardsim.card.status import Refusal, Status
+from cardsim.toggles import Toggles
+
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,14 @@ class Session:
 class Machine:
     """One card's memory and its session, shared by both interfaces."""
 
-    def __init__(self, root: Application, algorithm: Algorithm, challenges: Challenges) -> None:
+    def __init__(
+        self, root: Application, algorithm: Algorithm, challenges: Challenges, toggles: Toggles | None = None
+    ) -> None:
         self.root = root
         self.algorithm = algorithm
         self.challenges = challenges
+        self.toggles = toggles or Toggles()
+        self.on_antenna = False
         self.memory = Memory()
         self.blocked = False
         self.session = Session(root)
@@ -82,12 +90,20 @@ class Machine:
         same = target is session.application
         if same and not target.is_environment:
             return
-        if target.is_environment or target.environment is not session.application.environment:
+        if self._ends_global_rights(target):
             session.global_rights.clear()
         session.local_rights.clear()
         session.challenge = None
         session.cipher, session.debit = None, None
         session.application = target
+
+    def _ends_global_rights(self, target: Application) -> bool:
+        before, after = self.session.application.environment, target.environment
+        if before is not after:
+            return self.toggles.firewall == "closed"
+        if target.is_environment:
+            return self.toggles.environment_again == "clears"
+        return self.toggles.global_rights_below == "cleared"
 
     def select_file(self, file: ElementaryFile) -> None:
         """Make a file the current one, with no current record."""
@@ -132,6 +148,8 @@ class Machine:
 
     def require(self, access: Access) -> None:
         """Refuse unless one alternative of a condition is fulfilled."""
+        if _NOTHING in access:
+            return
         rights = self.rights()
         if not any(alternative <= rights for alternative in access):
             raise Refusal(Status.NO_RIGHT, f"LD/T 32.6: needs {condition_text(access)}")

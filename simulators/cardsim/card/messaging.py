@@ -35,6 +35,18 @@ def maintenance_session(machine: Machine, stk: bytes, challenge: bytes | None) -
     return session_key(machine.algorithm, stk, process_factor(machine, challenge))
 
 
+def require_order(machine: Machine, challenge: bytes | None) -> None:
+    """Refuse a command without a challenge before its rights are looked at, where cards do so."""
+    if challenge is None and machine.toggles.right_or_challenge == "challenge_first":
+        raise Refusal(Status.NO_CHALLENGE, "LD/T 32.4 8: no challenge of this application is there to be used")
+
+
+def require_no_mac(machine: Machine) -> None:
+    """Refuse an update without MAC where cards want one."""
+    if machine.toggles.updates == "with_mac":
+        raise Refusal(Status.MAC_MISSING, "LD/T 32.7 7.3: this card takes updates with a MAC only")
+
+
 def check_mac(machine: Machine, session: bytes, command: Command) -> None:
     """Refuse unless the last four bytes are the MAC over header, Lc and the data before them."""
     covered = command.header + bytes((len(command.data),)) + command.data[:-MAC]
@@ -49,6 +61,7 @@ def protected(plan: Callable[[Machine, Command], Callable[[], None]]) -> Callabl
         challenge = machine.take_challenge()
         application = machine.session.application
         stk = maintenance_key(machine, STK_GLOBAL if application.is_environment else STK_LOCAL)
+        require_order(machine, challenge)
         write = plan(machine, replace(command, data=command.data[:-MAC]))
         check_mac(machine, maintenance_session(machine, stk, challenge), command)
         write()

@@ -9,7 +9,14 @@ from cardsim.card.command import Command, Direction
 from cardsim.card.filesystem import Access, needs
 from cardsim.card.keyring import Pin, set_tries
 from cardsim.card.machine import Machine, Reply
-from cardsim.card.messaging import MAC, STK_GLOBAL, check_mac, maintenance_key, maintenance_session
+from cardsim.card.messaging import (
+    MAC,
+    STK_GLOBAL,
+    check_mac,
+    maintenance_key,
+    maintenance_session,
+    require_order,
+)
 from cardsim.card.status import Refusal, Status, tries_left
 from cardsim.card.system import Row, exactly
 
@@ -75,10 +82,11 @@ def change_or_unblock(machine: Machine, command: Command) -> Reply:
     challenge = machine.take_challenge()
     pin = machine.pin()
     stk = maintenance_key(machine, STK_GLOBAL)
+    require_order(machine, challenge)
     machine.require(_PUK)
     session = maintenance_session(machine, stk, challenge)
     check_mac(machine, session, command)
-    if command.p2 == _UNBLOCK:
+    if len(command.data) == MAC:
         machine.memory.write(1, pin.reset)
     else:
         _set(machine, pin, _deciphered(machine, session, command.data[:-MAC]))
@@ -86,11 +94,12 @@ def change_or_unblock(machine: Machine, command: Command) -> Reply:
 
 
 def _lengths(machine: Machine, p2: int) -> frozenset[int]:
-    if p2 == _UNBLOCK:
-        return frozenset({MAC})
     # an eight-byte cipher needs a second block for more than 14 digits
-    block = block_size(machine.algorithm)
-    return frozenset({block + MAC, 16 + MAC})
+    reload = frozenset({block_size(machine.algorithm) + MAC, 16 + MAC})
+    if p2 != _UNBLOCK:
+        return reload
+    alone = frozenset({MAC})
+    return alone | reload if machine.toggles.reload_by_unblock == "accepted" else alone
 
 
 def _deciphered(machine: Machine, session: bytes, cipher: bytes) -> bytes:

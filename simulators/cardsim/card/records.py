@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Final
 
 from cardsim.card.command import Command, Direction
-from cardsim.card.filesystem import Mode, RecordFile, Structure
+from cardsim.card.filesystem import Access, ElementaryFile, Mode, RecordFile, Structure
 from cardsim.card.machine import Machine, Reply
-from cardsim.card.messaging import protected
-from cardsim.card.selection import addressed_file
+from cardsim.card.messaging import protected, require_no_mac
+from cardsim.card.selection import addressed_file, challenge_after_reading
 from cardsim.card.status import Refusal, Status, right_length
 from cardsim.card.system import ANY_LENGTH, Row
+from cardsim.toggles import Toggles
 
 _RESERVED: Final = 0xFF
 _LAST_SFI: Final = 0x1E
@@ -30,27 +31,39 @@ def _writing(p1: int, p2: int) -> bool:
 def read_record(machine: Machine, command: Command) -> Reply:
     """Answer one record, or with modes 5 and 6 several behind each other, whole with their padding."""
     mode = Mode(command.p2 & 7)
-    file = _record_file(machine, command.p2 >> 3)
+    file = _record_file(machine, command.p2 >> 3, lambda found: found.read)
+    if machine.toggles.missing_or_right == "right_first":
+        machine.require(file.read)
     indexes = _found(machine, file, command.p1, mode)
     machine.require(file.read)
-    data = b"".join(file.records[index] for index in indexes)
+    data = b"".join([file.records[index] for index in indexes])
     asked = command.le or 0
-    if asked > len(data) and (asked == _EVERYTHING or mode not in _SEVERAL):
+    if _is_wrong(machine.toggles, asked, len(data), mode):
         raise right_length(len(data), "LD/T 32.5 READ RECORD: Le is not the record's length")
-    if mode not in _NUMBERED:
+    if mode not in _NUMBERED or machine.toggles.pointer_by_number == "moved":
         machine.session.pointer = indexes[0]
+    challenge_after_reading(machine)
     return Reply(data[:asked])
 
 
-def _record_file(machine: Machine, sfi: int) -> RecordFile:
+def _is_wrong(toggles: Toggles, asked: int, there: int, mode: Mode) -> bool:
+    if asked > there:
+        return asked == _EVERYTHING or mode not in _SEVERAL or toggles.le_beyond_several == "refused"
+    return asked < there and toggles.short_le == "refused"
+
+
+def _record_file(machine: Machine, sfi: int, access: Callable[[ElementaryFile], Access]) -> RecordFile:
     file = addressed_file(machine, sfi)
     if not isinstance(file, RecordFile):
+        if machine.toggles.structure_or_right == "right_first":
+            machine.require(access(file))
         raise Refusal(Status.WRONG_STRUCTURE, "LD/T 32.5: the file has no records")
     return file
 
 
 def _found(machine: Machine, file: RecordFile, p1: int, mode: Mode) -> range | tuple[int]:
-    index = _index(machine, file, p1, mode)
+    lost = mode not in _NUMBERED and _leads_nowhere(machine, p1, mode)
+    index = None if lost else _index(machine, file, p1, mode)
     if index is None or index >= len(file.records):
         raise Refusal(Status.RECORD_ABSENT, f"LD/T 32.5: no record {p1:02X} in {file.fid:04X}")
     if mode is Mode.FROM_NUMBER:
@@ -58,6 +71,13 @@ def _found(machine: Machine, file: RecordFile, p1: int, mode: Mode) -> range | t
     if mode is Mode.TO_NUMBER:
         return range(len(file.records) - 1, index - 1, -1)
     return (index,)
+
+
+def _leads_nowhere(machine: Machine, p1: int, mode: Mode) -> bool:
+    if p1 == 0 and machine.toggles.identifier_zero == "absent":
+        return True
+    steps = mode in {Mode.NEXT, Mode.PREVIOUS} and machine.session.pointer is None
+    return steps and machine.toggles.step_without_record == "absent"
 
 
 def _index(machine: Machine, file: RecordFile, p1: int, mode: Mode) -> int | None:
@@ -72,7 +92,9 @@ def plan_update(machine: Machine, command: Command) -> Callable[[], None]:
     A number one past the end or a new tag appends; mode 3 with P1 00 makes a new number 1 of a cyclic file.
     """
     mode = Mode(command.p2 & 7)
-    file = _record_file(machine, command.p2 >> 3)
+    file = _record_file(machine, command.p2 >> 3, lambda found: found.write)
+    if machine.toggles.missing_or_right == "right_first":
+        machine.require(file.write)
     record = command.data
     _check_shape(file, record)
     appends_cyclic = file.structure is Structure.CYCLIC and mode is Mode.PREVIOUS and command.p1 == 0
@@ -89,15 +111,14 @@ def plan_update(machine: Machine, command: Command) -> Callable[[], None]:
 
 def _write(machine: Machine, file: RecordFile, mode: Mode, index: int, record: bytes) -> None:
     machine.memory.write(len(record), lambda: file.put(index, record))
-    if mode is not Mode.NUMBER:
+    if mode is not Mode.NUMBER or machine.toggles.pointer_by_number == "moved":
         machine.session.pointer = index
 
 
 def _check_shape(file: RecordFile, record: bytes) -> None:
-    if file.structure is Structure.VARIABLE:
-        fits = len(record) >= _HEAD and record[1] == len(record) - _HEAD
-    else:
-        fits = len(record) == file.record_length
+    fits = file.structure is Structure.VARIABLE or len(record) == file.record_length
+    if file.identified:
+        fits = fits and len(record) >= _HEAD and record[1] == len(record) - _HEAD
     if not fits:
         raise Refusal(Status.WRONG_TLV, "LD/T 32.5 UPDATE RECORD: Lc is not the length of the record")
 
@@ -115,7 +136,9 @@ def _target(machine: Machine, file: RecordFile, p1: int, mode: Mode) -> int:
 
 def update_record(machine: Machine, command: Command) -> Reply:
     """Replace or append one record."""
-    plan_update(machine, command)()
+    write = plan_update(machine, command)
+    require_no_mac(machine)
+    write()
     return Reply()
 
 

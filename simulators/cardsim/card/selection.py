@@ -34,6 +34,8 @@ def select(machine: Machine, command: Command) -> Reply:
         application = machine.root if fid == _MF else machine.session.application.neighbour(fid)
         if application is not None:
             return _enter(machine, application)
+        if machine.toggles.file_by_p1_00 == "refused":
+            raise Refusal(Status.FILE_ABSENT, f"LD/T 32.5 SELECT: no application {fid:04X}, and P1 00 selects no file")
     return _choose(machine, fid)
 
 
@@ -44,13 +46,28 @@ def fci(application: Application) -> bytes:
 
 
 def _by_name(machine: Machine, name: bytes, occurrence: int) -> Application | None:
+    if machine.toggles.partial_names == "matched":
+        return _by_beginning(machine, name, occurrence)
     # names are whole and unique, so there is never a next one
     if occurrence == _NEXT:
         return None
     # the same name may stand in several environments (a security module's DF01): the nearest is meant
     here = machine.session.application
     near = [here, *here.children, *(here.parent.children if here.parent else ()), *machine.root.walk()]
-    return next((application for application in near if application.name == name), None)
+    return next((found for found in near if found.name == name and _shown(machine, found)), None)
+
+
+def _by_beginning(machine: Machine, beginning: bytes, occurrence: int) -> Application | None:
+    """Return the first application whose name begins so, or the next one behind the current application."""
+    walked = (found for found in machine.root.walk() if _shown(machine, found))
+    matches = [found for found in walked if found.name.startswith(beginning)]
+    here = machine.session.application
+    at = matches.index(here) + 1 if occurrence == _NEXT and here in matches else 0
+    return matches[at] if at < len(matches) else None
+
+
+def _shown(machine: Machine, application: Application) -> bool:
+    return machine.on_antenna or not application.on_antenna
 
 
 def _enter(machine: Machine, application: Application | None) -> Reply:
@@ -82,8 +99,15 @@ def addressed_file(machine: Machine, sfi: int) -> ElementaryFile:
     file = machine.session.application.by_sfi(sfi)
     if file is None:
         raise Refusal(Status.FILE_ABSENT, f"LD/T 32.5: no file with short identifier {sfi:02X}")
-    machine.select_file(file)
+    if machine.session.file is not file or machine.toggles.pointer_by_sfi == "reset":
+        machine.select_file(file)
     return file
+
+
+def challenge_after_reading(machine: Machine) -> None:
+    """Forget the challenge where cards do so that take reading for a use of it."""
+    if machine.toggles.challenge_after_reading == "used":
+        machine.take_challenge()
 
 
 def get_response(machine: Machine, command: Command) -> Reply:

@@ -94,16 +94,35 @@ class OperatingSystem:
 
     def _run(self, row: Row, raw: bytes, framing: Framing) -> Reply:
         machine = self.machine
-        if machine.session.application.is_blocked and not row.in_blocked:
-            raise Refusal(Status.APPLICATION_BLOCKED, "LD/T 32.5 APPLICATION BLOCK: this application is blocked")
-        if not _means(row, raw):
-            raise Refusal(Status.WRONG_PARAMETERS, f"LD/T 32.5 {row.name}: P1 P2 are not of this command")
-        command = framing(raw, row.direction)
-        length = None if command is None else _length(command, row.direction)
-        if command is None or length not in row.lengths:
-            raise Refusal(Status.WRONG_LENGTH, f"LD/T 32.5 {row.name}: Lc or Le are not of this command")
+        order = machine.toggles
+        if order.application_blocked == "before_parameters":
+            self._require_open(row)
+        if order.parameters_or_length == "parameters_first":
+            _require_parameters(row, raw)
+            command = _framed(row, raw, framing)
+        else:
+            command = _framed(row, raw, framing)
+            _require_parameters(row, raw)
+        if order.application_blocked == "after_lengths":
+            self._require_open(row)
         reply = row.handler(machine, command)
         return reply if reply.clause else Reply(reply.data, reply.status, f"LD/T 32.5 {row.name}: done")
+
+    def _require_open(self, row: Row) -> None:
+        if self.machine.session.application.is_blocked and not row.in_blocked:
+            raise Refusal(Status.APPLICATION_BLOCKED, "LD/T 32.5 APPLICATION BLOCK: this application is blocked")
+
+
+def _require_parameters(row: Row, raw: bytes) -> None:
+    if not _means(row, raw):
+        raise Refusal(Status.WRONG_PARAMETERS, f"LD/T 32.5 {row.name}: P1 P2 are not of this command")
+
+
+def _framed(row: Row, raw: bytes, framing: Framing) -> Command:
+    command = framing(raw, row.direction)
+    if command is None or _length(command, row.direction) not in row.lengths:
+        raise Refusal(Status.WRONG_LENGTH, f"LD/T 32.5 {row.name}: Lc or Le are not of this command")
+    return command
 
 
 GET_RESPONSE: Final = b"\x00\xc0"

@@ -24,6 +24,7 @@ def card(chip: Callable[..., Chip]) -> Chip:
     """Make a card with DF03 and DF04; the latter has a local read key and three files."""
     made = chip(SEVERAL)
     environment = made.machine.root.children[0]
+    environment.children.clear()
     medical = Application("DF04", 0xDF04, bytes.fromhex("D15600000503"))
     medical.keys[0x84] = Key("RK1DF04", 0x84, {1: CARD_KEY}, limit=3, tries=3)
     records = [b"\x81\x01A"]

@@ -94,8 +94,8 @@ def test_the_key_is_proved_just_before_the_file_is_read() -> None:
     read(card)
     place = card.record.instructions.index(EXTERNAL_AUTHENTICATION)
     assert card.record.instructions[place - 1] == GET_CHALLENGE
-    # and the bank application, which ends that right, is looked for after everything else
-    assert card.record.instructions[place + 1 :] == [READ_RECORD] * 7 + [SELECT]
+    # and the bank application, which ends that right, is read after everything else; its record's length is asked for
+    assert card.record.instructions[place + 1 :] == [READ_RECORD] * 7 + [SELECT] + [READ_RECORD] * 2
 
 
 def test_a_card_of_an_older_generation_that_guards_its_holder_gets_its_proof() -> None:
