@@ -31,6 +31,12 @@ class Instruction(IntEnum):
     READ_RECORD = 0xB2
     UPDATE_BINARY = 0xD6
     UPDATE_RECORD = 0xDC
+    GET_BALANCE = 0x26
+    INITIALIZE = 0x28
+    CREDIT = 0x2A
+    DEBIT = 0x2C
+    GET_TRANSACTION_PROOF = 0x2E
+    STARTING_DAY = 0x56
 
 
 WRONG_WITH_TRIES: Final = -1
@@ -71,6 +77,23 @@ _KEY: Final[_Words] = MappingProxyType(
 
 _MAINTENANCE: Final[_Words] = MappingProxyType({SW.SECURITY_STATUS_NOT_SATISFIED: Reason.ACCESS_DENIED})
 
+_MONEY: Final[_Words] = MappingProxyType(
+    {
+        SW.SECURITY_STATUS_NOT_SATISFIED: Reason.ACCESS_DENIED,
+        SW.BALANCE_TOO_SMALL: Reason.BALANCE_TOO_SMALL,
+    }
+)
+# an application without an account has nothing that these could tell
+_ACCOUNT: Final[_Words] = MappingProxyType(
+    {
+        **_MONEY,
+        SW.CONDITIONS_NOT_SATISFIED: Reason.FILE_ABSENT,
+        SW.FUNCTION_NOT_SUPPORTED: Reason.FILE_ABSENT,
+        SW.INS_UNKNOWN: Reason.FILE_ABSENT,
+        SW.CLA_UNKNOWN: Reason.FILE_ABSENT,
+    }
+)
+
 REFUSALS: Final[Mapping[int, _Words]] = MappingProxyType(
     {
         Instruction.VERIFY: _PIN,
@@ -84,6 +107,12 @@ REFUSALS: Final[Mapping[int, _Words]] = MappingProxyType(
         Instruction.READ_RECORD: _FILE,
         Instruction.UPDATE_BINARY: _FILE,
         Instruction.UPDATE_RECORD: _FILE,
+        Instruction.GET_BALANCE: _ACCOUNT,
+        Instruction.INITIALIZE: _MONEY,
+        Instruction.CREDIT: _MONEY,
+        Instruction.DEBIT: _MONEY,
+        Instruction.GET_TRANSACTION_PROOF: _ACCOUNT,
+        Instruction.STARTING_DAY: _MONEY,
     }
 )
 

@@ -1,0 +1,381 @@
+"""The medical account at the desk: balance, load, debit, and the card's own word on what happened (LD/T 32.7 12, 14).
+
+Money moves in one command of the card, which is sent once. Before it, the intent is handed out to be made durable; if
+no answer comes back, only the card knows, and it is asked: a proof means done, 9406 not done. Nothing is ever repeated.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+from cardd.cards.account import RECORDS, Account, Certificate, Deed, Sum
+from cardd.crypto.money import Amounts
+from cardd.desk.pin_block import pin_block
+from cardd.desk.reading import Identity
+from cardd.desk.refusals import refusal, refusals
+from cardd.desk.social import SocialCard, open_social, prove
+from cardd.iso7816.channel import Channel
+from cardd.iso7816.status import SW, StatusError
+from cardd.keys.money import CardKeys, Load, MoneyService, Purchase
+from cardd.keys.service import KeyService
+from cardd.readers.insertion import Insertion
+from cardd.rules.content import Fields, read_fields
+
+
+class Outcome(StrEnum):
+    """What became of an intent."""
+
+    DONE = "done"
+    NOT_DONE = "not_done"
+    UNPROVEN = "unproven"
+    """The card says that it was done, and what it gave for that is wrong: no settlement may rest on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Who computes for the desk. Without `money` an account can be looked at and not moved."""
+
+    keys: KeyService | None
+    money: MoneyService | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be done: money in fen, at a time (YYYYMMDDHHMMSS), with the key of an index."""
+
+    deed: Deed
+    amounts: Amounts = field(repr=False)
+    time: str
+    key_index: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """All that is needed to ask the card and judge its answer later. `terminal_sequence` is 0 for a load.
+
+    `balance` is the one before it; `identification_code` and `number` tell which card it was.
+    """
+
+    order: Order
+    sequence: int
+    version: int
+    cipher: int
+    random: bytes
+    balance: int = field(repr=False)
+    terminal: bytes
+    terminal_sequence: int
+    identity: Identity = field(repr=False)
+
+    @property
+    def time(self) -> bytes:
+        """Return the time as the card takes it."""
+        return bytes.fromhex(self.order.time)
+
+    @property
+    def purchase(self) -> Purchase:
+        """Return it as a purchase."""
+        return Purchase(self.order.amounts, self.random, self.sequence, self.version, self.cipher, self.time)
+
+    @property
+    def load(self) -> Load:
+        """Return it as a load."""
+        amount = self.order.amounts.account
+        return Load(self.balance, amount, self.random, self.sequence, self.version, self.terminal, self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an intent, and what the card gave for it: certificate and MAC, each with its judgement.
+
+    None is a judgement that nobody here could make. `by_proof`: the card was asked afterwards.
+    """
+
+    intent: Intent
+    outcome: Outcome
+    certificate: Certificate | None = None
+    tac_right: bool | None = None
+    mac_right: bool | None = None
+    by_proof: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Balances:
+    """The account as it stands: balance and yearly sums in fen, the payment year and the day on which it begins."""
+
+    account: int
+    self_paid: int
+    pool: int
+    year: str | None
+    starting_day: str | None
+
+
+class UnsettledError(Exception):
+    """The card was told to move money and did not answer. Only its proof tells whether it did."""
+
+    def __init__(self, intent: Intent, cause: CarddError) -> None:
+        super().__init__(f"no answer to a money command: {cause}")
+        self.intent = intent
+        self.cause = cause
+
+
+Intend = Callable[[Intent], None]
+"""Makes an intent durable before it returns. What it raises keeps the money from being moved."""
+
+Moved = TypeVar("Moved")
+
+_ABSENT: Final = "the card has no medical account"
+
+
+def read_balances(channel: Channel, insertion: Insertion, expected: Identity | None) -> Balances:
+    """Ask for the three sums and the starting day; no right is needed for that (LD/T 32.5, GET BALANCE).
+
+    Raises CarddError: CARD_DATA_DIFFERS; FILE_ABSENT for a card without an account, or one for use online only.
+    """
+    with refusals():
+        _, account = _open(channel, insertion, expected)
+        balance = account.balance(Sum.ACCOUNT)
+        self_paid, pool = account.balance(Sum.SELF_PAID), account.balance(Sum.POOL)
+        day = None
+        with suppress(StatusError):
+            day = account.starting_day()
+    return Balances(balance.amount, self_paid.amount, pool.amount, self_paid.year, day)
+
+
+def debit(
+    channel: Channel,
+    insertion: Insertion,
+    expected: Identity | None,
+    services: Services,
+    order: Order,
+    pin: Secret | None,
+    intend: Intend,
+    deadline: float,
+) -> Settled:
+    """Take money from the account with the terminal's signature (LD/T 32.7 12).
+
+    The card proves itself first, the PIN is compared if one is given. The module counts its sequence before the intent
+    and checks the card's MAC2 after it.
+
+    Raises CarddError: CARD_DATA_DIFFERS, CARD_NOT_GENUINE, PIN_*, ACCESS_DENIED where a PIN is set and none was given,
+    BALANCE_TOO_SMALL, FILE_ABSENT, STATUS_WORD, reasons of the key service: nothing was moved. UnsettledError.
+    """
+    money = _money(services)
+    with refusals():
+        card, account = _unlock(channel, insertion, expected, services, pin, deadline)
+        keys = _card_keys(card)
+        with money.purchase(keys, deadline=deadline) as till:
+            started = account.begin_purchase(order.key_index, order.amounts, till.terminal)
+            purchase = Purchase(
+                order.amounts,
+                started.random,
+                started.sequence,
+                started.version,
+                started.cipher,
+                bytes.fromhex(order.time),
+            )
+            signature = till.sign(purchase)
+            intent = Intent(
+                order,
+                started.sequence,
+                started.version,
+                started.cipher,
+                started.random,
+                started.balance,
+                till.terminal,
+                signature.sequence,
+                card.identity,
+            )
+            intend(intent)
+            certificate = _move(intent, lambda: account.debit(signature.sequence, intent.time, signature.mac1))
+            # the money has moved: a module that fails now takes nothing of that back
+            mac_right = _judged(lambda: till.confirms(certificate.mac))
+        return _settled(money, keys, intent, certificate, deadline, mac_right=mac_right)
+
+
+def load(
+    channel: Channel,
+    insertion: Insertion,
+    expected: Identity | None,
+    services: Services,
+    order: Order,
+    pin: Secret | None,
+    intend: Intend,
+    deadline: float,
+) -> Settled:
+    """Put money on the account with the host's consent; as `debit`, and CARD_NOT_GENUINE for a wrong MAC1."""
+    money = _money(services)
+    with refusals():
+        card, account = _unlock(channel, insertion, expected, services, pin, deadline)
+        keys = _card_keys(card)
+        terminal = money.terminal(keys, deadline=deadline)
+        started = account.begin_load(order.key_index, order.amounts.account, terminal)
+        intent = Intent(
+            order,
+            started.sequence,
+            started.version,
+            started.cipher,
+            started.random,
+            started.balance,
+            terminal,
+            0,
+            card.identity,
+        )
+        mac2 = money.load_mac2(keys, intent.load, started.mac1, deadline=deadline)
+        if mac2 is None:
+            raise CarddError(Reason.CARD_NOT_GENUINE, "the card's MAC of the load is wrong")
+        intend(intent)
+        tac = _move(intent, lambda: account.credit(intent.time, mac2))
+        return _settled(money, keys, intent, Certificate(tac, mac2), deadline)
+
+
+def ask_proof(
+    channel: Channel,
+    insertion: Insertion,
+    services: Services,
+    intent: Intent,
+    deadline: float,
+    pin: Secret | None = None,
+) -> Settled:
+    """Have the card say whether an intent was carried out (LD/T 32.7 14, GET TRANSACTION PROOF).
+
+    The card must be the one of the intent; by its identification code, card number, and answer to reset no other is.
+    Raises CarddError: CARD_DATA_DIFFERS; ACCESS_DENIED for a card that wants the PIN before; STATUS_WORD.
+    """
+    with refusals():
+        card, account = _open(channel, insertion, intent.identity)
+        if pin is not None:
+            card.environment.verify(pin_block(pin))
+            account = _select(channel)
+        certificate = account.proof(intent.order.deed, intent.sequence)
+        if certificate is None:
+            return Settled(intent, Outcome.NOT_DONE, by_proof=True)
+        if services.money is None:
+            return Settled(intent, Outcome.DONE, certificate, by_proof=True)
+        money, keys = services.money, _card_keys(card)
+        mac_right = None
+        if intent.order.deed is Deed.PURCHASE:
+            mac_right = _judged(
+                lambda: money.purchase_mac2_right(
+                    keys, intent.purchase, intent.terminal_sequence, certificate.mac, deadline=deadline
+                )
+            )
+        return _settled(money, keys, intent, certificate, deadline, mac_right=mac_right, by_proof=True)
+
+
+def read_proof(
+    channel: Channel, insertion: Insertion, expected: Identity | None, deed: Deed, sequence: int
+) -> Certificate | None:
+    """Ask for the proof of a transaction by its sequence alone; None is the card's 9406. Raises as `ask_proof`."""
+    with refusals():
+        _, account = _open(channel, insertion, expected)
+        return account.proof(deed, sequence)
+
+
+def read_debit_records(
+    channel: Channel, insertion: Insertion, expected: Identity | None, pin: Secret | None
+) -> tuple[Fields, ...]:
+    """Read EF08, the newest record first. Raises CarddError: PIN_*, ACCESS_DENIED without the PIN where one is set."""
+    with refusals():
+        card, account = _open(channel, insertion, expected)
+        if pin is not None:
+            card.environment.verify(pin_block(pin))
+            account = _select(channel)
+        return tuple(read_fields(RECORDS, record) for record in account.records())
+
+
+def _money(services: Services) -> MoneyService:
+    if services.money is None:
+        raise CarddError(Reason.PSAM_ABSENT, "no key service that computes for the medical account is configured")
+    return services.money
+
+
+def _open(channel: Channel, insertion: Insertion, expected: Identity | None) -> tuple[SocialCard, Account]:
+    card = _social(channel, insertion, expected)
+    return card, _select(channel)
+
+
+def _social(channel: Channel, insertion: Insertion, expected: Identity | None) -> SocialCard:
+    card = open_social(channel, insertion)
+    if card is None:
+        raise CarddError(Reason.FILE_ABSENT, _ABSENT)
+    if expected is not None and not card.identity.same_card(expected):
+        raise CarddError(Reason.CARD_DATA_DIFFERS, "another card than the one that was read before")
+    return card
+
+
+def _select(channel: Channel) -> Account:
+    account = Account.select(channel)
+    if account is None:
+        raise CarddError(Reason.FILE_ABSENT, _ABSENT)
+    return account
+
+
+def _unlock(
+    channel: Channel,
+    insertion: Insertion,
+    expected: Identity | None,
+    services: Services,
+    pin: Secret | None,
+    deadline: float,
+) -> tuple[SocialCard, Account]:
+    """Open a card that may be asked to move money: it has proved itself, and the holder has shown the PIN."""
+    block = None if pin is None else pin_block(pin)
+    card = _social(channel, insertion, expected)
+    if prove(card, services.keys, deadline).authentic is False:
+        raise CarddError(Reason.CARD_NOT_GENUINE, "no money is moved on a card that failed to prove itself")
+    if block is not None:
+        card.environment.verify(block)
+    return card, _select(channel)
+
+
+def _card_keys(card: SocialCard) -> CardKeys:
+    if card.factors is None:
+        raise CarddError(Reason.CARD_ID_MALFORMED, "the answer to reset has no 13 historical bytes")
+    return CardKeys(card.algorithm, card.factors)
+
+
+def _move(intent: Intent, command: Callable[[], Moved]) -> Moved:
+    """Have the card move money. A refusal is the card's word that it did not; anything else leaves it open."""
+    try:
+        return command()
+    except StatusError as error:
+        if error.sw == SW.MEMORY_FAILURE:
+            raise UnsettledError(intent, refusal(error)) from error
+        raise
+    except CarddError as error:
+        raise UnsettledError(intent, error) from error
+
+
+def _judged(judge: Callable[[], bool | None]) -> bool | None:
+    """Return a judgement; a key service that cannot make one takes nothing back of what the card has done."""
+    try:
+        return judge()
+    except CarddError:
+        return None
+
+
+def _settled(
+    money: MoneyService,
+    keys: CardKeys,
+    intent: Intent,
+    certificate: Certificate,
+    deadline: float,
+    *,
+    mac_right: bool | None = None,
+    by_proof: bool = False,
+) -> Settled:
+    def judge() -> bool | None:
+        if intent.order.deed is Deed.LOAD:
+            return money.load_tac_right(keys, intent.load, certificate.tac, deadline=deadline)
+        return money.purchase_tac_right(
+            keys, intent.purchase, intent.terminal, intent.terminal_sequence, certificate.tac, deadline=deadline
+        )
+
+    tac_right = _judged(judge)
+    outcome = Outcome.UNPROVEN if False in {tac_right, mac_right} else Outcome.DONE
+    return Settled(intent, outcome, certificate, tac_right, mac_right, by_proof)
