@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
-from cardsim.card.keyring import PIN, Key, Pin
+from cardsim.card.keyring import PIN, HeldKey, Key, Pin
 from cardsim.card.money_file import MoneyFile
 
 Access = tuple[frozenset[str], ...]
@@ -121,7 +121,8 @@ class Application:
     """The MF, an environment (DDF) or an application below one.
 
     `directory` is the proprietary part of its FCI, from A5 on. An `environment` has the PIN and the global keys that
-    serve the applications below it. `on_antenna` marks one that only the antenna shows.
+    serve the applications below it. `money` is the account of a medical application, `vault` what a security module's
+    application computes with. `on_antenna` marks one that only the antenna shows.
     """
 
     label: str
@@ -132,6 +133,7 @@ class Application:
     files: dict[int, ElementaryFile] = field(default_factory=dict)
     keys: dict[int, Key] = field(default_factory=dict, repr=False)
     money: MoneyFile | None = field(default=None, repr=False)
+    vault: dict[int, HeldKey] = field(default_factory=dict, repr=False)
     children: list[Application] = field(default_factory=list, repr=False)
     parent: Application | None = field(default=None, repr=False)
     is_environment: bool = False

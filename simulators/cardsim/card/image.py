@@ -1,20 +1,27 @@
 """What survives power loss, as plain data: to be written to a file and put back into a card made from its persona."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
+from cardd.rules.keys import Level, Usage
 from cardsim.card.filesystem import Application, ElementaryFile, RecordFile
+from cardsim.card.keyring import HeldKey
 from cardsim.card.machine import Machine
 
 
 class ApplicationImage(TypedDict):
-    """The changeable part of one application; keys and files by their identifier in hexadecimal."""
+    """The changeable part of one application; keys and files by their identifier in hexadecimal.
+
+    A key in the vault is its level, its usage types and its value.
+    """
 
     blocked: bool
     files: dict[str, list[str]]
     key_tries: dict[str, int]
     pin: str
     pin_tries: int
+    money: NotRequired[str]
+    vault: NotRequired[dict[str, tuple[int, list[int], str]]]
 
 
 class CardImage(TypedDict):
@@ -49,6 +56,11 @@ def _take(application: Application) -> ApplicationImage:
         "key_tries": {f"{kid:02X}": key.tries for kid, key in application.keys.items()},
         "pin": application.pin.value.hex() if application.pin else "",
         "pin_tries": application.pin.tries if application.pin else 0,
+        "money": application.money.cells.hex() if application.money else "",
+        "vault": {
+            f"{identifier:02X}": (key.level, sorted(key.types), key.value.hex())
+            for identifier, key in application.vault.items()
+        },
     }
 
 
@@ -69,3 +81,8 @@ def _put(application: Application, image: ApplicationImage) -> None:
     if application.pin:
         application.pin.value = bytes.fromhex(image["pin"])
         application.pin.tries = image["pin_tries"]
+    if application.money:
+        application.money.cells[:] = bytes.fromhex(image["money"])
+    for identifier, (level, types, value) in image.get("vault", {}).items():
+        held = HeldKey(bytes.fromhex(value), Level(level), frozenset(map(Usage, types)))
+        application.vault[int(identifier, 16)] = held

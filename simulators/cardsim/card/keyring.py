@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from cardd.rules.keys import Level, Usage
+
 PIN: Final = "PIN"
 """The right that VERIFY gives, beside the rights named like the keys that give them."""
 
@@ -51,6 +53,15 @@ class Pin:
     def reset(self) -> None:
         """Give all tries back."""
         self.tries = self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key in a security module: its value at the module's level, and the usage types under which it serves."""
+
+    value: bytes = field(repr=False)
+    level: Level
+    types: frozenset[Usage]
 
 
 def set_tries(counter: Key | Pin, tries: int) -> None:

@@ -95,9 +95,10 @@ def packed(digits: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A load that INITIALIZE FOR LOAD began. `balance` is the one before it."""
+    """A load that INITIALIZE FOR LOAD began. `balance` is the one before it, `certificate` the DTK."""
 
     session: bytes = field(repr=False)
+    certificate: bytes = field(repr=False)
     sequence: int
     balance: int
     amount: int
@@ -110,6 +111,7 @@ class Purchase:
     """A purchase that INITIALIZE FOR PURCHASE began; its session key needs the terminal's sequence."""
 
     key: bytes = field(repr=False)
+    certificate: bytes = field(repr=False)
     random: bytes
     sequence: int
     amounts: Amounts
