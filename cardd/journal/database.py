@@ -11,7 +11,7 @@ from typing import Final
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.journal import chain
-from cardd.journal.encoding import PreparedActivation, PreparedCall, stored_event
+from cardd.journal.encoding import PreparedActivation, PreparedCall, PreparedDeed, stored_event
 from cardd.journal.events import StoredEvent
 from cardd.journal.schema import migrate
 
@@ -40,6 +40,14 @@ _COLUMNS: Final = "SELECT id, station, route, state, open, data, sealed FROM act
 _ONE: Final = _COLUMNS + "WHERE id = ?"
 _OPEN: Final = _COLUMNS + "WHERE open = 1 ORDER BY number DESC LIMIT ?"
 _ALL: Final = _COLUMNS + "ORDER BY open DESC, number DESC LIMIT ?"
+_DEED: Final = """
+    INSERT INTO deeds (client, request, method, open, data, sealed, sequence) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (client, request) DO UPDATE SET method = excluded.method, open = excluded.open, data = excluded.data,
+        sealed = excluded.sealed, sequence = excluded.sequence
+"""
+_DEED_COLUMNS: Final = "SELECT client, request, method, open, data, sealed FROM deeds "
+_ONE_DEED: Final = _DEED_COLUMNS + "WHERE client = ? AND request = ?"
+_OPEN_DEEDS: Final = _DEED_COLUMNS + "WHERE open = 1 ORDER BY number DESC LIMIT ?"
 
 _Row = tuple[int, bytes, bytes | None, bytes, bytes]
 
@@ -133,6 +141,7 @@ class Database:
         rows: list[_Row] = []
         stored: list[tuple[StoredEvent, ...]] = []
         activations: list[tuple[PreparedActivation, int]] = []
+        deeds: list[tuple[PreparedDeed, int]] = []
         for call in calls:
             numbered = []
             for event in call.events:
@@ -144,6 +153,8 @@ class Database:
             stored.append(tuple(numbered))
             if call.activation is not None:
                 activations.append((call.activation, sequence))
+            if call.deed is not None:
+                deeds.append((call.deed, sequence))
         with self._transaction():
             self._connection.executemany(_INSERT, rows)
             self._connection.executemany(
@@ -152,6 +163,10 @@ class Database:
                     (row.id, row.station, row.route, row.state, row.open, row.data, row.sealed, at)
                     for row, at in activations
                 ),
+            )
+            self._connection.executemany(
+                _DEED,
+                ((row.client, row.request, row.method, row.open, row.data, row.sealed, at) for row, at in deeds),
             )
         self.last, self._digest = sequence, digest
         return stored
@@ -171,6 +186,18 @@ class Database:
     def open_activations(self, limit: int) -> list[PreparedActivation]:
         """Return the activations that have not ended, newest first."""
         return list(self._activations(_OPEN, limit))
+
+    def deed(self, client: str, request: str) -> PreparedDeed | None:
+        """Return one deed, or None."""
+        return next(self._deeds(_ONE_DEED, client, request), None)
+
+    def open_deeds(self, limit: int) -> list[PreparedDeed]:
+        """Return the deeds of which nobody knows yet what became of them, newest first."""
+        return list(self._deeds(_OPEN_DEEDS, limit))
+
+    def _deeds(self, query: str, *arguments: str | int) -> Iterator[PreparedDeed]:
+        for client, request, method, is_open, data, sealed in self._connection.execute(query, arguments):
+            yield PreparedDeed(client, request, method, bool(is_open), data, sealed)
 
     def _activations(self, query: str, argument: str | int) -> Iterator[PreparedActivation]:
         for identity, station, route, state, is_open, data, sealed in self._connection.execute(query, (argument,)):

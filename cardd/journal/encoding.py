@@ -16,7 +16,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer
 from cardd.journal import chain
-from cardd.journal.events import ActivationRow, Json, NewEvent, StoredEvent
+from cardd.journal.events import ActivationRow, DeedRow, Json, NewEvent, StoredEvent
 
 EVENT_BYTES: Final = 256 * 1024
 """The most that one event may hold, public and sealed: with its sentences it still fits one line of the socket."""
@@ -74,11 +74,24 @@ class PreparedActivation:
 
 
 @dataclass(frozen=True, slots=True)
+class PreparedDeed:
+    """A deed ready for the writer."""
+
+    client: str
+    request: str
+    method: str
+    open: bool
+    data: bytes
+    sealed: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedCall:
     """What one call of `record` commits, all of it or nothing."""
 
     events: tuple[PreparedEvent, ...]
     activation: PreparedActivation | None
+    deed: PreparedDeed | None = None
 
 
 def rfc3339(moment: datetime) -> str:
@@ -87,13 +100,19 @@ def rfc3339(moment: datetime) -> str:
 
 
 def prepare(
-    events: Sequence[NewEvent], activation: ActivationRow | None, *, sealer: Sealer, time: datetime
+    events: Sequence[NewEvent],
+    activation: ActivationRow | None,
+    deed: DeedRow | None = None,
+    *,
+    sealer: Sealer,
+    time: datetime,
 ) -> PreparedCall:
     """Encode and seal one call. Raises CarddError INVALID for what is no JSON or too large, without quoting it."""
     moment = rfc3339(time)
     return PreparedCall(
         tuple(_prepare_event(event, sealer, moment) for event in events),
         None if activation is None else _prepare_activation(activation, sealer),
+        None if deed is None else _prepare_deed(deed, sealer),
     )
 
 
@@ -117,6 +136,18 @@ def _prepare_activation(row: ActivationRow, sealer: Sealer) -> PreparedActivatio
     data = _attempt(what, lambda: msgspec.json.encode(row.data))
     sealed = _seal(what, row.personal, sealer, row.id)
     return PreparedActivation(row.id, row.station, row.route, row.state, row.open, data, sealed)
+
+
+def _prepare_deed(row: DeedRow, sealer: Sealer) -> PreparedDeed:
+    what = "a deed"
+    _attempt(what, f"{row.client} {row.request} {row.method}".encode)
+    data = _attempt(what, lambda: msgspec.json.encode(row.data))
+    sealed = _seal(what, row.personal, sealer, _deed_context(row.client, row.request))
+    return PreparedDeed(row.client, row.request, row.method, row.open, data, sealed)
+
+
+def _deed_context(client: str, request: str) -> str:
+    return f"deed {client}\x00{request}"
 
 
 def _seal(what: str, personal: Mapping[str, Json], sealer: Sealer, context: str) -> bytes | None:
@@ -150,12 +181,21 @@ def stored_event(public: bytes, sealed: bytes | None) -> StoredEvent:
 
 def stored_activation(row: PreparedActivation, sealer: Sealer) -> ActivationRow:
     """Return an activation from its stored bytes; personal data that do not open are told as lost."""
-    personal: Mapping[str, Json] = {}
-    lost = False
-    if row.sealed is not None:
-        try:
-            personal = decode_mapping(sealer.open(row.sealed, row.id.encode()))
-        except CarddError:
-            lost = True
+    personal, lost = _unseal(row.sealed, sealer, row.id)
     data = decode_mapping(row.data)
     return ActivationRow(row.id, row.station, row.route, row.state, row.open, data, personal, lost)
+
+
+def stored_deed(row: PreparedDeed, sealer: Sealer) -> DeedRow:
+    """Return a deed from its stored bytes; personal data that do not open are told as lost."""
+    personal, lost = _unseal(row.sealed, sealer, _deed_context(row.client, row.request))
+    return DeedRow(row.client, row.request, row.method, row.open, decode_mapping(row.data), personal, lost)
+
+
+def _unseal(sealed: bytes | None, sealer: Sealer, context: str) -> tuple[Mapping[str, Json], bool]:
+    if sealed is None:
+        return {}, False
+    try:
+        return decode_mapping(sealer.open(sealed, context.encode())), False
+    except CarddError:
+        return {}, True

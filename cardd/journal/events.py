@@ -60,6 +60,23 @@ class ActivationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DeedRow:
+    """Something that a client asked to be done once, as it stands: the same client's same `request` is the same deed.
+
+    `open`: what became of it is not known yet. `personal` is sealed when it is stored; `personal_lost` as with
+    activations.
+    """
+
+    client: str
+    request: str
+    method: str
+    open: bool
+    data: Mapping[str, Json]
+    personal: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    personal_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Statistics:
     """How the journal stands: last sequence, bytes on disk, activations that have not ended."""
 

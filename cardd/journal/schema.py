@@ -44,7 +44,25 @@ _FIRST: Final = (
     "CREATE INDEX activations_by_age ON activations (open, number)",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+_DEEDS: Final = (
+    # what clients asked to be done once, by their own request ids
+    """
+    CREATE TABLE deeds (
+        number INTEGER PRIMARY KEY,
+        client TEXT NOT NULL,
+        request TEXT NOT NULL,
+        method TEXT NOT NULL,
+        open INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        sealed BLOB,
+        sequence INTEGER NOT NULL,
+        UNIQUE (client, request)
+    ) STRICT
+    """,
+    "CREATE INDEX deeds_by_age ON deeds (open, number)",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _DEEDS)
 """Step n brings schema n to n + 1. A step that was ever released is never changed."""
 
 

@@ -11,8 +11,8 @@ from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer
 from cardd.journal import cursor as cursors
 from cardd.journal.database import Database
-from cardd.journal.encoding import PreparedActivation, prepare, stored_activation
-from cardd.journal.events import ActivationRow, NewEvent, Statistics, StoredEvent
+from cardd.journal.encoding import PreparedActivation, PreparedDeed, prepare, stored_activation, stored_deed
+from cardd.journal.events import ActivationRow, DeedRow, NewEvent, Statistics, StoredEvent
 from cardd.journal.lock import DirectoryLock
 from cardd.journal.writer import Outcome, Recorded, Writer
 
@@ -63,9 +63,9 @@ class Journal:
             raise
 
     def record(
-        self, *events: NewEvent, activation: ActivationRow | None = None
+        self, *events: NewEvent, activation: ActivationRow | None = None, deed: DeedRow | None = None
     ) -> asyncio.Future[tuple[StoredEvent, ...]]:
-        """Make events, and the activation's new state, durable together: all of one call or nothing of it.
+        """Make events, and an activation's or a deed's new state, durable together: all of one call or nothing of it.
 
         The order of calls is the order of sequence. The future resolves after the disk has it and after every
         subscriber was told; it fails with CarddError: INVALID (no JSON, or too large), JOURNAL_FULL,
@@ -74,7 +74,7 @@ class Journal:
         future: asyncio.Future[tuple[StoredEvent, ...]] = asyncio.get_running_loop().create_future()
         try:
             self._refuse_if_closed()
-            call = prepare(events, activation, sealer=self._sealer, time=self._clock.now())
+            call = prepare(events, activation, deed, sealer=self._sealer, time=self._clock.now())
         except CarddError as error:
             future.set_exception(error)
             return future
@@ -111,6 +111,16 @@ class Journal:
         question = Database.open_activations if open_only else Database.activations
         rows: list[PreparedActivation] = await self._ask(lambda database: question(database, limit))
         return [stored_activation(row, self._sealer) for row in rows]
+
+    async def deed(self, client: str, request: str) -> DeedRow | None:
+        """Return what a client's request came to, or None where it was never begun."""
+        row = await self._ask(lambda database: database.deed(client, request))
+        return None if row is None else stored_deed(row, self._sealer)
+
+    async def open_deeds(self, *, limit: int = 1000) -> list[DeedRow]:
+        """Return the deeds of which nobody knows yet what became of them, newest first."""
+        rows: list[PreparedDeed] = await self._ask(lambda database: database.open_deeds(limit))
+        return [stored_deed(row, self._sealer) for row in rows]
 
     def position(self, cursor: str) -> int:
         """Return the sequence after which a cursor stands.

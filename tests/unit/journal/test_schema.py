@@ -54,7 +54,16 @@ def test_an_older_schema_is_brought_forward_with_what_it_holds(
     steps = (("ALTER TABLE events ADD COLUMN two INTEGER",), ("ALTER TABLE events ADD COLUMN three INTEGER",))
     monkeypatch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS + steps)
     assert asyncio.run(use(reopen)) == [b'{"boot":1}', b'{"boot":2}']
-    assert pragma(tmp_path, "user_version") == 3
+    assert pragma(tmp_path, "user_version") == len(schema.MIGRATIONS)
+
+
+def test_a_journal_from_before_deeds_were_kept_keeps_its_events_and_takes_deeds(
+    reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        asyncio.run(use(reopen))
+    assert asyncio.run(use(reopen)) == [b'{"boot":1}', b'{"boot":2}']
 
 
 def test_a_step_that_fails_leaves_the_schema_before_it(
@@ -66,7 +75,7 @@ def test_a_step_that_fails_leaves_the_schema_before_it(
         patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
         with pytest.raises(CarddError):
             reopen()
-    assert pragma(tmp_path, "user_version") == 1
+    assert pragma(tmp_path, "user_version") == len(schema.MIGRATIONS)
     assert asyncio.run(use(reopen)) == [b'{"boot":1}', b'{"boot":2}']
 
 

@@ -1,0 +1,52 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cardd.base.clock import SystemClock
+from cardd.base.secret import Secret
+from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.journal.events import DeedRow, NewEvent
+from cardd.journal.store import Journal
+
+pytestmark = pytest.mark.asyncio
+
+INTENDED = NewEvent("account.intended", "front", {"request": "r-1"})
+OPEN = DeedRow("till", "r-1", "account.debit", True, {"sequence": 7}, {"amount": 1250})
+
+
+async def test_a_deed_is_found_by_its_client_and_request_alone(journal: Journal) -> None:
+    await journal.record(INTENDED, deed=OPEN)
+    await journal.record(deed=replace(OPEN, client="other", data={"sequence": 8}))
+    assert await journal.deed("till", "r-1") == OPEN
+    assert await journal.deed("till", "r-2") is None
+
+
+async def test_a_deed_is_open_until_it_is_recorded_as_ended(journal: Journal) -> None:
+    await journal.record(INTENDED, deed=OPEN)
+    assert await journal.open_deeds() == [OPEN]
+    ended = replace(OPEN, open=False, data={"outcome": "done"})
+    await journal.record(NewEvent("account.debited", "front", {}), deed=ended)
+    assert await journal.open_deeds() == []
+    assert await journal.deed("till", "r-1") == ended
+
+
+async def test_a_deed_survives_the_end_of_the_daemon(reopen: Callable[[], Journal]) -> None:
+    journal = reopen()
+    await journal.record(INTENDED, deed=OPEN)
+    await journal.close()
+    journal = reopen()
+    assert await journal.open_deeds() == [OPEN]
+    await journal.close()
+
+
+async def test_what_is_personal_in_a_deed_is_sealed(reopen: Callable[[], Journal], tmp_path: Path) -> None:
+    journal = reopen()
+    await journal.record(INTENDED, deed=replace(OPEN, personal={"number": "T00000036"}))
+    await journal.close()
+    assert not any(b"T00000036" in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    other = Journal.open(tmp_path, sealer=Sm4GcmSealer(Secret(bytes(16))), clock=SystemClock(), source="/cardd/test")
+    (found,) = await other.open_deeds()
+    assert (found.personal, found.personal_lost) == ({}, True)
+    await other.close()
