@@ -164,10 +164,9 @@ class Database:
                     for row, at in activations
                 ),
             )
-            self._connection.executemany(
-                _DEED,
-                ((row.client, row.request, row.method, row.open, row.data, row.sealed, at) for row, at in deeds),
-            )
+            if deeds:
+                rows_of_deeds = ((*_deed_row(row), at) for row, at in deeds)
+                self._connection.executemany(_DEED, rows_of_deeds)
         self.last, self._digest = sequence, digest
         return stored
 
@@ -206,6 +205,10 @@ class Database:
     def close(self) -> None:
         """Close the file; what the WAL holds is moved into it first."""
         self._connection.close()
+
+
+def _deed_row(row: PreparedDeed) -> tuple[str, str, str, bool, bytes, bytes | None]:
+    return row.client, row.request, row.method, row.open, row.data, row.sealed
 
 
 def _make_durable(directory: Path) -> None:

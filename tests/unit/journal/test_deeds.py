@@ -16,6 +16,10 @@ INTENDED = NewEvent("account.intended", "front", {"request": "r-1"})
 OPEN = DeedRow("till", "r-1", "account.debit", True, {"sequence": 7}, {"amount": 1250})
 
 
+def stored(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.iterdir() if path.is_file())
+
+
 async def test_a_deed_is_found_by_its_client_and_request_alone(journal: Journal) -> None:
     await journal.record(INTENDED, deed=OPEN)
     await journal.record(deed=replace(OPEN, client="other", data={"sequence": 8}))
@@ -45,7 +49,7 @@ async def test_what_is_personal_in_a_deed_is_sealed(reopen: Callable[[], Journal
     journal = reopen()
     await journal.record(INTENDED, deed=replace(OPEN, personal={"number": "T00000036"}))
     await journal.close()
-    assert not any(b"T00000036" in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert b"T00000036" not in stored(tmp_path)
     other = Journal.open(tmp_path, sealer=Sm4GcmSealer(Secret(bytes(16))), clock=SystemClock(), source="/cardd/test")
     (found,) = await other.open_deeds()
     assert (found.personal, found.personal_lost) == ({}, True)
