@@ -4,7 +4,6 @@ The ways take turns in rounds, so that what the machine does besides is shared f
 """
 
 import asyncio
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,7 +12,8 @@ from typing import Final
 
 from smartcard import scard  # type: ignore[import-untyped] # it has no types
 
-from bench.laboratory import Place, laboratory
+from bench.laboratory import ECHO, Place, laboratory
+from bench.programs import compile_c, microseconds
 from bench.report import Row, publish
 from cardd.base.clock import SystemClock
 from cardd.iso7816.apdu import Command
@@ -33,26 +33,16 @@ Times = list[float]
 """Microseconds, one exchange each."""
 
 
-def compile_c(directory: Path) -> Path:
-    """Compile the C program; returns where it is."""
-    program = directory / "apdu"
-    source = Path(__file__).with_name("apdu.c")
-    command = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-I/usr/include/PCSC", "-o", str(program)]
-    subprocess.run([*command, str(source), "-lpcsclite"], check=True)
-    return program
-
-
 def in_c(program: Path, place: Place) -> Times:
     """Let the C program send."""
-    words = [str(program), place.reader, str(WARM_UP + COUNT), GET_CHALLENGE.encode().hex()]
-    shown = subprocess.run(words, capture_output=True, text=True, check=True)
-    return [int(line) / 1000 for line in shown.stdout.split()][WARM_UP:]
+    words = [str(program), place.readers[0], str(WARM_UP + COUNT), GET_CHALLENGE.encode().hex()]
+    return microseconds(words)[WARM_UP:]
 
 
 def in_pyscard(place: Place) -> Times:
     """Send with pyscard's low level."""
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-    code, card, protocol = scard.SCardConnect(context, place.reader, scard.SCARD_SHARE_EXCLUSIVE, 3)
+    code, card, protocol = scard.SCardConnect(context, place.readers[0], scard.SCARD_SHARE_EXCLUSIVE, 3)
     assert code == 0, hex(code)
     command = list(GET_CHALLENGE.encode())
 
@@ -135,8 +125,8 @@ async def measure(place: Place, program: Path) -> list[Row]:
 
 def main() -> None:
     """Measure, print, write."""
-    with laboratory() as place, tempfile.TemporaryDirectory() as directory:
-        rows = asyncio.run(measure(place, compile_c(Path(directory))))
+    with laboratory(ECHO) as place, tempfile.TemporaryDirectory() as directory:
+        rows = asyncio.run(measure(place, compile_c("apdu", Path(directory))))
     settings = {"rounds": ROUNDS, "commands_a_round": COUNT, "jobs_a_round": JOBS}
     publish("apdu", "one GET CHALLENGE over pcscd and vpcd to an echo card", rows, settings)
 

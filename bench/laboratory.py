@@ -1,4 +1,4 @@
-"""An echo card in a process of its own, so that the card's Python does not slow down what is measured.
+"""Cards in a process of their own, so that their Python does not slow down what is measured.
 
 Prints one JSON line when it is ready; ends with its standard input.
 """
@@ -13,44 +13,81 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardsim.lab import Lab
+from bench.programs import compile_c
+from cardsim.card.make import make_card
 from cardsim.links.echo import EchoCard
+from cardsim.links.vpcd import VpcdLink
+from cardsim.pcscd import PrivatePcscd, VirtualReader
+from cardsim.pcsclite import wait_for
+from cardsim.persona import load_persona
+
+ECHO = "echo"
+C_ECHO = "echo in C"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the card is."""
+    """Where the cards are: the readers' names, in the order of the cards."""
 
     pcscd_socket: str
-    reader: str
+    readers: tuple[str, ...]
 
 
 @contextlib.contextmanager
-def laboratory() -> Iterator[Place]:
-    """Start a laboratory in another process; this one finds it by PCSCLITE_CSOCK_NAME from then on."""
+def laboratory(*cards: str) -> Iterator[Place]:
+    """Start a laboratory in another process; this one finds it by PCSCLITE_CSOCK_NAME from then on.
+
+    A card is `echo`, `echo in C` or the name of a persona.
+    """
     with tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory:
         other = subprocess.Popen(
-            [sys.executable, "-m", "bench.laboratory", directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "bench.laboratory", directory, *cards], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert other.stdin is not None
         assert other.stdout is not None
         try:
-            place = Place(**json.loads(other.stdout.readline()))
-            os.environ["PCSCLITE_CSOCK_NAME"] = place.pcscd_socket
-            yield place
+            ready = json.loads(other.stdout.readline())
+            os.environ["PCSCLITE_CSOCK_NAME"] = ready["pcscd_socket"]
+            yield Place(ready["pcscd_socket"], tuple(ready["readers"]))
         finally:
             other.stdin.close()
             other.wait(10)
             other.stdout.close()
 
 
-def main(directory: str) -> None:
+@contextlib.contextmanager
+def inserted(card: str, reader: VirtualReader, directory: Path) -> Iterator[None]:
+    """Put a card into a reader, and take it out at the end."""
+    if card == C_ECHO:
+        process = subprocess.Popen([compile_c("echo", directory), str(reader.port)])
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+        return
+    link = VpcdLink(EchoCard() if card == ECHO else make_card(load_persona(card)), reader.port)
+    link.start()
+    try:
+        yield
+    finally:
+        link.close()
+
+
+def main(directory: str, *cards: str) -> None:
     """Serve until standard input ends."""
-    with Lab.start(Path(directory), 1) as lab:
-        reader = lab.insert(EchoCard(), 0)
-        print(json.dumps({"pcscd_socket": str(lab.pcscd_socket), "reader": reader}), flush=True)
+    with contextlib.ExitStack() as stack:
+        programs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        pcscd = PrivatePcscd(Path(directory), len(cards))
+        stack.callback(pcscd.close)
+        pcscd.start()
+        for card, reader in zip(cards, pcscd.readers, strict=True):
+            stack.enter_context(inserted(card, reader, programs))
+        wait_for(pcscd.socket, lambda view: sum(reader.present for reader in view) == len(cards), 10)
+        readers = [reader.name for reader in pcscd.readers]
+        print(json.dumps({"pcscd_socket": str(pcscd.socket), "readers": readers}), flush=True)
         sys.stdin.read()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

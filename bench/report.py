@@ -7,11 +7,16 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
+from statistics import median
 from typing import Self
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "bench" / "out"
+
+Settings = Mapping[str, int | str]
+"""What was measured how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +41,53 @@ class Row:
         return cls(name, len(ordered), round(ordered[0], 1), quantile(0.5), quantile(0.95), quantile(0.99))
 
 
-def publish(name: str, about: str, rows: Sequence[Row], settings: Mapping[str, int | str]) -> Path:
-    """Print the table, write the JSON, return where."""
+class Bound(StrEnum):
+    """On which side of a goal the good figures are."""
+
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure with a goal: one value a round; the median counts, the least and the greatest show the noise."""
+
+    name: str
+    bound: Bound
+    wanted: float
+    median: float
+    least: float
+    greatest: float
+    reached: bool
+
+    @classmethod
+    def of(cls, name: str, bound: Bound, wanted: float, rounds: Sequence[float]) -> Self:
+        """Sum up the rounds."""
+        middle = median(rounds)
+        reached = middle >= wanted if bound is Bound.AT_LEAST else middle <= wanted
+        return cls(name, bound, wanted, _short(middle), _short(min(rounds)), _short(max(rounds)), reached)
+
+
+def rates(microseconds: Sequence[float]) -> list[float]:
+    """Return how many a second fit, for each duration."""
+    return [1e6 / value for value in microseconds]
+
+
+def ratios(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> list[float]:
+    """Return our median in parts of theirs, round by round."""
+    return [median(mine) / median(other) for mine, other in zip(ours, theirs, strict=True)]
+
+
+def publish(name: str, about: str, rows: Sequence[Row], settings: Settings, goals: Sequence[Goal] = ()) -> Path:
+    """Print the table and the goals, write the JSON, return where."""
     width = max(len(row.name) for row in rows)
     print(f"{about} (microseconds)")
     print(f"  {'':{width}}  {'min':>9}  {'median':>9}  {'95 %':>9}  {'99 %':>9}  {'samples':>8}")
     for row in rows:
         numbers = "  ".join(f"{value:9.1f}" for value in (row.minimum, row.median, row.p95, row.p99))
         print(f"  {row.name:{width}}  {numbers}  {row.samples:8d}")
+    for goal in goals:
+        print(f"  {goal.name}: {goal.median:,} ({goal.least:,} to {goal.greatest:,}), {_judged(goal)}")
     commit = _git("rev-parse", "HEAD")
     report = {
         "bench": name,
@@ -56,12 +100,22 @@ def publish(name: str, about: str, rows: Sequence[Row], settings: Mapping[str, i
         "python": platform.python_version(),
         "settings": dict(settings),
         "rows": [asdict(row) for row in rows],
+        "goals": [asdict(goal) for goal in goals],
     }
     OUT.mkdir(exist_ok=True)
     path = OUT / f"{name}-{commit[:12]}.json"
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"  written to {path.relative_to(ROOT)}")
     return path
+
+
+def _judged(goal: Goal) -> str:
+    return f"goal {goal.bound} {goal.wanted:,}: {'reached' if goal.reached else 'NOT REACHED'}"
+
+
+def _short(value: float) -> float:
+    """Leave three digits after the point of a ratio, none of a rate."""
+    return round(value, 3) if value < 1000 else round(value)
 
 
 def _git(*arguments: str) -> str:

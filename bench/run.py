@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEASUREMENTS = ("apdu",)
+MEASUREMENTS = ("apdu", "card", "read")
 
 
 def main() -> int:

@@ -1,0 +1,182 @@
+"""The virtual card: in the program itself, through a Channel with its tracer, and through pcscd beside an echo card.
+
+In-process figures are taken in blocks, because reading the clock takes as long as a part of a command. The ways take
+turns in rounds, so that what the machine does besides is shared fairly.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TextIO
+
+import structlog
+
+from bench.laboratory import C_ECHO, ECHO, laboratory
+from bench.programs import compile_c, microseconds
+from bench.report import Bound, Goal, Row, Settings, publish, rates, ratios
+from cardd.iso7816.apdu import Command
+from cardd.iso7816.channel import Channel, Tracer
+from cardd.iso7816.device import Transport
+from cardd.iso7816.trace import Log, MaskingTracer
+from cardd.rules.names import SSSE_NAME
+from cardsim.card.base import VirtualCard
+from cardsim.card.make import make_card
+from cardsim.persona import load_persona
+
+PERSONA: Final = "social-jia-3.0"
+ROUNDS: Final = 10
+BLOCKS: Final = 10
+A_BLOCK: Final = 2000
+PCSCD_ROUNDS: Final = 40
+"""Many short ones: what else the machine does comes and goes in less than a second."""
+COUNT: Final = 250
+WARM_UP: Final = 20
+
+SELECT: Final = Command(0x00, 0xA4, 0x04, 0x00, SSSE_NAME, 256)
+GET_CHALLENGE: Final = Command(0x00, 0x84, 0x00, 0x00, le=8)
+AUTHENTICATE: Final = Command(0x00, 0x88, 0x00, 0x00, bytes(range(16)), 8)
+GET_RESPONSE: Final = Command(0x00, 0xC0, 0x00, 0x00, le=8)
+ON_CONTACTS: Final = Command(0x00, 0x88, 0x00, 0x00, bytes(range(16)))
+
+Times = list[list[float]]
+"""By round, microseconds of one command."""
+
+Ways = dict[str, Times]
+
+
+def opened(interface: str) -> VirtualCard:
+    """Make a card and select its environment."""
+    card = make_card(load_persona(PERSONA), interface=interface)
+    card.power_on()
+    card.transmit(SELECT.encode())
+    return card
+
+
+class Nobody:
+    """A logger whose lines go nowhere."""
+
+    def debug(self, event: str, /, **fields: object) -> object:
+        """Take a line."""
+
+
+def json_log(sink: TextIO) -> Log:
+    """Make a logger that does what the daemon's does at level debug."""
+    logger: Log = structlog.wrap_logger(
+        structlog.PrintLogger(sink),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+    )
+    return logger
+
+
+def sending(*commands: Command) -> Callable[[], None]:
+    """Return what sends a card its commands; the last is answered with 8 bytes and 9000."""
+    card = opened("contact" if GET_RESPONSE in commands else "contactless")
+    raw = [command.encode() for command in commands]
+
+    def send() -> None:
+        answer = b""
+        for command in raw:
+            answer = card.transmit(command)
+        assert len(answer) == 10
+
+    return send
+
+
+def through_channel(tracer: Tracer | None) -> Callable[[], None]:
+    """Return what sends GET CHALLENGE through a Channel."""
+    channel = Channel(opened("contact").transmit, Transport.T0, tracer)
+
+    def send() -> None:
+        assert channel.send(GET_CHALLENGE).ok
+
+    return send
+
+
+def blocks(send: Callable[[], None]) -> list[float]:
+    """Return the mean microseconds of each block of calls."""
+    times = []
+    for _ in range(BLOCKS):
+        began = time.perf_counter_ns()
+        for _ in range(A_BLOCK):
+            send()
+        times.append((time.perf_counter_ns() - began) / 1000 / A_BLOCK)
+    return times
+
+
+def in_process(sink: TextIO) -> Ways:
+    """Let the ways without pcscd take turns."""
+    ways = {
+        "GET CHALLENGE": sending(GET_CHALLENGE),
+        "INTERNAL AUTHENTICATION, SM4": sending(AUTHENTICATE),
+        "the same at T=0, with GET RESPONSE": sending(ON_CONTACTS, GET_RESPONSE),
+        "GET CHALLENGE through a Channel": through_channel(None),
+        "with the masking tracer": through_channel(MaskingTracer(Nobody())),
+        "with the masking tracer, lines written": through_channel(MaskingTracer(json_log(sink))),
+    }
+    times: Ways = {name: [] for name in ways}
+    for send in ways.values():
+        blocks(send)
+    for _ in range(ROUNDS):
+        for name, send in ways.items():
+            times[name].append(blocks(send))
+    return times
+
+
+def through_pcscd(program: Path) -> Ways:
+    """Let the C program send the same command to each card in turn."""
+    with laboratory(C_ECHO, ECHO, PERSONA) as place:
+        ways = dict(zip(("echo card in C", "echo card in Python", "virtual card"), place.readers, strict=True))
+        times: Ways = {name: [] for name in ways}
+        for _ in range(PCSCD_ROUNDS):
+            for name, reader in ways.items():
+                words = [str(program), reader, str(WARM_UP + COUNT), GET_CHALLENGE.encode().hex()]
+                times[name].append(microseconds(words)[WARM_UP:])
+    return times
+
+
+def rows(ways: Ways) -> list[Row]:
+    """Sum up all rounds of each way."""
+    return [Row.of(name, [value for values in rounds for value in values]) for name, rounds in ways.items()]
+
+
+def fastest(name: str, wanted: float, rounds: Times) -> Goal:
+    """Hold the median rate of each round against a goal."""
+    return Goal.of(f"{name}, a second", Bound.AT_LEAST, wanted, rates([sorted(r)[len(r) // 2] for r in rounds]))
+
+
+def main() -> None:
+    """Measure, print, write."""
+    with Path(os.devnull).open("w", encoding="utf-8") as sink:
+        inside = in_process(sink)
+    goals = [
+        fastest("GET CHALLENGE", 200_000, inside["GET CHALLENGE"]),
+        fastest("INTERNAL AUTHENTICATION with SM4", 50_000, inside["INTERNAL AUTHENTICATION, SM4"]),
+        fastest("commands through Channel and tracer", 40_000, inside["with the masking tracer"]),
+    ]
+    settings: Settings = {
+        "persona": PERSONA,
+        "rounds": ROUNDS,
+        "blocks_a_round": BLOCKS,
+        "commands_a_block": A_BLOCK,
+    }
+    publish("card", "the virtual card in the program itself, means of blocks", rows(inside), settings, goals)
+    with tempfile.TemporaryDirectory() as directory:
+        outside = through_pcscd(compile_c("apdu", Path(directory)))
+    card = outside["virtual card"]
+    goals = [
+        Goal.of(f"speed in parts of the {name}", Bound.AT_LEAST, 0.95, ratios(outside[name], card))
+        for name in ("echo card in C", "echo card in Python")
+    ]
+    settings = {"persona": PERSONA, "rounds": PCSCD_ROUNDS, "commands_a_round": COUNT}
+    publish("card-pcscd", "GET CHALLENGE from a C program through pcscd and vpcd", rows(outside), settings, goals)
+
+
+if __name__ == "__main__":
+    main()
