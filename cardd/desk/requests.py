@@ -18,7 +18,7 @@ from cardd.readers.config import Role
 from cardd.readers.facts import Fact, ReaderState, ReaderStatus, ServiceCameUp, ServiceWentDown
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
-from cardd.wire.cards import CardReadParams, CardReadResult
+from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult
 
 JOB_S: Final = 20.0
 """How long one reading may take: a contact card at its slowest, the PSAM's share included."""
@@ -54,7 +54,7 @@ class CardRequests:
         Raises CarddError: PCSC_*, NOT_FOUND for an unknown reader, NO_CARD, INVALID where several cards are in and none
         was named, STALE_INSERTION, BUSY while the station is held by an activation, and as `read_card` does.
         """
-        insertion = await self._insertion(params)
+        insertion = await self.insertion(params)
         reading = await self._readers.run(insertion.id, self._operation(params.files), timeout_s=JOB_S)
         show = whole_result if personal else masked_result
         return show(insertion.id, reading, self._token_key)
@@ -67,7 +67,11 @@ class CardRequests:
 
         return read
 
-    async def _insertion(self, params: CardReadParams) -> Insertion:
+    async def insertion(self, params: CardChoice) -> Insertion:
+        """Return the insertion that is meant, of a station that nobody holds; wait for it up to `wait_s`.
+
+        Raises CarddError as `read` does before it reads.
+        """
         deadline = self._clock.monotonic() + (params.wait_s or 0.0)
         while True:
             try:
@@ -88,7 +92,7 @@ class CardRequests:
             raise CarddError(Reason.BUSY, f"station {insertion.station} is held by an activation", activation=holder)
         return insertion
 
-    def _choose(self, params: CardReadParams) -> Insertion:
+    def _choose(self, params: CardChoice) -> Insertion:
         if params.insertion is not None:
             return self._by_insertion(params)
         views = [view for view in self._readers.views() if view.role is Role.COUNTER]
@@ -102,7 +106,7 @@ class CardRequests:
             raise self._nothing(views)
         return inside[0]
 
-    def _by_insertion(self, params: CardReadParams) -> Insertion:
+    def _by_insertion(self, params: CardChoice) -> Insertion:
         reader = self._readers.reader_of(params.insertion or "")
         insertion = None if reader is None else self._readers.insertion_in(reader)
         if insertion is None or (params.reader is not None and params.reader != reader):

@@ -67,13 +67,18 @@ class ReadersListResult(Result):
     readers: list[ReaderView]
 
 
-class CardReadParams(Params):
-    """`files` is an address string of the national driver's grammar (`SSSEEF05|01|07|$`)."""
+class CardChoice(Params):
+    """Which card: that of an insertion, the one in a reader, or the only one that is in; wait so long for it to come."""
 
     reader: str | None = None
     insertion: str | None = None
     lease: str | None = None
     wait_s: float | None = None
+
+
+class CardReadParams(CardChoice):
+    """`files` is an address string of the national driver's grammar (`SSSEEF05|01|07|$`)."""
+
     files: str | None = None
     purpose: str | None = None
 
