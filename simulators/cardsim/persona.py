@@ -56,8 +56,21 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Counters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The money file's transaction counters."""
 
-    online: int = 0
-    offline: int = 0
+    online: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] = 0
+    offline: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] = 0
+
+
+Money = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+"""An amount in fen."""
+
+
+class YearlySums(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the money file has added up: sums in fen, the payment year they belong to, its first day as mmdd."""
+
+    self_paid: Money = 0
+    pool: Money = 0
+    year: Annotated[str, msgspec.Meta(pattern="^[0-9]{4}$")] = "0000"
+    starting_day: Annotated[str, msgspec.Meta(pattern="^(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$")] = "0101"
 
 
 class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,7 +82,8 @@ class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unkno
     `files` says what stands in a file, as the national driver shows it: by tag (`40:2` is the second of a tag), newest
     record first, or in hexadecimal. `raw` says it byte for byte, for cards that break the rule and for issuers' own
     files (`DF0AEF0C`). `applications` are optional ones that the card has, `absent` files and applications that it does
-    not have. A `bank_number` is that of the bank's application, which cards since 2.0 have.
+    not have. A card with a `balance` is for use offline unless its files say otherwise. A `bank_number` is that of the
+    bank's application, which cards since 2.0 have.
     """
 
     card: Literal["social-security"]
@@ -88,8 +102,9 @@ class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unkno
     pin_tries: Tries = 6
     key_tries: Tries = 3
     blocked: Literal["card"] | tuple[str, ...] = ()
-    balance: Annotated[int, msgspec.Meta(ge=0)] = 0
+    balance: Money | None = None
     counters: Counters = Counters()
+    yearly: YearlySums = YearlySums()
     files: dict[str, FileContent] = {}
     raw: dict[str, RawContent] = {}
     applications: tuple[str, ...] = ()
@@ -102,7 +117,26 @@ class MedicalInsurancePersona(CardPersona, frozen=True, kw_only=True, forbid_unk
 
     card: Literal["medical-insurance"]
     kind: Literal["cpu"]
+    layout: Literal["cpu"] = "cpu"
     number: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,20}$")]
+
+
+class MemoryPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An old card with a memory chip, in its reader: a layout, and the texts that it holds.
+
+    `secret_code` is the chip's own, that of the factory if it is left out.
+    """
+
+    card: Literal["memory", "medical-insurance"]
+    kind: Literal["sle4442", "sle4428"]
+    interface: Literal["contact"] | None = None
+    layout: str | None = None
+    number: Annotated[str, msgspec.Meta(pattern="^[0-9A-Z]{1,40}$")]
+    identity_number: str | None = None
+    name: str | None = None
+    issue_date: str | None = None
+    employer: str | None = None
+    secret_code: Hex | None = None
 
 
 class PsamPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,7 +155,7 @@ class PsamPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=
     master_key: Hex | None = None
 
 
-AnyPersona = SocialSecurityPersona | MedicalInsurancePersona | PsamPersona
+AnyPersona = SocialSecurityPersona | MedicalInsurancePersona | MemoryPersona | PsamPersona
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +172,20 @@ class Persona:
 
 
 class _Kind(msgspec.Struct):
-    card: Literal["social-security", "medical-insurance", "psam"]
+    card: Literal["social-security", "medical-insurance", "memory", "psam"]
+    kind: Literal["cpu", "sle4442", "sle4428"] | None = None
+
+    @property
+    def reader(self) -> str:
+        """Return the name of what reads the rest."""
+        return "memory" if self.kind in {"sle4442", "sle4428"} else self.card
 
 
 _READERS: Final[Mapping[str, Callable[[Path], AnyPersona]]] = MappingProxyType(
     {
         "social-security": partial(load_as_written, kind=SocialSecurityPersona),
         "medical-insurance": partial(load_as_written, kind=MedicalInsurancePersona),
+        "memory": partial(load_as_written, kind=MemoryPersona),
         "psam": partial(load_as_written, kind=PsamPersona),
     }
 )
@@ -161,7 +202,7 @@ def load_persona(name: str | Path) -> Persona:
     Raises DocumentError with file, line and column of the first mistake.
     """
     path = _path(name)
-    return Persona(path.stem, path, _READERS[load_as_written(path, _Kind).card](path))
+    return Persona(path.stem, path, _READERS[load_as_written(path, _Kind).reader](path))
 
 
 def _path(name: str | Path) -> Path:

@@ -216,11 +216,65 @@ class Toggles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ),
     ] = "refused"
 
+    # the medical account
+    balance_asked: Annotated[
+        Literal["freely", "with_pin"],
+        _says("LD/T 32.7 12", "whether GET BALANCE needs the PIN too, as transactions do"),
+    ] = "freely"
+    online_card: Annotated[
+        Literal["6985", "6A81", "6901"],
+        _says("LD/T 32.7 12", "how a card that is not for use offline refuses the account's commands"),
+    ] = "6985"
+    certificate_key: Annotated[
+        Literal["same_index", "first"],
+        _says("LD/T 32.7 12", "the version of DTK: that of the index chosen, or the first"),
+    ] = "same_index"
+    load_certificate_balance: Annotated[
+        Literal["after", "before"],
+        _says("LD/T 32.7 12", "the balance in the certificate of a load: after it, or before"),
+    ] = "after"
+    load_proof_mac: Annotated[
+        Literal["mac2", "mac1"],
+        _says("LD/T 32.7 14", "the MAC of a load's proof: the host's that came, or the card's own"),
+    ] = "mac2"
+    told_sequence: Annotated[
+        Literal["before", "after"],
+        _says("LD/T 32.7 12", "the number in record and proof: the one INITIALIZE answered, or the next"),
+    ] = "before"
+    sm4_code: Annotated[
+        Literal["03", "00"],
+        _says("LD/T 32.9", "the algorithm byte that INITIALIZE answers on an SM4 card"),
+    ] = "03"
+    payment_year: Annotated[
+        Literal["accounting", "calendar"],
+        _says("LD/T 32.7 12.6", "a new year is that of the last starting day, or that of the date"),
+    ] = "accounting"
+    before_the_year: Annotated[
+        Literal["added", "begins"],
+        _says("LD/T 32.7 12.6", "a settlement dated before the payment year: added to it, or beginning one"),
+    ] = "added"
+    proof_lifetime: Annotated[
+        Literal["initialize", "transaction"],
+        _says("LD/T 32.7 14", "what ends a proof: the next INITIALIZE, or only the next transaction done"),
+    ] = "initialize"
+    starting_day_key: Annotated[
+        Literal["87", "88"],
+        _says("LD/T 32.9 annex B", "the identifier of DSK"),
+    ] = "87"
+
     # the security module
     sm4_environment_name: Annotated[
         Literal["sx3", "sx1"],
         _says("LD/T 32.9", "PSAM: the name of the SM4 environment; with sx1 there is none for DES"),
     ] = "sx3"
+    terminal_sequence: Annotated[
+        Literal["before", "after"],
+        _says("LD/T 32.9 80 70", "PSAM: the sequence that MAC1 takes: before it counts on, or after"),
+    ] = "before"
+    wrong_debit: Annotated[
+        Literal["9302", "63CF"],
+        _says("LD/T 32.9 80 72", "PSAM: how a wrong MAC2 is refused"),
+    ] = "9302"
 
 
 @dataclass(frozen=True, slots=True)

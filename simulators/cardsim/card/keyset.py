@@ -63,6 +63,10 @@ class KeySet:
             if place == application and (name in self._given or toggles.unpublished_keys == "continued"):
                 yield from self._made(name, kid, len(_ROOT_VERSIONS), _KEY_BYTES)
 
+    def under(self, name: KeyName, kid: int) -> Iterable[Key]:
+        """Yield a key whose identifier the rule does not print, under the one it is given here."""
+        return self._made(name, kid, len(_ROOT_VERSIONS), _KEY_BYTES)
+
     def versions(self, name: KeyName, count: int, des_length: int = _KEY_BYTES) -> Mapping[int, bytes]:
         """Return a key's values by version, 1 to `count`: its own if the persona names it, else the root's for it.
 

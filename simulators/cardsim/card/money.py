@@ -6,11 +6,12 @@ DEBIT a purchase; asking for the balance or the proof leaves it, anything else e
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from cardd.crypto import money as computation
+from cardd.crypto.block import Algorithm
 from cardd.crypto.money import Amounts
 from cardd.rules.account import (
     ALGORITHM_CODES,
@@ -19,6 +20,7 @@ from cardd.rules.account import (
     MOST_SEQUENCE,
     OFFLINE,
     YearSums,
+    payment_year,
     settled,
 )
 from cardd.rules.keys import KeyName
@@ -35,6 +37,7 @@ _BASIC_DATA: Final = 0xEF05
 _TRANSACTIONS: Final = 0xEF08
 _CARD_USAGE: Final = 0x8F
 _HEAD: Final = 2
+_YEAR: Final = 10_000
 _MONTHS: Final = range(1, 13)
 _DAYS: Final = range(1, 32)
 
@@ -71,7 +74,7 @@ def initialize_for_load(machine: Machine, command: Command) -> Reply:
     money = _account(machine)
     index, amount, terminal = command.data[0], int.from_bytes(command.data[1:5], "big"), command.data[5:]
     key = _key(money.load, index, "DLK")
-    certificate = _certificate_key(money, index)
+    certificate = _certificate_key(machine, money, index)
     machine.require(needs(PIN))
     balance, sequence = money.number(Cell.BALANCE), _sequence(money, Cell.ONLINE)
     if balance + amount > MOST_MONEY:
@@ -79,8 +82,8 @@ def initialize_for_load(machine: Machine, command: Command) -> Reply:
     _give_up_proof(machine, money)
     random = machine.challenges.take(computation.RANDOM)
     session = computation.load_session(machine.algorithm, key, random, sequence)
-    machine.session.transaction = Load(session, certificate, sequence, balance, amount, terminal)
     mac1 = computation.load_mac1(machine.algorithm, session, balance, amount, terminal)
+    machine.session.transaction = Load(session, certificate, sequence, balance, amount, terminal, mac1)
     return Reply(money[Cell.BALANCE] + money[Cell.ONLINE] + _told_key(machine, index) + random + mac1)
 
 
@@ -95,10 +98,13 @@ def credit_for_load(machine: Machine, command: Command) -> Reply:
     mac2 = computation.load_mac2(algorithm, load.session, load.amount, load.terminal, time)
     _check_mac(given, mac2, "MAC2")
     balance = load.balance + load.amount
-    tac = computation.load_tac(algorithm, load.certificate, balance, load.sequence, load.amount, load.terminal, time)
-    record = _record(computation.LOAD, load.sequence, load.terminal, time, Amounts(load.amount))
+    certified = balance if machine.toggles.load_certificate_balance == "after" else load.balance
+    tac = computation.load_tac(algorithm, load.certificate, certified, load.sequence, load.amount, load.terminal, time)
+    told = _told_sequence(machine, load.sequence)
+    record = _record(computation.LOAD, told, load.terminal, time, Amounts(load.amount))
+    proved = mac2 if machine.toggles.load_proof_mac == "mac2" else load.mac1
     changes = [
-        *_proof(money, computation.LOAD, load.sequence, mac2, tac),
+        *_proof(money, computation.LOAD, told, proved, tac),
         money.change(Cell.ONLINE, load.sequence + 1),
         money.change(Cell.BALANCE, balance),
         *_entry(machine.session.application, record),
@@ -112,7 +118,7 @@ def initialize_for_purchase(machine: Machine, command: Command) -> Reply:
     money = _account(machine)
     index, amounts, terminal = command.data[0], Amounts.decode(command.data[1:13]), command.data[13:]
     key = _key(money.debit, index, "DPK")
-    certificate = _certificate_key(money, index)
+    certificate = _certificate_key(machine, money, index)
     machine.require(needs(PIN))
     if amounts.account > money.number(Cell.BALANCE):
         raise Refusal(Status.BALANCE_TOO_SMALL, "LD/T 32.7 12: the account amount is more than the balance")
@@ -136,12 +142,13 @@ def debit_for_purchase(machine: Machine, command: Command) -> Reply:
         algorithm, purchase.key, purchase.random, purchase.sequence, terminal_sequence
     )
     _check_mac(given, computation.purchase_mac1(algorithm, session, amounts, terminal, time), "MAC1")
-    sums = _yearly(money, amounts, time)
+    sums = _yearly(machine, money, amounts, time)
     mac2 = computation.purchase_mac2(algorithm, session, amounts)
     tac = computation.purchase_tac(algorithm, purchase.certificate, amounts, terminal, terminal_sequence, time)
-    record = _record(computation.PURCHASE, purchase.sequence, terminal, time, amounts)
+    told = _told_sequence(machine, purchase.sequence)
+    record = _record(computation.PURCHASE, told, terminal, time, amounts)
     changes = [
-        *_proof(money, computation.PURCHASE, purchase.sequence, mac2, tac),
+        *_proof(money, computation.PURCHASE, told, mac2, tac),
         money.change(Cell.OFFLINE, purchase.sequence + 1),
         money.change(Cell.BALANCE, money.number(Cell.BALANCE) - amounts.account),
         money.change(Cell.SELF_PAID, sums.self_paid),
@@ -158,6 +165,8 @@ def get_balance(machine: Machine, command: Command) -> Reply:
     cells = _BALANCES[command.p2]
     _exact_le(command, sum(cell.value[1] for cell in cells))
     money = _account(machine)
+    if machine.toggles.balance_asked == "with_pin":
+        machine.require(needs(PIN))
     return Reply(b"".join(money[cell] for cell in cells))
 
 
@@ -192,7 +201,8 @@ def _account(machine: Machine) -> MoneyFile:
     if application.money is None:
         raise Refusal(Status.CONDITIONS, f"LD/T 32.5: {application.label} has no account")
     if not _is_offline(application):
-        raise Refusal(Status.CONDITIONS, "LD/T 32.7 12: tag 8F of DF04EF05 is not 2, the card is not used offline")
+        status = int(machine.toggles.online_card, 16)
+        raise Refusal(status, "LD/T 32.7 12: tag 8F of DF04EF05 is not 2, the card is not used offline")
     return application.money
 
 
@@ -209,8 +219,8 @@ def _key(versions: Mapping[int, bytes], index: int, name: str) -> bytes:
     return key
 
 
-def _certificate_key(money: MoneyFile, index: int) -> bytes:
-    key = money.certificate.get(index)
+def _certificate_key(machine: Machine, money: MoneyFile, index: int) -> bytes:
+    key = money.certificate.get(index if machine.toggles.certificate_key == "same_index" else KEY_INDEXES[0])
     if key is None:
         raise Refusal(Status.KEY_ABSENT, f"LD/T 32.7 12: there is no DTK of index {index:02X} to certify with")
     return key
@@ -224,11 +234,16 @@ def _sequence(money: MoneyFile, counter: Cell) -> int:
 
 
 def _told_key(machine: Machine, index: int) -> bytes:
-    return bytes((index, ALGORITHM_CODES[machine.algorithm]))
+    code = ALGORITHM_CODES[machine.algorithm]
+    return bytes((index, int(machine.toggles.sm4_code, 16) if machine.algorithm is Algorithm.SM4 else code))
+
+
+def _told_sequence(machine: Machine, sequence: int) -> int:
+    return sequence if machine.toggles.told_sequence == "before" else sequence + 1
 
 
 def _give_up_proof(machine: Machine, money: MoneyFile) -> None:
-    if money.has_proof:
+    if money.has_proof and machine.toggles.proof_lifetime == "initialize":
         machine.memory.transact([money.no_proof()])
 
 
@@ -237,15 +252,25 @@ def _check_mac(given: bytes, expected: bytes, name: str) -> None:
         raise Refusal(Status.WRONG_MONEY_MAC, f"LD/T 32.7 12: this is not {name} of the transaction that was begun")
 
 
-def _yearly(money: MoneyFile, amounts: Amounts, time: bytes) -> YearSums:
+def _yearly(machine: Machine, money: MoneyFile, amounts: Amounts, time: bytes) -> YearSums:
     try:
         date = packed(time[:4])
     except ValueError:
         raise Refusal(Status.WRONG_DATA, "LD/T 32.7 12: the time is no packed digits") from None
-    sums = settled(money.sums, money.start_day, date, amounts.self_paid, amounts.pool)
+    sums = _settled(machine, money, amounts, date)
     if max(sums.self_paid, sums.pool) > MOST_MONEY:
         raise Refusal(Status.CONDITIONS, "LD/T 32.7 12.6: the year's sums have no place for these amounts")
     return sums
+
+
+def _settled(machine: Machine, money: MoneyFile, amounts: Amounts, date: int) -> YearSums:
+    before, day = money.sums, money.start_day
+    if machine.toggles.before_the_year == "begins" and date < before.year * _YEAR + day:
+        sums = YearSums(amounts.self_paid, amounts.pool, payment_year(date, day))
+    else:
+        sums = settled(before, day, date, amounts.self_paid, amounts.pool)
+    begun = sums.year != before.year
+    return replace(sums, year=date // _YEAR) if begun and machine.toggles.payment_year == "calendar" else sums
 
 
 def _proof(money: MoneyFile, kind: bytes, sequence: int, mac: bytes, tac: bytes) -> Sequence[Change]:

@@ -103,6 +103,7 @@ class Load:
     balance: int
     amount: int
     terminal: bytes
+    mac1: bytes
     name = "load"
 
 

@@ -101,6 +101,9 @@ def make_psam(persona: Persona, card: PsamPersona, seed: int | None) -> Chip:
     """Make the module: an environment for each algorithm, in each the application DF01. Raises DocumentError."""
     level = _LEVELS[card.level]
     algorithms = [ALGORITHMS[name] for name in dict.fromkeys(card.algorithms)]
+    if card.toggles.sm4_environment_name == "sx1":
+        # one name, one environment
+        algorithms = [Algorithm.SM4]
     root = Application("MF", _MF, b"")
     environments = {}
     master = _master_key(persona, card)
@@ -109,7 +112,7 @@ def make_psam(persona: Persona, card: PsamPersona, seed: int | None) -> Chip:
         place.vault = _held(persona, card, algorithm, level)
         province = None if level is Level.NATIONAL else int(card.region[:2], 16)
         environments[place] = Environment(algorithm, place.vault, province, master)
-    machine = Machine(root, algorithms[0], challenges(persona, seed))
+    machine = Machine(root, algorithms[0], challenges(persona, seed), card.toggles)
     rows = (*selection.ROWS, *binary.ROWS, authentication.ROWS[0], *Module(environments).rows())
     return Chip(OperatingSystem(machine, _CLASSES, rows), answers(persona, _HISTORICAL, "contact"))
 
@@ -120,7 +123,8 @@ def _environment(root: Application, card: PsamPersona, algorithm: Algorithm) -> 
     if _FIDS[algorithm] != _MF:
         place = Application(f"SX{int(algorithm)}", _FIDS[algorithm], b"")
         root.add(place)
-    place.name, place.directory = PSAM_NAMES[algorithm], _DIRECTORY
+    shown = Algorithm.DES if card.toggles.sm4_environment_name == "sx1" else algorithm
+    place.name, place.directory = PSAM_NAMES[shown], _DIRECTORY
     serial = bytes.fromhex(card.terminal_number.rjust(20, "0"))
     _transparent(place, 0x0015, b"\x01" + serial + b"\x01\x01\x00\x00")
     _transparent(place, 0x0016, bytes.fromhex(card.terminal_number))

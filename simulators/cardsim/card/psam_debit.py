@@ -6,7 +6,7 @@ from typing import Final
 from cardd.crypto.block import Algorithm
 from cardd.crypto.messaging import mac
 from cardd.crypto.money import RANDOM, Amounts, purchase_mac2, purchase_session
-from cardd.rules.account import ALGORITHM_CODES, KEY_INDEXES, MOST_MONEY
+from cardd.rules.account import KEY_INDEXES
 from cardd.rules.keys import MONEY_KEYS, KeyName, Usage
 from cardd.rules.psam import TERMINAL_INFORMATION, TERMINAL_SEQUENCE
 from cardsim.card.command import Command
@@ -14,6 +14,7 @@ from cardsim.card.filesystem import Application, TransparentFile
 from cardsim.card.machine import Machine, PendingDebit, Reply
 from cardsim.card.psam_environment import FACTOR, Environment
 from cardsim.card.status import Refusal, Status
+from cardsim.toggles import Toggles
 
 DATA: Final = 0x1C
 """Random 4, card's sequence 2, amounts 12, type 1, date 4, time 3, key version 1, algorithm 1; factors follow."""
@@ -21,7 +22,8 @@ DATA: Final = 0x1C
 MAC2: Final = 4
 LENGTHS: Final = frozenset(DATA + count * FACTOR for count in range(4))
 _DES_CODES: Final = frozenset({0x00, 0x01})
-_LAST_SEQUENCE: Final = MOST_MONEY
+_SEQUENCE: Final = 4
+_LAST_SEQUENCE: Final = 0xFFFFFFFF
 
 
 def make_mac1(environment: Environment, machine: Machine, command: Command) -> Reply:
@@ -30,7 +32,7 @@ def make_mac1(environment: Environment, machine: Machine, command: Command) -> R
     random, sequence = data[:RANDOM], int.from_bytes(data[4:6], "big")
     covered, version, code = data[6:26], data[26], data[27]
     amounts = Amounts.decode(covered[:12])
-    if code not in _codes(environment.algorithm):
+    if code not in _codes(environment.algorithm, machine.toggles):
         raise Refusal(Status.WRONG_DATA, f"LD/T 32.9 80 70: algorithm {code:02X} is not this environment's")
     held = environment.keys.get(MONEY_KEYS[KeyName.DPK].psam_ids[version - 1]) if version in KEY_INDEXES else None
     if held is None or Usage.DEBIT not in held.types:
@@ -40,12 +42,15 @@ def make_mac1(environment: Environment, machine: Machine, command: Command) -> R
     terminal_sequence = int.from_bytes(counter.content, "big")
     if terminal_sequence == _LAST_SEQUENCE:
         raise Refusal(Status.COUNTER_AT_MAXIMUM, "LD/T 32.9: the terminal's sequence is at its maximum")
-    told = bytes(counter.content)
-    machine.memory.write(len(told), lambda: counter.put(0, (terminal_sequence + 1).to_bytes(len(told), "big")))
+    following = (terminal_sequence + 1).to_bytes(_SEQUENCE, "big")
+    if machine.toggles.terminal_sequence == "after":
+        terminal_sequence += 1
+    machine.memory.write(_SEQUENCE, lambda: counter.put(0, following))
     session = purchase_session(environment.algorithm, key, random, sequence, terminal_sequence)
     machine.session.debit = PendingDebit(session, amounts)
     terminal = bytes(_file(_environment_of(machine), TERMINAL_INFORMATION.fid).content)
     # amounts, type, terminal, date and time: the type is the one that was given
+    told = terminal_sequence.to_bytes(_SEQUENCE, "big")
     return Reply(told + mac(environment.algorithm, session, covered[:13] + terminal + covered[13:]))
 
 
@@ -55,12 +60,12 @@ def check_mac2(environment: Environment, machine: Machine, command: Command) -> 
     if debit is None:
         raise Refusal(Status.WRONG_STATE, "LD/T 32.9 80 72: no MAC1 was made before")
     if not hmac.compare_digest(command.data, purchase_mac2(environment.algorithm, debit.session, debit.amounts)):
-        raise Refusal(Status.WRONG_MONEY_MAC, "LD/T 32.9 80 72: this is not the MAC2 of that debit")
+        raise Refusal(int(machine.toggles.wrong_debit, 16), "LD/T 32.9 80 72: this is not the MAC2 of that debit")
     return Reply()
 
 
-def _codes(algorithm: Algorithm) -> frozenset[int]:
-    return _DES_CODES if algorithm is Algorithm.DES else frozenset({ALGORITHM_CODES[algorithm]})
+def _codes(algorithm: Algorithm, toggles: Toggles) -> frozenset[int]:
+    return _DES_CODES if algorithm is Algorithm.DES else frozenset({int(toggles.sm4_code, 16)})
 
 
 def _environment_of(machine: Machine) -> Application:

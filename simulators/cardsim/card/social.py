@@ -10,7 +10,7 @@ from cardd.rules.directory import Entry
 from cardd.rules.files import APPLICATIONS, FILES, Generation
 from cardd.rules.files import Application as ApplicationRule
 from cardd.rules.identity import APPLICATION_ID
-from cardsim.card import authentication, binary, blocking, pins, records, selection
+from cardsim.card import authentication, binary, blocking, money, pins, records, selection
 from cardsim.card.bank import bank_environments
 from cardsim.card.build import ALGORITHMS, answers, challenges, unhex
 from cardsim.card.chip import Chip
@@ -23,6 +23,7 @@ from cardsim.card.keyset import KeySet
 from cardsim.card.layout import exists, rules_of
 from cardsim.card.locals import local_applications, local_files
 from cardsim.card.machine import Machine
+from cardsim.card.money_persona import ACCOUNT, open_account
 from cardsim.card.system import OperatingSystem
 from cardsim.persona import Persona, SocialSecurityPersona
 
@@ -34,6 +35,7 @@ ROWS: Final = (
     *authentication.ROWS,
     *pins.ROWS,
     *blocking.ROWS,
+    *money.ROWS,
 )
 
 _MF: Final = 0x3F00
@@ -128,6 +130,8 @@ def _application(
         application.files[fid] = contents.local_file(address, fid)
     for key in keys.of(rule.name):
         application.keys[key.kid] = key
+    if rule.name == ACCOUNT:
+        open_account(card, keys, application)
     return application
 
 
