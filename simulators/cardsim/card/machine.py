@@ -44,7 +44,11 @@ class PendingDebit:
 
 @dataclass(slots=True)
 class Session:
-    """What a reset clears. `pointer` is the index of the current record; `waiting` is for GET RESPONSE."""
+    """What a reset clears.
+
+    `pointer` is the index of the current record; `waiting` is for GET RESPONSE. `memory_type` is which memory card the
+    reader was told to expect.
+    """
 
     application: Application
     file: ElementaryFile | None = None
@@ -57,6 +61,7 @@ class Session:
     cipher: SessionCipher | None = None
     debit: PendingDebit | None = None
     transaction: Transaction | None = None
+    memory_type: str | None = None
 
 
 class Machine:

@@ -3,9 +3,10 @@
 from cardsim.card.base import VirtualCard
 from cardsim.card.chip import Chip
 from cardsim.card.medical import make_medical
+from cardsim.card.memory_card import make_memory_card
 from cardsim.card.psam import make_psam
 from cardsim.card.social import make_social
-from cardsim.persona import MedicalInsurancePersona, Persona, SocialSecurityPersona
+from cardsim.persona import MedicalInsurancePersona, MemoryPersona, Persona, SocialSecurityPersona
 
 
 def make_chip(persona: Persona, *, seed: int | None = None) -> Chip:
@@ -18,6 +19,8 @@ def make_chip(persona: Persona, *, seed: int | None = None) -> Chip:
         return make_social(persona, card, seed)
     if isinstance(card, MedicalInsurancePersona):
         return make_medical(persona, card, seed)
+    if isinstance(card, MemoryPersona):
+        return make_memory_card(persona, card, seed)
     return make_psam(persona, card, seed)
 
 

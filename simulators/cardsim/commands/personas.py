@@ -2,9 +2,11 @@
 
 import click
 
+from cardsim import toggles
 from cardsim.card.make import make_chip
 from cardsim.persona import (
     MedicalInsurancePersona,
+    MemoryPersona,
     Persona,
     PsamPersona,
     SocialSecurityPersona,
@@ -14,9 +16,20 @@ from cardsim.persona import (
 
 
 @click.command(name="personas")
-def command() -> None:
-    """List the cards that come with the simulator: obviously invented people and keys."""
-    rows = [(name, *_describe(load_persona(name))) for name in shipped()]
+@click.option("--toggles", "listed", is_flag=True, help="List instead how cards may differ: name, values, clause.")
+def command(listed: bool) -> None:  # noqa: FBT001 # click's way
+    """List the cards that come with the simulator: obviously invented people and keys.
+
+    With --toggles, list what a persona may say under `toggles`: each name with its values, that of a card which says
+    nothing first, the clause that leaves it open, and what it decides.
+    """
+    if listed:
+        _print([(row.name, "|".join(row.values), row.clause, row.decides) for row in toggles.rows()])
+    else:
+        _print([(name, *_describe(load_persona(name))) for name in shipped()])
+
+
+def _print(rows: list[tuple[str, str, str, str]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for *cells, last in rows:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)), last]))
@@ -33,7 +46,7 @@ def _remark(persona: Persona) -> str:
     card = persona.card
     if isinstance(card, SocialSecurityPersona):
         return f"{card.profile} {card.holder.name} {card.card_number}"
-    if isinstance(card, MedicalInsurancePersona):
+    if isinstance(card, MedicalInsurancePersona | MemoryPersona):
         return f"{card.kind} {card.number}"
     assert isinstance(card, PsamPersona)  # noqa: S101 # the type checker's proof that no kind was forgotten
     return f"{card.level} {' '.join(card.algorithms)}"
