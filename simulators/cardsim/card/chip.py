@@ -45,7 +45,8 @@ class Chip:
         except PowerLostError:
             self.tell(f"---- the power was cut [{state}]")
             raise
-        self.tell(f"{reply.status:04X} {reply.clause} [{state}]")
+        clause = reply.clause or f"LD/T 32.5 {self.system.name(command)}: done"
+        self.tell(f"{reply.status:04X} {clause} [{state}]")
         return reply, direction
 
 

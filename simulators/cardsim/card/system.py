@@ -48,9 +48,9 @@ class OperatingSystem:
     def __init__(self, machine: Machine, classes: Iterable[int], rows: Iterable[Row]) -> None:
         self.machine = machine
         self._classes = frozenset(classes)
-        self._rows: dict[tuple[int, int], list[Row]] = {}
+        self._rows: dict[bytes, list[Row]] = {}
         for row in rows:
-            self._rows.setdefault((row.cla, row.ins), []).append(row)
+            self._rows.setdefault(bytes((row.cla, row.ins)), []).append(row)
 
     def name(self, raw: bytes) -> str | None:
         """Return the name of a command of any bytes; None for one that this card does not know."""
@@ -87,10 +87,13 @@ class OperatingSystem:
         rows = self._alike(raw)
         if not rows:
             raise Refusal(Status.UNKNOWN_INSTRUCTION, f"LD/T 32.5: no instruction {ins:02X} in class {cla:02X}")
-        return next((row for row in rows if _means(row, raw)), rows[0])
+        for row in rows:
+            if _means(row, raw):
+                return row
+        return rows[0]
 
     def _alike(self, raw: bytes) -> Sequence[Row]:
-        return self._rows.get((raw[0], raw[1]), ())
+        return self._rows.get(raw[:2], ())
 
     def _run(self, row: Row, raw: bytes, framing: Framing) -> Reply:
         machine = self.machine
@@ -105,8 +108,7 @@ class OperatingSystem:
             _require_parameters(row, raw)
         if order.application_blocked == "after_lengths":
             self._require_open(row)
-        reply = row.handler(machine, command)
-        return reply if reply.clause else Reply(reply.data, reply.status, f"LD/T 32.5 {row.name}: done")
+        return row.handler(machine, command)
 
     def _require_open(self, row: Row) -> None:
         if self.machine.session.application.is_blocked and not row.in_blocked:
