@@ -4,16 +4,17 @@ An application or a file that is not there is an answer, no error; every other s
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from cardd.cards import records
 from cardd.iso7816.apdu import MAX_LE, Command
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.status import SW, StatusError
-from cardd.iso7816.tlv import TlvError, parse_records
+from cardd.iso7816.tlv import Record, TlvError, encode, parse_records
 from cardd.rules.applications import APPLICATIONS
 from cardd.rules.applications.ssse import EF1E
-from cardd.rules.directory import Entry, read_entry
+from cardd.rules.directory import APPLICATION, ENTRY, Entry, read_entry
 from cardd.rules.layout import FileRule
 
 _SELECT: Final = 0xA4
@@ -29,8 +30,10 @@ _OTHER_WAYS: Final = frozenset({SW.WRONG_P1_P2, SW.FUNCTION_NOT_SUPPORTED})
 class CardFiles:
     """What is selected on an open social security card. The environment is, to begin with."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, directory: int = EF1E.sfi) -> None:
+        """Take the channel, and the directory's short identifier, which the environment's answer to SELECT tells."""
         self._channel = channel
+        self._directory = directory
         self._application: str | None = _ENVIRONMENT
 
     def select_application(self, name: str) -> bool:
@@ -79,7 +82,7 @@ class CardFiles:
         """Read which applications the card says it has, None where it does not say. The environment is selected."""
         if not self.select_application(_ENVIRONMENT):
             return None
-        found = tuple(_entries(self._channel))
+        found = tuple(_entries(self._channel, self._directory))
         return found or None
 
     def _by_name(self, name: bytes) -> bool:
@@ -113,13 +116,25 @@ class CardFiles:
             raise
 
 
-def _entries(channel: Channel) -> Iterator[Entry]:
+def select_by_name(channel: Channel, name: bytes) -> int:
+    """Select an application by its name or identifier, and return the status word."""
+    return channel.send(Command(0x00, _SELECT, 0x04, 0x00, name, MAX_LE)).sw
+
+
+def _entries(channel: Channel, sfi: int) -> Iterator[Entry]:
+    directory = replace(EF1E, address=f"{_ENVIRONMENT}EF{sfi:02X}")
     for number in range(1, _LAST_RECORD + 1):
-        raw = records.read_by_number(channel, EF1E, number, MAX_LE)
+        raw = records.read_by_number(channel, directory, number, MAX_LE)
         if raw is None:
             return
         try:
             parsed = parse_records(raw)
         except TlvError:
             continue
-        yield from filter(None, map(read_entry, parsed))
+        yield from filter(None, map(_entry, parsed))
+
+
+def _entry(record: Record) -> Entry | None:
+    # some cards leave the envelope of an entry out
+    bare = record.tag == APPLICATION
+    return read_entry(Record(ENTRY, encode(APPLICATION, record.value)) if bare else record)

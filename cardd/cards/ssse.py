@@ -15,8 +15,8 @@ from cardd.iso7816 import tlv
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.status import SW, StatusError, tries_left
-from cardd.rules.files import FileRule
-from cardd.rules.names import FCI_ALGORITHM, SSF33_REGION, SSSE_NAME
+from cardd.rules.files import EF1E, FileRule
+from cardd.rules.names import FCI_ALGORITHM, FCI_DIRECTORY, SSF33_REGION, SSSE_NAME
 
 BLOCK: Final = 8
 """Process factor, original data, challenge and authentication data are 8 bytes each."""
@@ -49,13 +49,19 @@ class Environment:
 
         Raises CarddError(ALGORITHM_UNSUPPORTED) for a number that the rule does not know.
         """
-        number = _algorithm_number(self._fci)
+        number = _number(self._fci, FCI_ALGORITHM)
         if number is None:
             return Algorithm.SSF33 if region.startswith(SSF33_REGION) else Algorithm.DES
         try:
             return Algorithm(number)
         except ValueError:
             raise CarddError(Reason.ALGORITHM_UNSUPPORTED, f"the card names algorithm {number:02X}") from None
+
+    @property
+    def directory(self) -> int:
+        """Return the short identifier of the directory file, the usual one where the answer to SELECT tells none."""
+        number = _number(self._fci, FCI_DIRECTORY)
+        return number if number is not None and number in _SHORT_IDENTIFIERS else EF1E.sfi
 
     @property
     def channel(self) -> Channel:
@@ -89,6 +95,15 @@ class Environment:
         """Compare a PIN, 2 to 8 bytes cn. A failure costs one of its tries."""
         self._channel.expect(Command(0x00, 0x20, 0x00, 0x00, block.reveal()))
 
+    def change_pin(self, old: Secret, new: Secret) -> None:
+        """Set a new PIN with the old one, each 2 to 8 bytes cn, or none (LD/T 32.5). A wrong old one costs a try."""
+        self._channel.expect(Command(0x80, 0x5E, 0x01, 0x00, old.reveal() + b"\xff" + new.reveal()))
+
+    def maintain(self, header: bytes, data: bytes) -> None:
+        """Send a maintenance command: CLA INS P1 P2, and the cipher and MAC that a key service computed."""
+        cla, ins, p1, p2 = header
+        self._channel.expect(Command(cla, ins, p1, p2, data))
+
     def pin_tries(self) -> int | None:
         """Ask how many tries the PIN has left, which costs none; None where no PIN is set, 0 where it is locked."""
         query = Command(0x00, 0x20, 0x00, 0x00)
@@ -101,12 +116,13 @@ class Environment:
         return left
 
 
+_SHORT_IDENTIFIERS = range(1, 0x1F)
 _BLOCKED = frozenset({SW.FUNCTION_NOT_SUPPORTED, SW.APPLICATION_BLOCKED})
 
 
-def _algorithm_number(fci: bytes) -> int | None:
+def _number(fci: bytes, path: tuple[int, ...]) -> int | None:
     try:
-        value = tlv.find(fci, *FCI_ALGORITHM)
+        value = tlv.find(fci, *path)
     except tlv.TlvError:
         return None
     return int.from_bytes(value, "big") if value else None

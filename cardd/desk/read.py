@@ -75,7 +75,7 @@ def read_card(
             raise CarddError(Reason.CARD_NOT_GENUINE, "internal authentication failed: the holder is not read")
         forged = identity.authentic is False
         rights = Rights(card, keys, stopped, deadline, forged=forged, pin=pin)
-        opened = OpenFiles(channel, CardFiles(channel), card.generation, rights)
+        opened = OpenFiles(channel, CardFiles(channel, card.environment.directory), card.generation, rights)
         others = {file: read_file(opened, file) for file in wanted if file.name not in _BASIC}
         # last of all, because it ends the social environment and every right in it
         account = bank_number(channel) if files is None else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.base.secret import Personal
+from cardd.base.secret import Personal, Secret
 from cardd.cards import medical, memory, psam
 from cardd.cards.ssse import BLOCK, Environment
 from cardd.crypto.block import Algorithm
@@ -24,6 +24,15 @@ from cardd.rules.files import EF05, Generation, generation_of
 from cardd.rules.identity import IdentificationCode
 from cardd.rules.keys import KEYS, KeyName
 from cardd.wire.cards import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A maintenance command: CLA INS P1 P2, the key whose right it needs, and the key that secures it (LD/T 32.4 8)."""
+
+    header: bytes
+    right: KeyName
+    stk: KeyName
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,25 @@ def reopen(channel: Channel, insertion: Insertion, expected: Identity) -> Social
     return card
 
 
+def reopen_genuine(
+    channel: Channel, insertion: Insertion, keys: KeyService | None, expected: Identity, deadline: float
+) -> SocialCard:
+    """Open the card as `reopen` does and have it prove itself again: a copy may lie in its place.
+
+    Raises CarddError: CARD_NOT_GENUINE, also before the card is touched; as `reopen` and `prove` do; StatusError.
+    """
+    refuse_forged(expected)
+    card = reopen(channel, insertion, expected)
+    refuse_forged(prove(card, keys, deadline))
+    return card
+
+
+def refuse_forged(identity: Identity) -> None:
+    """Raise CarddError(CARD_NOT_GENUINE) for a card that failed to prove itself."""
+    if identity.authentic is False:
+        raise CarddError(Reason.CARD_NOT_GENUINE, "a card that failed to prove itself is left as it is")
+
+
 def prove(card: SocialCard, keys: KeyService | None, deadline: float) -> Identity:
     """Have the card prove itself by internal authentication over our own random numbers, and judge the proof.
 
@@ -153,18 +181,44 @@ def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: K
     StatusError.
     """
     stopped.check(card.station, key)
-    if keys is None:
-        raise CarddError(Reason.PSAM_ABSENT, "no key service is configured", key=str(key))
-    if card.factors is None:
-        raise CarddError(Reason.CARD_ID_MALFORMED, "the answer to reset has no 13 historical bytes")
+    service, factors = _able(card, keys, key)
     challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
-    answer = keys.authentication_data(key, card.algorithm, card.factors, challenge, original, deadline=deadline)
+    answer = service.authentication_data(key, card.algorithm, factors, challenge, original, deadline=deadline)
     try:
         card.environment.external_authentication(KEYS[key].kid, answer, original)
     except StatusError as error:
         if error.sw == SW.AUTHENTICATION_LOCKED or tries_left(error.sw) is not None:
             stopped.stop(card.station, key)
         raise
+
+
+def maintain(
+    card: SocialCard,
+    keys: KeyService | None,
+    stopped: StoppedKeys,
+    command: Maintenance,
+    deadline: float,
+    plaintext: Secret | None = None,
+) -> None:
+    """Send a maintenance command: its right is proved, then cipher and MAC are computed over a fresh challenge.
+
+    Raises CarddError as `gain` does; StatusError.
+    """
+    service, factors = _able(card, keys, command.stk)
+    gain(card, keys, stopped, command.right, deadline)
+    challenge = card.environment.challenge()
+    data = service.maintenance(
+        command.stk, card.algorithm, factors, challenge, command.header, plaintext, deadline=deadline
+    )
+    card.environment.maintain(command.header, data)
+
+
+def _able(card: SocialCard, keys: KeyService | None, key: KeyName) -> tuple[KeyService, Factors]:
+    if keys is None:
+        raise CarddError(Reason.PSAM_ABSENT, "no key service is configured", key=str(key))
+    if card.factors is None:
+        raise CarddError(Reason.CARD_ID_MALFORMED, "the answer to reset has no 13 historical bytes")
+    return keys, card.factors
 
 
 def _factors(region: str, atr: bytes) -> Factors | None:
