@@ -68,7 +68,7 @@ class ReadersListResult(Result):
 
 
 class CardChoice(Params):
-    """Which card: that of an insertion, the one in a reader, or the only one that is in; wait so long for it to come."""
+    """Which card: that of an insertion, the one in a reader, or the only one; wait so long for it to come."""
 
     reader: str | None = None
     insertion: str | None = None

@@ -1,0 +1,347 @@
+"""Accounts for clients: one deed a request, on record before it is done, and settled by the card's proof after a tear.
+
+All of it on the event loop's thread; the card's work in the reader's worker.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta, timezone
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from cardd.base.clock import Clock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+from cardd.cards.account import Deed
+from cardd.crypto.money import Amounts
+from cardd.desk import account, account_rows
+from cardd.desk.account import Intend, Intent, Order, Services, Settled, UnsettledError
+from cardd.desk.reading import Identity
+from cardd.desk.reception import CardIdentified, Notice, Reception
+from cardd.desk.requests import CardRequests
+from cardd.desk.social import open_social
+from cardd.iso7816.channel import Channel
+from cardd.journal.events import DeedRow, NewEvent
+from cardd.journal.store import Journal
+from cardd.readers.insertion import Insertion
+from cardd.readers.registry import Readers
+from cardd.rules.content import Fields
+from cardd.wire.accounts import (
+    AccountBalanceResult,
+    AccountChoice,
+    AccountDebitParams,
+    AccountLoadParams,
+    AccountMoved,
+    AccountProofParams,
+    AccountProofResult,
+    AccountRecord,
+    AccountRecordsParams,
+    AccountRecordsResult,
+)
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+JOB_S: Final = 20.0
+INTEND_S: Final = 5.0
+"""How long the card waits for its intent to be on the disk; longer, and nothing is moved."""
+
+_CHINA: Final = timezone(timedelta(hours=8))
+_TIME: Final = "%Y%m%d%H%M%S"
+_TYPES: Final = {"debit": Deed.PURCHASE, "load": Deed.LOAD}
+
+Operation = Callable[[Channel, Insertion], T]
+Move = Callable[[Channel, Insertion, Identity | None, Services, Order, Secret | None, Intend, float], Settled]
+
+
+class AskPin(Protocol):
+    """Has the holder type the PIN of the card, away from any card work."""
+
+    async def __call__(self, insertion: Insertion, tries_left: int) -> Secret:
+        """Return the digits. Raises CarddError: PIN_CANCELLED, PIN_TIMEOUT, CARD_REMOVED."""
+
+
+class AccountDesk:
+    """Balance, debit, load, proof and records of the medical account, for clients."""
+
+    def __init__(
+        self,
+        readers: Readers,
+        requests: CardRequests,
+        reception: Reception,
+        journal: Journal,
+        services: Services,
+        ask_pin: AskPin,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._readers = readers
+        self._requests = requests
+        self._reception = reception
+        self._journal = journal
+        self._services = services
+        self._ask_pin = ask_pin
+        self._clock = clock
+        self._open: dict[tuple[str, str], DeedRow] = {}
+        self._running: dict[tuple[str, str], asyncio.Task[DeedRow]] = {}
+        self._settling: set[asyncio.Task[None]] = set()
+
+    async def recover(self) -> None:
+        """Take up the deeds of an earlier daemon of which nobody knows what became, then listen for their cards."""
+        methods = set(account_rows.METHODS.values())
+        for row in await self._journal.open_deeds():
+            if row.method in methods:
+                self._open[row.client, row.request] = row
+        self._reception.subscribe(self._notice)
+
+    def close(self) -> None:
+        """Stop asking cards. Open deeds are taken up by the next start."""
+        for task in self._settling:
+            task.cancel()
+
+    # -- looking
+
+    async def balance(self, params: AccountChoice) -> AccountBalanceResult:
+        """Return the three sums and the starting day. Raises CarddError as `read_balances`, and for the choice."""
+        insertion = await self._requests.insertion(params)
+        expected = self._reception.identity_of(insertion.id)
+        found = await self._run(insertion, lambda channel, inside: account.read_balances(channel, inside, expected))
+        return AccountBalanceResult(
+            insertion=insertion.id,
+            account=found.account,
+            self_paid=found.self_paid,
+            pool=found.pool,
+            year=found.year,
+            starting_day=found.starting_day,
+        )
+
+    async def records(self, params: AccountRecordsParams) -> AccountRecordsResult:
+        """Return the card's transactions, the newest first; the holder is asked for the PIN where one is set."""
+        insertion = await self._requests.insertion(params)
+        expected = self._reception.identity_of(insertion.id)
+        pin = await self._pin(insertion)
+        found = await self._run(
+            insertion, lambda channel, inside: account.read_debit_records(channel, inside, expected, pin)
+        )
+        return AccountRecordsResult(
+            insertion=insertion.id, records=[_record(fields) for fields in found[: params.limit]]
+        )
+
+    async def proof(self, params: AccountProofParams, *, client: str) -> AccountProofResult:
+        """Return the card's word on a deed. That of an open `request` is settled by it, and on record."""
+        if (params.request is None) == (params.sequence is None):
+            raise CarddError(Reason.INVALID, "name either a `request` or a `sequence`", path="$")
+        insertion = await self._requests.insertion(params)
+        if params.request is not None:
+            return await self._proof_of_request(insertion, client, params.request)
+        sequence, deed = params.sequence or 0, _TYPES[params.type]
+        expected = self._reception.identity_of(insertion.id)
+        found = await self._run(
+            insertion, lambda channel, inside: account.read_proof(channel, inside, expected, deed, sequence)
+        )
+        return AccountProofResult(
+            insertion=insertion.id,
+            outcome="not_done" if found is None else "done",
+            sequence=sequence,
+            tac=None if found is None else found.tac.hex().upper(),
+            mac=None if found is None else found.mac.hex().upper(),
+        )
+
+    # -- moving
+
+    async def debit(self, params: AccountDebitParams, *, client: str) -> AccountMoved:
+        """Take money once. The same request gives the same answer, also after a restart.
+
+        Raises CarddError: INVALID for a request that was something else; as `account.debit` where nothing was moved and
+        nothing was on record yet: the same request may then be tried again.
+        """
+        amounts = Amounts(params.account, params.self_paid, params.pool)
+        return await self._once(
+            params, params.request, client, self._order(Deed.PURCHASE, amounts, params), account.debit
+        )
+
+    async def load(self, params: AccountLoadParams, *, client: str) -> AccountMoved:
+        """Put money on the account once, as `debit`."""
+        order = self._order(Deed.LOAD, Amounts(params.amount), params)
+        return await self._once(params, params.request, client, order, account.load)
+
+    def _order(self, deed: Deed, amounts: Amounts, params: AccountDebitParams | AccountLoadParams) -> Order:
+        return Order(deed, amounts, self._clock.now().astimezone(_CHINA).strftime(_TIME), params.key_index)
+
+    async def _once(self, params: AccountChoice, request: str, client: str, order: Order, move: Move) -> AccountMoved:
+        key = (client, request)
+        running = self._running.get(key)
+        if running is None:
+            running = self._running[key] = asyncio.create_task(self._do(params, key, order, move))
+            running.add_done_callback(lambda _: self._running.pop(key, None))
+        row = await asyncio.shield(running)
+        if not account_rows.same_order(row, order):
+            raise CarddError(Reason.INVALID, "this request was another deed: give each its own", path="$.request")
+        return account_rows.result_of(row)
+
+    async def _do(self, params: AccountChoice, key: tuple[str, str], order: Order, move: Move) -> DeedRow:
+        known = self._open.get(key) or await self._journal.deed(*key)
+        if known is not None:
+            return known
+        insertion = await self._requests.insertion(params)
+        expected = self._reception.identity_of(insertion.id)
+        pin = await self._pin(insertion)
+        deadline = self._clock.monotonic() + JOB_S
+        loop = asyncio.get_running_loop()
+
+        def intend(intent: Intent) -> None:
+            """Have the intent made durable, on the worker's thread, while the card waits in its power."""
+            written = asyncio.run_coroutine_threadsafe(self._intend(key, insertion, intent), loop)
+            try:
+                written.result(timeout=min(INTEND_S, deadline - self._clock.monotonic()))
+            except TimeoutError:
+                written.cancel()
+                raise CarddError(Reason.JOURNAL_UNAVAILABLE, "the journal did not answer in time") from None
+
+        def operation(channel: Channel, inside: Insertion) -> Settled:
+            return move(channel, inside, expected, self._services, order, pin, intend, deadline)
+
+        try:
+            settled = await self._readers.run(insertion.id, operation, timeout_s=JOB_S)
+        except (CarddError, UnsettledError) as error:
+            return await self._failed(key, error)
+        return await self._end(key, account_rows.ended(self._open[key], settled))
+
+    async def _intend(self, key: tuple[str, str], insertion: Insertion, intent: Intent) -> None:
+        event, row = account_rows.intended(*key, insertion, intent)
+        # from here on the deed may be in doubt, also where the journal answers too late
+        self._open[key] = row
+        try:
+            await self._journal.record(event, deed=row)
+        except CarddError:
+            del self._open[key]
+            raise
+
+    async def _failed(self, key: tuple[str, str], error: CarddError | UnsettledError) -> DeedRow:
+        """Judge a deed that did not come to its end.
+
+        Without an intent nothing was begun; a refusal is the card's word; what else came after it, only the card knows.
+        """
+        row = self._open.get(key)
+        if row is None:
+            raise error.cause if isinstance(error, UnsettledError) else error
+        if isinstance(error, CarddError) and "status_word" in error.facts:
+            return await self._end(key, account_rows.refused(row, str(error.reason)))
+        log.warning("account.in_doubt", insertion=row.data.get("insertion"), sequence=row.data.get("sequence"))
+        return row
+
+    async def _end(self, key: tuple[str, str], end: tuple[NewEvent, DeedRow]) -> DeedRow:
+        event, row = end
+        await self._journal.record(event, deed=row)
+        self._open.pop(key, None)
+        return row
+
+    # -- settling
+
+    def _notice(self, notice: Notice) -> None:
+        """Ask a card that has come back what became of the deeds that are open on it."""
+        if not isinstance(notice, CardIdentified):
+            return
+        for key, row in list(self._open.items()):
+            if _is_of(row, notice.identity):
+                task = asyncio.get_running_loop().create_task(self._settle_quietly(notice.insertion, key))
+                self._settling.add(task)
+                task.add_done_callback(self._settling.discard)
+
+    async def _settle_quietly(self, insertion: Insertion, key: tuple[str, str]) -> None:
+        try:
+            await self._settle(insertion, key, None)
+        except CarddError as error:
+            # it stays open: the client may ask with the PIN, or the card comes again
+            log.info("account.still_in_doubt", insertion=insertion.id, reason=str(error.reason))
+
+    async def _proof_of_request(self, insertion: Insertion, client: str, request: str) -> AccountProofResult:
+        key = (client, request)
+        row = self._open.get(key) or await self._journal.deed(*key)
+        if row is None:
+            raise CarddError(Reason.NOT_FOUND, "no such request is on record", path="$.request")
+        if row.open:
+            try:
+                row = await self._settle(insertion, key, None)
+            except CarddError as error:
+                if error.reason is not Reason.ACCESS_DENIED:
+                    raise
+                row = await self._settle(insertion, key, await self._pin(insertion))
+        result = account_rows.result_of(row)
+        return AccountProofResult(
+            insertion=insertion.id,
+            outcome=result.outcome,
+            sequence=result.sequence,
+            tac=result.tac,
+            mac=result.mac,
+        )
+
+    async def _settle(self, insertion: Insertion, key: tuple[str, str], pin: Secret | None) -> DeedRow:
+        running = self._running.get(key)
+        if running is not None:
+            await asyncio.wait([running])
+        row = self._open.get(key)
+        if row is None:
+            known = await self._journal.deed(*key)
+            if known is None:
+                raise CarddError(Reason.NOT_FOUND, "no such request is on record")
+            return known
+        intent, deadline = account_rows.intent_of(row), self._clock.monotonic() + JOB_S
+        settled = await self._run(
+            insertion,
+            lambda channel, inside: account.ask_proof(channel, inside, self._services, intent, deadline, pin),
+        )
+        return await self._end(key, account_rows.ended(row, settled))
+
+    # -- the card
+
+    async def _run(self, insertion: Insertion, operation: Operation[T]) -> T:
+        return await self._readers.run(insertion.id, operation, timeout_s=JOB_S)
+
+    async def _pin(self, insertion: Insertion) -> Secret | None:
+        """Have the holder type the PIN where one is set. Raises CarddError(PIN_LOCKED), and as AskPin does."""
+        left = await self._run(insertion, _tries)
+        if left is None:
+            return None
+        if left == 0:
+            raise CarddError(Reason.PIN_LOCKED)
+        return await self._ask_pin(insertion, left)
+
+
+def _tries(channel: Channel, insertion: Insertion) -> int | None:
+    card = open_social(channel, insertion)
+    if card is None:
+        raise CarddError(Reason.FILE_ABSENT, "the card has no medical account")
+    return card.environment.pin_tries()
+
+
+def _is_of(row: DeedRow, identity: Identity) -> bool:
+    try:
+        return account_rows.intent_of(row).identity.same_card(identity)
+    except msgspec.ValidationError:
+        return False
+
+
+def _record(fields: Fields) -> AccountRecord:
+    found = {value.item.key: value for value in fields.values}
+
+    def text(key: str) -> str | None:
+        return found[key].text if key in found else None
+
+    def fen(key: str) -> int | None:
+        return int.from_bytes(found[key].raw, "big") if key in found else None
+
+    return AccountRecord(
+        sequence=text("sequence"),
+        type=text("type"),
+        terminal=text("terminal"),
+        time=text("time"),
+        account=fen("account_amount"),
+        self_paid=fen("self_paid_amount"),
+        pool=fen("pool_amount"),
+        error=fields.fault,
+    )
