@@ -17,12 +17,16 @@
 
 static const unsigned char ATR[] = {0x3B, 0x02, 0x14, 0x50};
 
+static void acknowledge(int link)
+{
+    int on = 1;
+    /* the kernel forgets it; without it each command takes 44 ms */
+    setsockopt(link, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+}
+
 static int receive(int link, unsigned char *bytes, size_t count)
 {
     while (count > 0) {
-        int on = 1;
-        /* the kernel forgets it; without it each command takes 44 ms */
-        setsockopt(link, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
         ssize_t got = recv(link, bytes, count, 0);
         if (got <= 0)
             return 0;
@@ -58,6 +62,7 @@ int main(int argc, char **argv)
     for (int ok = 1; ok && receive(link, framed, LENGTH);) {
         size_t length = (size_t)framed[0] << 8 | framed[1];
         unsigned char *body = framed + LENGTH;
+        acknowledge(link);
         if (!receive(link, body, length))
             break;
         if (length > 1) {
@@ -67,6 +72,8 @@ int main(int argc, char **argv)
             memcpy(body, ATR, sizeof ATR);
             ok = answer(link, framed, sizeof ATR);
         }
+        if (length == 1)
+            acknowledge(link);
     }
     return 0;
 }

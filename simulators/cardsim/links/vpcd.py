@@ -92,6 +92,8 @@ class VpcdLink:
             self._noticed.set()
             if len(message) == 1:
                 self._control(link, message[0])
+                # most of these have no answer that would carry the acknowledgement
+                _acknowledge(link)
                 continue
             answer = self._card.transmit(message)
             if not answer:
@@ -113,16 +115,23 @@ class VpcdLink:
 def _message(link: socket.socket) -> bytes:
     """Return the next message, nothing when the reader has closed."""
     length = _exactly(link, _LENGTH_BYTES)
+    _acknowledge(link)
     return _exactly(link, int.from_bytes(length, "big")) if length else b""
+
+
+def _acknowledge(link: socket.socket) -> None:
+    """Tell the reader at once what has arrived.
+
+    vpcd sends length and body in two writes, and each write waits until the one before is acknowledged: if the kernel
+    takes its time, each command takes 44 ms. It forgets this option, so it is set each time.
+    """
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _exactly(link: socket.socket, count: int) -> bytes:
     """Return so many bytes, none when the reader has closed before."""
-    data = b""
-    while len(data) < count:
-        # vpcd sends length and body in two writes: without an immediate acknowledgement each command takes 44 ms;
-        # the kernel forgets this option, so it is set each time
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    data = link.recv(count)
+    while 0 < len(data) < count:
         part = link.recv(count - len(data))
         if not part:
             return b""
