@@ -17,7 +17,7 @@ profile: "{profile}"
 algorithm: {algorithm}
 interface: dual
 atr: "3B6D00000081544C9686845101C0FFEE01"
-keys: {{root: "00112233445566778899AABBCCDDEEFF", stk_root: "0123456789ABCDEF"{keys}}}
+keys: {{root: {roots}, stk_root: "0123456789ABCDEF"{keys}}}
 identification_code: "510100D156000005C0FFEE01FFFFFFFF"
 card_number: "T0000001X"
 holder:
@@ -36,10 +36,16 @@ def chip(tmp_path: Path) -> Callable[..., Chip]:
     """Make a card of V0 with further YAML behind it."""
 
     def make(
-        more: str = "", *, profile: str = "3.0", algorithm: str = "sm4", keys: str = "", name: str = "测试甲"
+        more: str = "",
+        *,
+        profile: str = "3.0",
+        algorithm: str = "sm4",
+        keys: str = "",
+        name: str = "测试甲",
+        roots: str = "00112233445566778899AABBCCDDEEFF",
     ) -> Chip:
         path = tmp_path / "card.yaml"
-        text = BASE.format(profile=profile, algorithm=algorithm, keys=keys, name=name)
+        text = BASE.format(profile=profile, algorithm=algorithm, keys=keys, name=name, roots=roots)
         path.write_text(text + more, encoding="utf-8")
         return make_chip(load_persona(path))
 
