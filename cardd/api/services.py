@@ -8,6 +8,17 @@ from typing import Protocol
 from cardd.base.clock import Clock
 from cardd.base.secret import Secret
 from cardd.journal.events import NewEvent, StoredEvent
+from cardd.wire.accounts import (
+    AccountBalanceResult,
+    AccountChoice,
+    AccountDebitParams,
+    AccountLoadParams,
+    AccountMoved,
+    AccountProofParams,
+    AccountProofResult,
+    AccountRecordsParams,
+    AccountRecordsResult,
+)
 from cardd.wire.activation import ActivationResult, ActivationStartParams
 from cardd.wire.base import Json
 from cardd.wire.cards import CardReadParams, CardReadResult, ReaderView
@@ -73,6 +84,25 @@ class ReadCard(Protocol):
         """Read, with whole personal data or masked. Waits for a card up to `wait_s`; may be cancelled while waiting."""
 
 
+class AccountService(Protocol):
+    """The medical accounts of cards. A debit or load is on record before it is done, and done once for each request."""
+
+    async def balance(self, params: AccountChoice) -> AccountBalanceResult:
+        """Return the account as it stands."""
+
+    async def records(self, params: AccountRecordsParams) -> AccountRecordsResult:
+        """Return the card's own record of transactions."""
+
+    async def debit(self, params: AccountDebitParams, *, client: str) -> AccountMoved:
+        """Take money."""
+
+    async def load(self, params: AccountLoadParams, *, client: str) -> AccountMoved:
+        """Put money on the account."""
+
+    async def proof(self, params: AccountProofParams, *, client: str) -> AccountProofResult:
+        """Ask the card what became of a transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything below the socket."""
@@ -84,6 +114,7 @@ class Services:
     read_card: ReadCard
     readers: Callable[[], Sequence[ReaderView]]
     status: Callable[[], Mapping[str, Json]]
+    accounts: AccountService | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from cardd.wire import activation, cards, events, session, system
+from cardd.wire import accounts, activation, cards, events, session, system
 from cardd.wire.base import Params
 
 P = TypeVar("P", bound=Params)
@@ -27,6 +27,11 @@ ACTIVATION_START: Final = Signature("activation.start", activation.ActivationSta
 ACTIVATION_GET: Final = Signature("activation.get", activation.ActivationIdParams, activation.ActivationResult)
 ACTIVATION_LIST: Final = Signature("activation.list", activation.ActivationListParams, activation.ActivationListResult)
 ACTIVATION_CANCEL: Final = Signature("activation.cancel", activation.ActivationIdParams, activation.ActivationResult)
+ACCOUNT_BALANCE: Final = Signature("account.balance", accounts.AccountChoice, accounts.AccountBalanceResult)
+ACCOUNT_DEBIT: Final = Signature("account.debit", accounts.AccountDebitParams, accounts.AccountMoved)
+ACCOUNT_LOAD: Final = Signature("account.load", accounts.AccountLoadParams, accounts.AccountMoved)
+ACCOUNT_PROOF: Final = Signature("account.proof", accounts.AccountProofParams, accounts.AccountProofResult)
+ACCOUNT_RECORDS: Final = Signature("account.records", accounts.AccountRecordsParams, accounts.AccountRecordsResult)
 PROMPT_ANSWER: Final = Signature("prompt.answer", activation.PromptAnswerParams, activation.PromptAnswerResult)
 EVENTS_SUBSCRIBE: Final = Signature("events.subscribe", events.EventsSubscribeParams, events.EventsSubscribeResult)
 EVENTS_UNSUBSCRIBE: Final = Signature(

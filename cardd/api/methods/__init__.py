@@ -4,8 +4,8 @@ from types import MappingProxyType
 from typing import Final
 
 from cardd.api.dispatch import Methods
-from cardd.api.methods import activation, card, events, prompt, readers, session, system
+from cardd.api.methods import account, activation, card, events, prompt, readers, session, system
 
-METHODS: Final[Methods] = MappingProxyType(
-    {row.name: row for module in (session, system, readers, card, activation, prompt, events) for row in module.METHODS}
-)
+_MODULES: Final = (session, system, readers, card, account, activation, prompt, events)
+
+METHODS: Final[Methods] = MappingProxyType({row.name: row for module in _MODULES for row in module.METHODS})

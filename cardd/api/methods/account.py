@@ -1,0 +1,60 @@
+"""The medical account of the card that is in a reader."""
+
+from cardd.api.method import Call, Method, seconds
+from cardd.api.rights import Right
+from cardd.api.services import AccountService
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.wire.accounts import (
+    AccountBalanceResult,
+    AccountChoice,
+    AccountDebitParams,
+    AccountLoadParams,
+    AccountMoved,
+    AccountProofParams,
+    AccountProofResult,
+    AccountRecordsParams,
+    AccountRecordsResult,
+)
+from cardd.wire.methods import ACCOUNT_BALANCE, ACCOUNT_DEBIT, ACCOUNT_LOAD, ACCOUNT_PROOF, ACCOUNT_RECORDS
+
+
+async def _balance(call: Call, params: AccountChoice) -> AccountBalanceResult:
+    seconds(params.wait_s, "$.wait_s")
+    return await _accounts(call).balance(params)
+
+
+async def _records(call: Call, params: AccountRecordsParams) -> AccountRecordsResult:
+    seconds(params.wait_s, "$.wait_s")
+    return await _accounts(call).records(params)
+
+
+async def _debit(call: Call, params: AccountDebitParams) -> AccountMoved:
+    seconds(params.wait_s, "$.wait_s")
+    return await call.office.deeds.carry_out(_accounts(call).debit(params, client=call.session.client))
+
+
+async def _load(call: Call, params: AccountLoadParams) -> AccountMoved:
+    seconds(params.wait_s, "$.wait_s")
+    return await call.office.deeds.carry_out(_accounts(call).load(params, client=call.session.client))
+
+
+async def _proof(call: Call, params: AccountProofParams) -> AccountProofResult:
+    seconds(params.wait_s, "$.wait_s")
+    return await call.office.deeds.carry_out(_accounts(call).proof(params, client=call.session.client))
+
+
+def _accounts(call: Call) -> AccountService:
+    accounts = call.office.services.accounts
+    if accounts is None:
+        raise CarddError(Reason.NOT_FOUND, "medical accounts are not served here")
+    return accounts
+
+
+METHODS = (
+    Method(ACCOUNT_BALANCE, Right.SETTLE, _balance),
+    Method(ACCOUNT_DEBIT, Right.SETTLE, _debit),
+    Method(ACCOUNT_LOAD, Right.SETTLE, _load),
+    Method(ACCOUNT_PROOF, Right.SETTLE, _proof),
+    Method(ACCOUNT_RECORDS, Right.SETTLE, _records),
+)
