@@ -14,6 +14,7 @@ from support.cards import (
     insert,
     software_keys,
 )
+from support.contents import content, sample, shown, social
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -23,14 +24,12 @@ from cardd.desk.reading import CardReading, CardValue, Unreadable
 from cardd.desk.stopped import StoppedKeys
 from cardd.keys.service import KeyService
 from cardd.rules.access import PIN as PIN_RIGHT
-from cardd.rules.compatibility import OLD_MEANINGS, old_item
-from cardd.rules.files import FILES, FileRule, Generation, Structure
-from cardd.rules.items import Form, Item, ItemType
+from cardd.rules.compatibility import OLD_MEANINGS
+from cardd.rules.files import FILES, Generation
 from cardd.rules.keys import KEYS
 
 VERIFY, EXTERNAL_AUTHENTICATION, READ_BINARY, READ_RECORD, SELECT = 0x20, 0x82, 0xB0, 0xB2, 0xA4
 PIN = Secret(b"123456")
-CARDS = {Generation.V1: "social-ding-1.0", Generation.V2: "social-bing-2.0", Generation.V3: "social-jia-3.0"}
 BASIC = {"SSSEEF05", "SSSEEF06", "SSSEEF1E"}
 
 
@@ -67,49 +66,6 @@ def whole(value: CardValue) -> str | None:
 
 def texts(values: Mapping[str, CardValue]) -> dict[str, str | None]:
     return {name: whole(value) for name, value in values.items()}
-
-
-def social(directory: Path, generation: Generation, **changes: Any) -> Path:
-    keys = {"root": "00112233445566778899AABBCCDDEEFF", "stk_root": "0123456789ABCDEF"}
-    return altered(directory, CARDS[generation], keys=keys, pin="123456", **changes)
-
-
-def sample(item: Item, number: int) -> str:
-    """Make a text that fits an item, different for each of several."""
-    if item.type is ItemType.B_TLV:
-        return "".join(f"{sample(inner, number)}^" for inner in item.inner)
-    if item.form is Form.DATE:
-        return f"2024010{number}"
-    if item.form is Form.TIME:
-        return f"2024010{number}123456"
-    if item.form is Form.YUAN:
-        return f"{number}.50"
-    if item.type is ItemType.AN:
-        return "测试"[: item.length // 2] if item.length > 9 else str(number) * item.length
-    return str(number) * 2 * item.length
-
-
-def shown(item: Item, text: str) -> str:
-    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if item.form is Form.DATE else text
-
-
-def content(rule: FileRule, generation: Generation) -> tuple[Any, dict[str, str]]:
-    """Return what a persona says of a file, and what reading it gives."""
-    if rule.structure is Structure.TRANSPARENT:
-        text = bytes(at % 251 for at in range(rule.size)).hex().upper()
-        return text, {"whole": text}
-    if rule.structure is Structure.CYCLIC:
-        records = ["".join(f"{sample(item, number)}^" for item in rule.fields) for number in (1, 2, 3)]
-        return records, {str(number): text for number, text in enumerate(records, 1)}
-    given, expected = {}, {}
-    for item in rule.items_of(generation):
-        if generation is Generation.V1 and old_item(rule.address, item.tag) is not None:
-            continue
-        for number in range(1, item.count + 1):
-            name = f"{item.tag:02X}" if item.count == 1 else f"{item.tag:02X}:{number}"
-            given[name] = sample(item, number)
-            expected[name] = shown(item, given[name])
-    return given, expected
 
 
 def every_file() -> Iterator[Any]:
