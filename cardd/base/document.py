@@ -159,6 +159,7 @@ def _remedy(problem: str, kind: object) -> str:
     if problem.startswith("Expected `str"):
         return ": write it in quotes"
     if "enum value" in problem:
+        kind = _concrete(kind)
         choices = [str(member.value) for member in kind] if _is_enum(kind) else get_args(kind)
         return f": one of {', '.join(sorted(map(str, choices)))}" if choices else ""
     return ""

@@ -18,8 +18,7 @@ algorithm: {algorithm}
 interface: dual
 atr: "3B6D00000081544C9686845101C0FFEE01"
 keys: {{root: {roots}, stk_root: "0123456789ABCDEF"{keys}}}
-identification_code: "510100D156000005C0FFEE01FFFFFFFF"
-card_number: "T0000001X"
+{code}card_number: "T0000001X"
 holder:
   social_security_number: "510101190001010012"
   name: {name}
@@ -29,6 +28,9 @@ holder:
   birth_date: "1900-01-01"
 pin: "123456"
 """
+
+
+CODE = 'identification_code: "510100D156000005C0FFEE01FFFFFFFF"\n'
 
 
 @pytest.fixture
@@ -43,9 +45,10 @@ def chip(tmp_path: Path) -> Callable[..., Chip]:
         keys: str = "",
         name: str = "测试甲",
         roots: str = "00112233445566778899AABBCCDDEEFF",
+        code: str = CODE,
     ) -> Chip:
         path = tmp_path / "card.yaml"
-        text = BASE.format(profile=profile, algorithm=algorithm, keys=keys, name=name, roots=roots)
+        text = BASE.format(profile=profile, algorithm=algorithm, keys=keys, name=name, roots=roots, code=code)
         path.write_text(text + more, encoding="utf-8")
         return make_chip(load_persona(path))
 
