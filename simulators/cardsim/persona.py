@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from cardd.base.document import DocumentError, load_as_written, locate
+from cardsim.fault_list import AnyFault
 from cardsim.toggles import Toggles
 
 PERSONAS: Final = Path(__file__).with_name("personas")
@@ -30,7 +31,7 @@ class CardPersona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What every card may say of itself.
 
     `challenges` are handed out one after the other before the seed's random numbers begin. `toggles` choose among the
-    ways in which cards may differ. No `faults` are known yet.
+    ways in which cards may differ, `faults` are what is wrong with this one.
     """
 
     interface: Literal["contact", "contactless", "dual"] | None = None
@@ -39,7 +40,7 @@ class CardPersona(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     challenges: tuple[Hex, ...] = ()
     seed: int = 0
     toggles: Toggles = Toggles()
-    faults: Annotated[tuple[str, ...], msgspec.Meta(max_length=0)] = ()
+    faults: tuple[AnyFault, ...] = ()
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

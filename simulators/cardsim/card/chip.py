@@ -13,15 +13,19 @@ from cardsim.card.system import OperatingSystem
 Telling = Callable[[str], None]
 """Told, after each command, which state and which clause of the rule decided the status word."""
 
+Wrapper = Callable[[VirtualCard], VirtualCard]
+"""What stands between a card and whoever sees it."""
+
 
 class Chip:
-    """One card. `on` gives it as seen through one interface."""
+    """One card. `on` gives it as seen through one interface, with what is `around` it."""
 
     def __init__(self, system: OperatingSystem, answers: Answers) -> None:
         self.system = system
         self.machine = system.machine
         self.answers = answers
         self.tell: Telling | None = None
+        self.around: Wrapper | None = None
 
     def on(self, interface: str | None = None) -> VirtualCard:
         """Return the card on `contact` or `contactless`; without it, on contacts if the card has them.
@@ -32,7 +36,8 @@ class Chip:
         answer = {"contact": self.answers.contact, "contactless": self.answers.contactless}.get(chosen)
         if answer is None:
             raise ValueError(f"the card has no interface `{chosen}`")
-        return ContactCard(self, answer) if chosen == "contact" else ContactlessCard(self, answer)
+        card = ContactCard(self, answer) if chosen == "contact" else ContactlessCard(self, answer)
+        return self.around(card) if self.around else card
 
     def execute(self, command: bytes, framing: Framing) -> tuple[Reply, Direction]:
         """Answer a command, and tell what decided its status word if anybody listens. Raises PowerLostError."""

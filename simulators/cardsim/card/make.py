@@ -6,6 +6,7 @@ from cardsim.card.medical import make_medical
 from cardsim.card.memory_card import make_memory_card
 from cardsim.card.psam import make_psam
 from cardsim.card.social import make_social
+from cardsim.faults import Faults
 from cardsim.persona import MedicalInsurancePersona, MemoryPersona, Persona, SocialSecurityPersona
 
 
@@ -14,6 +15,16 @@ def make_chip(persona: Persona, *, seed: int | None = None) -> Chip:
 
     `seed` replaces the persona's own. Raises DocumentError for a persona whose values fit no card.
     """
+    chip = _make(persona, seed)
+    if persona.card.faults:
+        try:
+            chip.around = Faults(chip, persona.card.faults).around
+        except ValueError as error:
+            raise persona.fault("$.faults", str(error)) from None
+    return chip
+
+
+def _make(persona: Persona, seed: int | None) -> Chip:
     card = persona.card
     if isinstance(card, SocialSecurityPersona):
         return make_social(persona, card, seed)

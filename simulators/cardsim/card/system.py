@@ -52,6 +52,11 @@ class OperatingSystem:
         for row in rows:
             self._rows.setdefault(bytes((row.cla, row.ins)), []).append(row)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of all commands that this card knows."""
+        return frozenset(row.name for rows in self._rows.values() for row in rows)
+
     def name(self, raw: bytes) -> str | None:
         """Return the name of a command of any bytes; None for one that this card does not know."""
         return None if len(raw) < HEADER else next((row.name for row in self._alike(raw) if _means(row, raw)), None)

@@ -1,0 +1,72 @@
+"""What may go wrong with a card, in the words of a persona or a scenario.
+
+Each fault says what it does (`do`) and where: `at` a number is that command, counted from 1 since the card was made
+(GET RESPONSE is not counted); a name (`READ RECORD`) is every command of that name, or with `nth` that one of them
+alone; `reset` is a reset; without `at` it is every command.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Byte = Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{2} ?)+$")]
+Word = Annotated[str, msgspec.Meta(pattern="^[0-9A-Fa-f]{4}$")]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+EVERY = "every"
+RESET = "reset"
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
+    """Where it happens."""
+
+    at: str = EVERY
+    nth: Count | None = None
+
+
+class Tear(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="tear"):
+    """The card is torn out: before the command comes, after `bytes` of its writing, or before its answer goes."""
+
+    when: Literal["before", "during", "after"] = "during"
+    bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class Mute(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="mute"):
+    """The card says nothing any more until it gets power anew; at a reset: not even an answer to it."""
+
+
+class Slow(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="slow"):
+    """The card takes its time."""
+
+    ms: Count
+
+
+class Answer(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="answer"):
+    """The card does not carry the command out and answers a status word."""
+
+    word: Word
+
+
+class Flip(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="flip"):
+    """Bits of the answer's data are wrong, from byte `offset` on (below 0: counted from the end); or of the ATR."""
+
+    bits: Byte = "FF"
+    offset: int = 0
+
+
+class Endless(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="endless"):
+    """There is always more waiting: 61xx, and again after each GET RESPONSE."""
+
+    waiting: Annotated[int, msgspec.Meta(ge=1, le=255)] = 16
+
+
+class WrongMac(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="wrong-mac"):
+    """The last four bytes of the answer's data are wrong."""
+
+
+class Stick(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="stick"):
+    """A counter stays where it is: of loads, of purchases, of a security module's debits, of tries of the PIN."""
+
+    counter: Literal["online", "offline", "terminal", "pin"]
+
+
+AnyFault = Tear | Mute | Slow | Answer | Flip | Endless | WrongMac | Stick

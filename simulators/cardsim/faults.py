@@ -1,0 +1,246 @@
+"""Cards with something wrong: a wrapper that does what a list of faults says, around any card."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from cardd.rules.psam import TERMINAL_SEQUENCE
+from cardsim.card.base import VirtualCard
+from cardsim.card.chip import Chip
+from cardsim.card.filesystem import TransparentFile
+from cardsim.card.keyring import set_tries
+from cardsim.card.money_file import Cell, MoneyFile
+from cardsim.card.status import WAITING
+from cardsim.card.system import GET_RESPONSE
+from cardsim.fault_list import (
+    EVERY,
+    RESET,
+    Answer,
+    AnyFault,
+    Endless,
+    Flip,
+    Mute,
+    Slow,
+    Stick,
+    Tear,
+    WrongMac,
+)
+
+Sleep = Callable[[float], None]
+Undo = Callable[[], None]
+
+_WORD: Final = 2
+_MAC: Final = 4
+_LONGEST: Final = 256
+_NOTHING: Final = b""
+
+
+class Faults:
+    """What is wrong with one chip, whatever interface it is seen through.
+
+    Raises ValueError for a fault that this card cannot have: an unknown command, a counter that it has not.
+    """
+
+    def __init__(self, chip: Chip, faults: Sequence[AnyFault], sleep: Sleep = time.sleep) -> None:
+        self.chip: Final = chip
+        self.sleep: Final = sleep
+        self._faults = faults
+        self._commands = 0
+        self._resets = 0
+        self._named: dict[str, int] = {}
+        for fault in faults:
+            self._check(fault)
+
+    def around(self, card: VirtualCard) -> VirtualCard:
+        """Return a card that has these faults."""
+        return FaultyCard(self, card)
+
+    def strike(self, command: bytes) -> list[AnyFault]:
+        """Count a command and return the faults that hit it."""
+        name = self.chip.system.name(command) or ""
+        self._commands += 1
+        self._named[name] = self._named.get(name, 0) + 1
+        return self._told(fault for fault in self._faults if self._hits(fault, name))
+
+    def strike_reset(self) -> list[AnyFault]:
+        """Count a reset and return the faults that hit it."""
+        self._resets += 1
+        return self._told(fault for fault in self._faults if fault.at == RESET and fault.nth in {None, self._resets})
+
+    def hold(self, counter: str) -> Undo:
+        """Note where a counter stands; return what puts it back there."""
+        held = list(_COUNTERS[counter](self.chip))
+
+        def undo() -> None:
+            for put_back in held:
+                put_back()
+
+        return undo
+
+    def _hits(self, fault: AnyFault, name: str) -> bool:
+        if fault.at == EVERY:
+            return fault.nth in {None, self._commands}
+        if fault.at.isdecimal():
+            return int(fault.at) == self._commands
+        return fault.at.upper() == name and fault.nth in {None, self._named[name]}
+
+    def _told(self, struck: Iterable[AnyFault]) -> list[AnyFault]:
+        hits = list(struck)
+        if self.chip.tell is not None:
+            for fault in hits:
+                self.chip.tell(f"---- fault: {type(fault).__name__.lower()}")
+        return hits
+
+    def _check(self, fault: AnyFault) -> None:
+        known = self.chip.system.names
+        if fault.at not in {EVERY, RESET} and not fault.at.isdecimal() and fault.at.upper() not in known:
+            raise ValueError(f"no command `{fault.at}` here; known are {', '.join(sorted(known))}")
+        if fault.at == RESET and not isinstance(fault, Mute | Flip | Slow):
+            raise ValueError("at a reset a card can be mute, slow, or its answer wrong")
+        if isinstance(fault, Stick) and not list(_COUNTERS[fault.counter](self.chip)):
+            raise ValueError(f"this card has no counter `{fault.counter}`")
+
+
+class FaultyCard:
+    """A card through which its faults are seen."""
+
+    def __init__(self, faults: Faults, card: VirtualCard) -> None:
+        self._faults = faults
+        self._card = card
+        self._mute = False
+        self._endless = 0
+        self._alterations: list[Flip | WrongMac] = []
+
+    def power_on(self) -> bytes:
+        """Give power and return the answer to reset."""
+        return self._begin(self._card.power_on())
+
+    def reset(self) -> bytes:
+        """Reset without taking power away and return the answer to reset."""
+        return self._begin(self._card.reset())
+
+    def power_off(self) -> None:
+        """Take power away."""
+        self._card.power_off()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Return what the card answers, or what its faults make of that."""
+        if self._mute:
+            return _NOTHING
+        if command[:2] == GET_RESPONSE:
+            return self._more(command)
+        self._endless, self._alterations = 0, []
+        return self._struck(command, self._faults.strike(command))
+
+    def _begin(self, answer: bytes) -> bytes:
+        self._mute, self._endless, self._alterations = False, 0, []
+        for fault in self._faults.strike_reset():
+            if isinstance(fault, Slow):
+                self._faults.sleep(fault.ms / 1000)
+            elif isinstance(fault, Flip):
+                answer = _flipped(answer, fault)
+            else:
+                self._mute = True
+        return _NOTHING if self._mute else answer
+
+    def _struck(self, command: bytes, struck: Sequence[AnyFault]) -> bytes:
+        for fault in struck:
+            if isinstance(fault, Slow):
+                self._faults.sleep(fault.ms / 1000)
+        for fault in struck:
+            if isinstance(fault, Mute | Answer | Endless) or (isinstance(fault, Tear) and fault.when == "before"):
+                return self._instead(fault)
+        self._alterations = [fault for fault in struck if isinstance(fault, Flip | WrongMac)]
+        tears = [fault for fault in struck if isinstance(fault, Tear)]
+        for fault in tears:
+            if fault.when == "during":
+                self._faults.chip.machine.memory.cut_after(fault.bytes)
+        held = [self._faults.hold(fault.counter) for fault in struck if isinstance(fault, Stick)]
+        answer = self._card.transmit(command)
+        for undo in held:
+            undo()
+        return self._torn() if tears else self._altered(answer)
+
+    def _instead(self, fault: Tear | Mute | Answer | Endless) -> bytes:
+        """Answer a command that the card does not get."""
+        if isinstance(fault, Tear):
+            return self._torn()
+        if isinstance(fault, Mute):
+            self._mute = True
+            return _NOTHING
+        if isinstance(fault, Answer):
+            return bytes.fromhex(fault.word)
+        self._endless = fault.waiting
+        return (WAITING | fault.waiting).to_bytes(_WORD, "big")
+
+    def _more(self, command: bytes) -> bytes:
+        if not self._endless:
+            return self._altered(self._card.transmit(command))
+        asked = (command[4] if len(command) > 4 else 0) or _LONGEST  # noqa: PLR2004 # Le follows the header
+        return bytes(min(asked, self._endless)) + (WAITING | self._endless).to_bytes(_WORD, "big")
+
+    def _altered(self, answer: bytes) -> bytes:
+        """Alter the data; where it still waits for GET RESPONSE, later."""
+        data, word = answer[:-_WORD], answer[-_WORD:]
+        if data:
+            for fault in self._alterations:
+                data = _flipped(data, fault if isinstance(fault, Flip) else _MAC_FLIP)
+            self._alterations = []
+        return data + word
+
+    def _torn(self) -> bytes:
+        self._card.power_off()
+        return _NOTHING
+
+
+_MAC_FLIP: Final = Flip(bits="FF" * _MAC, offset=-_MAC)
+
+
+def _flipped(data: bytes, fault: Flip) -> bytes:
+    changed = bytearray(data)
+    start = fault.offset if fault.offset >= 0 else max(0, len(data) + fault.offset)
+    for index, bits in enumerate(bytes.fromhex(fault.bits), start):
+        if index < len(changed):
+            changed[index] ^= bits
+    return bytes(changed)
+
+
+def _loads(chip: Chip) -> Iterator[Undo]:
+    return _cells(chip, Cell.ONLINE)
+
+
+def _purchases(chip: Chip) -> Iterator[Undo]:
+    return _cells(chip, Cell.OFFLINE)
+
+
+def _cells(chip: Chip, cell: Cell) -> Iterator[Undo]:
+    return (_cell(application.money, cell) for application in chip.machine.root.walk() if application.money)
+
+
+def _cell(money: MoneyFile, cell: Cell) -> Undo:
+    value = money[cell]
+
+    def undo() -> None:
+        money[cell] = value
+
+    return undo
+
+
+def _debits(chip: Chip) -> Iterator[Undo]:
+    for application in chip.machine.root.walk():
+        file = application.files.get(TERMINAL_SEQUENCE.fid)
+        if isinstance(file, TransparentFile):
+            yield partial(file.put, 0, bytes(file.content))
+
+
+def _tries(chip: Chip) -> Iterator[Undo]:
+    for application in chip.machine.root.walk():
+        if application.pin is not None:
+            yield partial(set_tries, application.pin, application.pin.tries)
+
+
+_COUNTERS: Final[Mapping[str, Callable[[Chip], Iterator[Undo]]]] = MappingProxyType(
+    {"online": _loads, "offline": _purchases, "terminal": _debits, "pin": _tries}
+)

@@ -1,0 +1,254 @@
+"""Cards with something wrong, as a persona says it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.account import DF04, PIN, SSSE, Till, account_card, till
+from support.cards import altered
+
+from cardd.base.document import DocumentError
+from cardd.crypto.block import Algorithm
+from cardd.crypto.money import Amounts
+from cardsim.card.base import VirtualCard
+from cardsim.card.chip import Chip
+from cardsim.card.make import make_chip
+from cardsim.fault_list import Slow
+from cardsim.faults import Faults
+from cardsim.persona import load_persona
+
+READ = bytes.fromhex("00B2072C0B")
+RECORD = bytes.fromhex("0709543030303030303158")
+ASK = bytes.fromhex("0084000008")
+QUERY = bytes.fromhex("0020000000")
+RATE = bytes.fromhex("00C0000000")
+
+Make = Callable[..., VirtualCard]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def make(*faults: dict[str, Any], interface: str = "contactless", base: str = "social-jia-3.0") -> VirtualCard:
+        return make_chip(load_persona(altered(tmp_path, base, faults=list(faults)))).on(interface)
+
+    return make
+
+
+@pytest.fixture
+def faulty_till(tmp_path: Path) -> Callable[..., Till]:
+    def make(*faults: dict[str, Any], interface: str = "contactless") -> Till:
+        return till(account_card(tmp_path, Algorithm.SM4, faults=list(faults)), interface)
+
+    return make
+
+
+def words(card: VirtualCard, commands: Sequence[bytes]) -> list[str]:
+    return [card.transmit(command)[-2:].hex().upper() for command in commands]
+
+
+def test_a_command_is_known_by_its_number_since_the_card_was_made(make: Make) -> None:
+    card = make({"do": "answer", "at": 3, "word": "6F00"})
+    card.power_on()
+    assert words(card, [SSSE, READ, READ, READ]) == ["9000", "9000", "6F00", "9000"]
+    card.reset()
+    assert words(card, [SSSE, READ, READ]) == ["9000"] * 3
+
+
+def test_get_response_is_no_command_of_its_own(make: Make) -> None:
+    card = make({"do": "answer", "at": 2, "word": "6581"}, interface="contact")
+    card.power_on()
+    assert words(card, [SSSE, bytes.fromhex("00C000001E"), READ, READ]) == ["611E", "9000", "6581", "9000"]
+
+
+def test_a_command_is_known_by_its_name(make: Make) -> None:
+    card = make({"do": "answer", "at": "read record", "word": "6A82"})
+    card.power_on()
+    assert words(card, [SSSE, READ, ASK, READ]) == ["9000", "6A82", "9000", "6A82"]
+
+
+def test_the_nth_of_a_name_is_that_one_alone(make: Make) -> None:
+    card = make({"do": "answer", "at": "READ RECORD", "nth": 2, "word": "6A82"})
+    card.power_on()
+    assert words(card, [SSSE, READ, ASK, READ, READ]) == ["9000", "9000", "9000", "6A82", "9000"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "balance"),
+    [({"when": "before"}, 100_000), ({"when": "during", "bytes": 60}, 100_000), ({"when": "after"}, 98_500)],
+)
+def test_a_card_is_torn_out_before_during_or_after_a_command(
+    fault: dict[str, Any], balance: int, faulty_till: Callable[..., Till]
+) -> None:
+    card = faulty_till({"do": "tear", "at": "DEBIT FOR PURCHASE"} | fault).ready()
+    amounts = Amounts(1500)
+    command = card.debit_command(card.begin_purchase(amounts), amounts)
+    assert card.card.transmit(command) == b""
+    assert card.card.transmit(READ) == b""
+    assert card.ready().balance() == balance
+    assert (card.proof("2", 3) is None) == (balance == 100_000)
+
+
+def test_a_mute_card_speaks_again_after_its_next_power(make: Make) -> None:
+    card = make({"do": "mute", "at": 2})
+    card.power_on()
+    assert card.transmit(SSSE)
+    assert [card.transmit(READ), card.transmit(SSSE)] == [b"", b""]
+    assert card.power_on()
+    assert words(card, [SSSE, READ]) == ["9000", "9000"]
+
+
+def test_a_card_can_be_mute_at_its_first_reset(make: Make) -> None:
+    card = make({"do": "mute", "at": "reset", "nth": 1})
+    assert card.power_on() == b""
+    assert card.transmit(SSSE) == b""
+    assert card.power_on()
+    assert words(card, [SSSE]) == ["9000"]
+
+
+def test_an_answer_to_reset_can_be_wrong(make: Make) -> None:
+    right = make().power_on()
+    wrong = make({"do": "flip", "at": "reset", "bits": "01"}).power_on()
+    assert wrong == bytes((right[0] ^ 1,)) + right[1:]
+
+
+def test_a_slow_card_takes_its_time_with_each_command() -> None:
+    waited: list[float] = []
+    chip = make_chip(load_persona("social-jia-3.0"))
+    card = Faults(chip, [Slow(ms=250), Slow(at="reset", ms=1000)], waited.append).around(chip.on())
+    card.power_on()
+    assert waited == [1.0]
+    assert words(card, [SSSE, READ]) == ["611E", "9000"]
+    assert waited == [1.0, 0.25, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ({"bits": "0F"}, b"\x08" + RECORD[1:]),
+        ({"bits": "01 80", "offset": 9}, RECORD[:9] + bytes((RECORD[9] ^ 1, RECORD[10] ^ 0x80))),
+        ({"bits": "01", "offset": -1}, RECORD[:-1] + bytes((RECORD[-1] ^ 1,))),
+        ({"bits": "FF", "offset": 40}, RECORD),
+    ],
+)
+def test_bytes_of_the_data_are_wrong_and_the_status_word_is_not(
+    fault: dict[str, Any], expected: bytes, make: Make
+) -> None:
+    card = make({"do": "flip", "at": "READ RECORD"} | fault)
+    card.power_on()
+    card.transmit(SSSE)
+    assert card.transmit(READ) == expected + b"\x90\x00"
+
+
+def test_on_contacts_the_bytes_are_wrong_when_they_are_fetched(make: Make) -> None:
+    card = make({"do": "flip", "at": 1}, interface="contact")
+    card.power_on()
+    assert card.transmit(SSSE) == b"\x61\x1e"
+    assert card.transmit(bytes.fromhex("00C000001E"))[:2] == b"\x90\x1c"
+    card.transmit(SSSE)
+    assert card.transmit(bytes.fromhex("00C000001E"))[:2] == b"\x6f\x1c"
+
+
+def test_there_is_always_more_waiting(make: Make) -> None:
+    card = make({"do": "endless", "at": 2, "waiting": 4}, interface="contact")
+    card.power_on()
+    card.transmit(SSSE)
+    assert card.transmit(READ) == b"\x61\x04"
+    assert [card.transmit(bytes.fromhex("00C0000004")) for _ in range(3)] == [bytes(4) + b"\x61\x04"] * 3
+    assert card.transmit(bytes.fromhex("00C0000002")) == bytes(2) + b"\x61\x04"
+    assert card.transmit(RATE) == bytes(4) + b"\x61\x04"
+    # until the reader asks something else
+    assert words(card, [READ, RATE]) == ["9000", "6F00"]
+
+
+@pytest.mark.parametrize("interface", ["contact", "contactless"])
+def test_a_wrong_mac_is_wrong_in_its_four_bytes(interface: str, faulty_till: Callable[..., Till]) -> None:
+    amounts = Amounts(1500)
+    card = faulty_till({"do": "wrong-mac", "at": "DEBIT FOR PURCHASE"}, interface=interface).ready()
+    begun = card.begin_purchase(amounts)
+    right, given = card.debit_answer(begun, amounts), card.expect(card.debit_command(begun, amounts))
+    assert given == right[:4] + bytes(byte ^ 0xFF for byte in right[4:])
+
+
+def test_a_stuck_counter_of_purchases_gives_one_number_twice(faulty_till: Callable[..., Till]) -> None:
+    card = faulty_till({"do": "stick", "counter": "offline"}).ready()
+    amounts = Amounts(1500)
+    for _ in range(2):
+        begun = card.begin_purchase(amounts)
+        assert begun[14:16] == b"\x00\x03"
+        card.expect(card.debit_command(begun, amounts))
+    assert card.balance() == 97_000
+
+
+def test_a_stuck_counter_of_loads_gives_one_number_twice(faulty_till: Callable[..., Till]) -> None:
+    card = faulty_till({"do": "stick", "counter": "online"}).ready()
+    for _ in range(2):
+        begun = card.begin_load(5)
+        assert begun[4:6] == b"\x00\x07"
+        card.expect(card.credit_command(begun, 5))
+
+
+def test_a_stuck_counter_of_tries_never_locks_the_pin(make: Make) -> None:
+    card = make({"do": "stick", "counter": "pin"})
+    card.power_on()
+    card.transmit(SSSE)
+    assert words(card, [bytes.fromhex("0020000003000000")] * 3 + [QUERY[:4]]) == ["63C5", "63C5", "63C5", "63C6"]
+
+
+def test_a_stuck_counter_of_debits_gives_one_number_twice(make: Make) -> None:
+    card = make({"do": "stick", "counter": "terminal"}, interface="contact", base="psam")
+    card.power_on()
+    data = bytes(18) + b"2" + bytes.fromhex("20240506101112") + bytes((1, 0)) + bytes(24)
+    ask = bytes.fromhex("00C0000008")
+    sent = [SSSE, bytes.fromhex("00A4040006D15600000590"), *[bytes.fromhex("8070010034") + data, ask] * 2]
+    answers = [card.transmit(command) for command in sent]
+    assert answers[3] == answers[5]
+    assert answers[3][:4] == bytes.fromhex("00000001")
+
+
+def test_both_interfaces_show_the_same_faults(tmp_path: Path) -> None:
+    fault = {"do": "answer", "at": 3, "word": "6F00"}
+    chip = make_chip(load_persona(altered(tmp_path, "social-jia-3.0", faults=[fault])))
+    contact, antenna = chip.on("contact"), chip.on("contactless")
+    contact.power_on()
+    assert words(contact, [SSSE, READ]) == ["611E", "9000"]
+    contact.power_off()
+    antenna.power_on()
+    assert words(antenna, [SSSE, SSSE]) == ["6F00", "9000"]
+
+
+def test_a_fault_is_told_to_whoever_asks_why(tmp_path: Path) -> None:
+    fault = {"do": "answer", "at": 1, "word": "6F00"}
+    chip = make_chip(load_persona(altered(tmp_path, "social-jia-3.0", faults=[fault])))
+    told: list[str] = []
+    chip.tell = told.append
+    card = chip.on()
+    card.power_on()
+    card.transmit(SSSE)
+    assert told == ["---- fault: answer"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ({"do": "explode"}, "explode"),
+        ({"do": "answer"}, "word"),
+        ({"do": "answer", "word": "9"}, "word"),
+        ({"do": "slow", "ms": 0}, "ms"),
+        ({"do": "tear", "at": "FLY"}, "no command `FLY` here; known are"),
+        ({"do": "tear", "at": "reset"}, "at a reset"),
+        ({"do": "stick", "counter": "terminal"}, "no counter `terminal`"),
+        ({"do": "mute", "at": 3, "colour": "red"}, "colour"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_named_with_its_place(fault: dict[str, Any], problem: str, make: Make) -> None:
+    with pytest.raises(DocumentError, match=r"altered\.yaml:\d+:\d+") as caught:
+        make(fault)
+    assert problem in str(caught.value)
+
+
+def test_an_account_card_without_faults_is_not_wrapped(tmp_path: Path) -> None:
+    chip: Chip = account_card(tmp_path, Algorithm.SM4)
+    assert chip.around is None
+    card = till(chip).ready()
+    assert words(card.card, [PIN, DF04]) == ["9000", "610A"]
