@@ -2,6 +2,10 @@
 
 from enum import StrEnum
 
+from cardd.desk.prompts import Purpose
+
+__all__ = ["Effect", "Purpose"]
+
 
 class Effect(StrEnum):
     """One thing to do. Each ends in an outcome, which becomes the next fact."""
@@ -26,11 +30,3 @@ class Effect(StrEnum):
     """Write the verdict's records on the card that was read."""
     CONFIRM = "confirm"
     """Tell the authority whether the records are on the card, again and again until it has heard."""
-
-
-class Purpose(StrEnum):
-    """What a prompt asks the holder for."""
-
-    OLD_CARD_PASSWORD = "old_card_password"  # noqa: S105 - a purpose's name
-    SOCIAL_PIN = "social_pin"
-    NEW_PIN = "new_pin"

@@ -22,7 +22,6 @@ from cardd.activation.live import Item, Live
 from cardd.activation.pharmacy import AFTER_NO_RETURN, TABLE, Known, Move, judge
 from cardd.activation.policy import PinPolicy, Policy
 from cardd.activation.ports import ActivationJournal, Counter, KeysChanged, Notice
-from cardd.activation.prompts import Prompts
 from cardd.activation.timing import sleep, within
 from cardd.activation.transition import Moment, advance, begun, deadline_of, timestamp, told
 from cardd.activation.work import Job, Work
@@ -30,6 +29,7 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.desk.prompts import Prompts
 from cardd.journal.events import NewEvent
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Route, State
 from cardd.wire.cards import Kind
@@ -140,7 +140,7 @@ class Engine:
         """
         asked = self._prompts.answer(prompt, pin)
         outcome = facts.PromptCancelled() if pin is None else facts.Answered(asked.purpose)
-        await self._live[asked.activation].post(outcome)
+        await self._live[asked.owner].post(outcome)
 
     async def view(self, activation: str, *, personal: bool) -> ActivationResult:
         """Return an activation as committed, open or ended, whole or masked. Raises CarddError(NOT_FOUND)."""

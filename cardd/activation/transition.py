@@ -14,8 +14,8 @@ from cardd.activation.case import Case, Question, Say, TextArgs, masked, parties
 from cardd.activation.effects import Effect, Purpose
 from cardd.activation.pharmacy import Move
 from cardd.activation.policy import Policy
-from cardd.activation.prompts import LONGEST, SHORTEST
 from cardd.base.reasons import Reason
+from cardd.desk.prompts import LONGEST, SHORTEST
 from cardd.journal.events import Json, NewEvent
 from cardd.wire.activation import Outcome, State
 

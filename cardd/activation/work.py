@@ -12,12 +12,12 @@ from cardd.activation.case import Case
 from cardd.activation.effects import Effect, Purpose
 from cardd.activation.policy import Policy
 from cardd.activation.ports import Counter
-from cardd.activation.prompts import Prompts
 from cardd.activation.timing import sleep, within
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.desk.prompts import Prompts
 from cardd.wire.activation import Outcome
 from cardd.wire.cards import Kind
 

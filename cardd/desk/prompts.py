@@ -1,8 +1,8 @@
 """Prompts that are open, and the digits that were typed: in memory only, each taken out once."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from cardd.activation.effects import Purpose
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
@@ -11,25 +11,37 @@ SHORTEST = 4
 LONGEST = 16
 
 
+class Purpose(StrEnum):
+    """What a prompt asks the holder for."""
+
+    OLD_CARD_PASSWORD = "old_card_password"  # noqa: S105 - a purpose's name
+    SOCIAL_PIN = "social_pin"
+    NEW_PIN = "new_pin"
+
+
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A prompt that waits for its answer."""
+    """A prompt that waits for its answer. `owner` is what it belongs to: an activation, or a request for a card."""
 
     prompt: str
-    activation: str
+    owner: str
     purpose: Purpose
 
 
 class Prompts:
-    """The open prompts of every activation, and the slots that hold what was typed."""
+    """The open prompts of every owner, and the slots that hold what was typed."""
 
     def __init__(self) -> None:
         self._open: dict[str, Open] = {}
         self._slots: dict[tuple[str, Purpose], Secret] = {}
 
-    def open(self, prompt: str, activation: str, purpose: Purpose) -> None:
+    def open(self, prompt: str, owner: str, purpose: Purpose) -> None:
         """Let a prompt be answered."""
-        self._open[prompt] = Open(prompt, activation, purpose)
+        self._open[prompt] = Open(prompt, owner, purpose)
+
+    def knows(self, prompt: str) -> bool:
+        """Tell whether a prompt is open here."""
+        return prompt in self._open
 
     def answer(self, prompt: str, pin: Secret | None) -> Open:
         """Close a prompt, keep its digits in the slot, and return what it was for; None for `pin` cancels.
@@ -42,22 +54,22 @@ class Prompts:
             raise CarddError(Reason.NOT_FOUND, "that prompt is not open")
         if pin is not None:
             _check(pin)
-            self._slots[found.activation, found.purpose] = pin
+            self._slots[found.owner, found.purpose] = pin
         del self._open[prompt]
         return found
 
-    def take(self, activation: str, purpose: Purpose) -> Secret | None:
+    def take(self, owner: str, purpose: Purpose) -> Secret | None:
         """Return the digits and forget them."""
-        return self._slots.pop((activation, purpose), None)
+        return self._slots.pop((owner, purpose), None)
 
     def close(self, prompt: str) -> None:
         """Let a prompt be answered no more."""
         self._open.pop(prompt, None)
 
-    def forget(self, activation: str) -> None:
-        """Drop everything of an activation: open prompts and typed digits."""
-        self._open = {key: value for key, value in self._open.items() if value.activation != activation}
-        self._slots = {key: value for key, value in self._slots.items() if key[0] != activation}
+    def forget(self, owner: str) -> None:
+        """Drop everything of an owner: open prompts and typed digits."""
+        self._open = {key: value for key, value in self._open.items() if value.owner != owner}
+        self._slots = {key: value for key, value in self._slots.items() if key[0] != owner}
 
 
 def _check(pin: Secret) -> None:
