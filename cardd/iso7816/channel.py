@@ -47,9 +47,9 @@ class Channel:
     """Commands to one open card.
 
     `transmit` sends raw bytes and returns the raw answer; its CarddError passes through. `monotonic` is the clock for
-    the tracer's seconds. `rights_gained` is true once a command that opens the card (VERIFY, EXTERNAL AUTHENTICATION,
-    a PIN change, a session key delivered to a PSAM) succeeded, or was sent and never answered: whoever owns the
-    connection then disconnects with RESET.
+    the tracer's seconds, `control` what sends a command to the reader itself. `rights_gained` is true once a command
+    that opens the card (VERIFY, EXTERNAL AUTHENTICATION, a PIN change, a session key delivered to a PSAM) succeeded, or
+    was sent and never answered: whoever owns the connection then disconnects with RESET.
     """
 
     def __init__(
@@ -59,11 +59,13 @@ class Channel:
         tracer: Tracer | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        control: Callable[[int, bytes], bytes] | None = None,
     ) -> None:
         self._transmit = transmit
         self._transport = transport
         self._tracer = tracer
         self._monotonic = monotonic
+        self._control = control
         self.rights_gained = False
 
     @property
@@ -96,6 +98,25 @@ class Channel:
         if not response.ok:
             raise StatusError(response.sw, command)
         return response.data
+
+    def control(self, code: int, data: bytes = b"") -> bytes:
+        """Send a command to the reader itself and return its answer (PC/SC part 10).
+
+        Raises CarddError: NOT_FOUND where the reader takes none, and what the reader raises.
+        """
+        if self._control is None:
+            raise CarddError(Reason.NOT_FOUND, "this reader takes no commands of its own")
+        return self._control(code, data)
+
+    def by_keypad(self, code: int, structure: bytes) -> Response:
+        """Have the reader fill a PIN into a command, send it, and return the card's answer, or the keypad's.
+
+        It counts as a command that opens the card. Sent once, whatever comes.
+        """
+        had, self.rights_gained = self.rights_gained, True
+        response = Response.decode(self.control(code, structure))
+        self.rights_gained = had or response.ok
+        return response
 
     def _as_sent(self, command: Command) -> Command:
         if not command.data or command.le is None:

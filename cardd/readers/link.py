@@ -51,6 +51,15 @@ class Link:
             raise self._lost(CarddError(Reason.CARD_REMOVED, f"an answer of {len(answer)} bytes"))
         return answer
 
+    def control(self, code: int, data: bytes) -> bytes:
+        """Send a command to the reader itself. What it refuses says nothing about the card."""
+        if self.broken is not None:
+            raise self.broken
+        self._still_wanted()
+        answer = self.connection.control(code, data)
+        self._still_wanted()
+        return answer
+
     def begin(self) -> None:
         """Begin a transaction."""
         self._guarded(self.connection.begin)

@@ -170,7 +170,7 @@ class Worker:
 
     def _channel(self, link: Link) -> Channel:
         transport = link.connection.transport
-        return Channel(link.transmit, transport, self._tracer, monotonic=self._clock.monotonic)
+        return Channel(link.transmit, transport, self._tracer, monotonic=self._clock.monotonic, control=link.control)
 
     def _drop_held(self) -> None:
         held, self._held = self._held, None

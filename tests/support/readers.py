@@ -101,6 +101,7 @@ class Bay:
     on_transmit: deque[Step] = field(default_factory=deque)
     on_begin: deque[Step] = field(default_factory=deque)
     on_disconnect: deque[Step] = field(default_factory=deque)
+    keypad: Callable[[int, bytes], bytes] | None = None
     connections: int = 0
     open_now: int = 0
     disconnects: list[bool] = field(default_factory=list)
@@ -132,7 +133,9 @@ class ScriptedConnection:
         return self._card.answer(command)
 
     def control(self, code: int, data: bytes) -> bytes:
-        raise CarddError(Reason.INVALID, f"no control {code} {len(data)}")
+        if self._bay.keypad is None:
+            raise CarddError(Reason.INVALID, f"no control {code} {len(data)}")
+        return self._bay.keypad(code, data)
 
     def begin(self) -> None:
         self._bay.calls.append("begin")
