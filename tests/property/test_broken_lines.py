@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.counter import Message, counter, line
 
@@ -31,6 +31,7 @@ LAST = "the last one"
 
 
 @settings(max_examples=60, deadline=None)
+@example([b'{"jsonrpc":"2.0","method":"","":Infinity}'])
 @given(st.lists(LINES.map(lambda raw: raw.replace(b"\n", b" ")), max_size=20))
 def test_the_connection_lives_through_any_lines(lines: Sequence[bytes]) -> None:
     asyncio.run(_write(lines))
@@ -52,13 +53,18 @@ async def _write(lines: Sequence[bytes]) -> None:
 
 def _is_request(raw: bytes) -> bool:
     try:
-        value = json.loads(raw.decode())
+        value = json.loads(raw.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return False
     if not isinstance(value, dict) or value.get("jsonrpc") != "2.0" or not isinstance(value.get("method"), str):
         return False
     identity = value.get("id")
     return not isinstance(identity, bool | list | dict)
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(constant)
 
 
 def _says_broken(message: Message) -> bool:
