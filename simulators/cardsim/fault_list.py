@@ -69,4 +69,10 @@ class Stick(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="s
     counter: Literal["online", "offline", "terminal", "pin"]
 
 
-AnyFault = Tear | Mute | Slow | Answer | Flip | Endless | WrongMac | Stick
+class Worn(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="worn"):
+    """The card's memory fails after `bytes` of the command's writing: 6581, and the account locks the card."""
+
+    bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+AnyFault = Tear | Worn | Mute | Slow | Answer | Flip | Endless | WrongMac | Stick

@@ -25,6 +25,7 @@ from cardsim.fault_list import (
     Slow,
     Stick,
     Tear,
+    Worn,
     WrongMac,
 )
 
@@ -157,6 +158,9 @@ class FaultyCard:
         for fault in tears:
             if fault.when == "during":
                 self._faults.chip.machine.memory.cut_after(fault.bytes)
+        for fault in struck:
+            if isinstance(fault, Worn):
+                self._faults.chip.machine.memory.wear_out_after(fault.bytes)
         held = [self._faults.hold(fault.counter) for fault in struck if isinstance(fault, Stick)]
         answer = self._card.transmit(command)
         for undo in held:

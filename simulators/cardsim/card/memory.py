@@ -14,6 +14,10 @@ class PowerLostError(Exception):
     """The power went away in the middle of a command: there is no answer."""
 
 
+class MemoryFailureError(Exception):
+    """A byte could not be written."""
+
+
 class Change(Protocol):
     """One part of a transaction, written byte after byte."""
 
@@ -63,7 +67,12 @@ class Memory:
 
     def __init__(self) -> None:
         self._left: int | None = None
+        self._worn: int | None = None
         self._backup: tuple[Undo, ...] = ()
+
+    def wear_out_after(self, count: int) -> None:
+        """Fail in the next command, when so many bytes have been written, if it writes more."""
+        self._worn = count
 
     def cut_after(self, count: int) -> None:
         """Take power away in the next command, when so many bytes have been written (at its end at the latest)."""
@@ -93,19 +102,29 @@ class Memory:
 
     def end_command(self) -> None:
         """Say that the command's work is done. Raises PowerLostError if power was to go in it."""
+        self._worn = None
         if self._left is not None:
             raise PowerLostError
 
     def restore(self) -> None:
         """Come back with power: put back what a marked backup holds."""
-        self._left = None
+        self._left, self._worn = None, None
+        self.undo()
+
+    def undo(self) -> None:
+        """Put back what a marked backup holds."""
         for undo in reversed(self._backup):
             undo()
         self._backup = ()
 
     def _spend(self, count: int) -> None:
-        if self._left is None:
+        if self._left is None and self._worn is None:
             return
-        if self._left < count:
-            raise PowerLostError
-        self._left -= count
+        if self._left is not None:
+            if self._left < count:
+                raise PowerLostError
+            self._left -= count
+        if self._worn is not None:
+            if self._worn < count:
+                raise MemoryFailureError
+            self._worn -= count

@@ -8,6 +8,7 @@ class Status(IntEnum):
     """What the card's rule can answer, apart from the words that carry a number (61xx, 63Cx, 6Cxx)."""
 
     DONE = 0x9000
+    MEMORY_FAILURE = 0x6581
     WRONG_LENGTH = 0x6700
     WRONG_STATE = 0x6901
     WRONG_STRUCTURE = 0x6981

@@ -6,6 +6,7 @@ from typing import Final
 
 from cardsim.card.command import HEADER, Command, Direction, Framing
 from cardsim.card.machine import Machine, Reply
+from cardsim.card.memory import MemoryFailureError
 from cardsim.card.status import Refusal, Status, is_progress
 
 Handler = Callable[[Machine, Command], Reply]
@@ -71,12 +72,21 @@ class OperatingSystem:
             reply = self._run(row, raw, framing)
         except Refusal as refusal:
             reply = Reply(status=refusal.status, clause=refusal.clause)
+        except MemoryFailureError:
+            reply = self._failed(raw)
         session = self.machine.session
         # a transaction is good for the next command only, and any failure ends it (LD/T 32.7 12)
         if session.transaction is begun and not (keeps and is_progress(reply.status)):
             session.transaction = None
         self.machine.memory.end_command()
         return reply, direction
+
+    def _failed(self, raw: bytes) -> Reply:
+        """Answer where the memory failed: nothing was written, and after the account's commands the card is locked."""
+        self.machine.memory.undo()
+        if raw[0] == MONEY_CLASS:
+            self.machine.blocked = True
+        return Reply(status=Status.MEMORY_FAILURE, clause="LD/T 32.5 table 5: the memory failed")
 
     def _row(self, raw: bytes) -> Row:
         machine = self.machine
@@ -133,6 +143,7 @@ def _framed(row: Row, raw: bytes, framing: Framing) -> Command:
 
 
 GET_RESPONSE: Final = b"\x00\xc0"
+MONEY_CLASS: Final = 0xB0
 
 
 def _means(row: Row, raw: bytes) -> bool:

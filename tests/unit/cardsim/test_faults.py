@@ -170,6 +170,22 @@ def test_a_wrong_mac_is_wrong_in_its_four_bytes(interface: str, faulty_till: Cal
     assert given == right[:4] + bytes(byte ^ 0xFF for byte in right[4:])
 
 
+@pytest.mark.parametrize("count", [0, 45, 70, 91])
+def test_a_worn_memory_moves_no_money_and_locks_the_card(count: int, faulty_till: Callable[..., Till]) -> None:
+    card = faulty_till({"do": "worn", "at": "CREDIT FOR LOAD", "bytes": count}).ready()
+    before = bytes(card.chip.machine.session.application.money.cells)  # type: ignore[union-attr]
+    command = card.credit_command(card.begin_load(5), 5)
+    assert card.send(command) == (b"", 0x6581)
+    assert bytes(card.chip.machine.session.application.money.cells) == before  # type: ignore[union-attr]
+    assert words(card.card, [READ, command]) == ["6A81", "6A81"]
+
+
+def test_a_worn_memory_elsewhere_locks_nothing_and_costs_no_try(make: Make) -> None:
+    card = make({"do": "worn", "at": "VERIFY", "nth": 1})
+    card.power_on()
+    assert words(card, [SSSE, PIN, QUERY[:4], PIN]) == ["9000", "6581", "63C6", "9000"]
+
+
 def test_a_stuck_counter_of_purchases_gives_one_number_twice(faulty_till: Callable[..., Till]) -> None:
     card = faulty_till({"do": "stick", "counter": "offline"}).ready()
     amounts = Amounts(1500)
