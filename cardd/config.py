@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -85,11 +86,19 @@ class Station(Strict):
 
 
 class Keys(Strict):
-    """Who computes with the issuer's keys. `software` is for tests: it holds the root key in memory and says so."""
+    """Who computes with the issuer's keys.
 
-    provider: Literal["psam", "software", "none"] = "psam"
+    `remote` is a security machine (HSM) at `url`, asked within `timeout_s` in all; `token_file` holds what it wants to
+    be shown, `ca_file` who vouches for it. `software` is for tests: it holds the root key in memory and says so.
+    """
+
+    provider: Literal["psam", "remote", "software", "none"] = "psam"
     tests_only: bool = False
     root_file: str | None = None
+    url: str | None = None
+    timeout_s: Seconds = 5.0
+    token_file: str | None = None
+    ca_file: str | None = None
 
 
 class Authority(Strict):
@@ -165,8 +174,10 @@ def load_config(path: Path) -> Config:
     config.state_dir = _resolved(config.state_dir, base)
     if config.authority.register is not None:
         config.authority.register = _resolved(config.authority.register, base)
-    if config.keys.root_file is not None:
-        config.keys.root_file = _resolved(config.keys.root_file, base)
+    for name in ("root_file", "token_file", "ca_file"):
+        named = getattr(config.keys, name)
+        if named is not None:
+            setattr(config.keys, name, _resolved(named, base))
     if config.journal.key_file is not None:
         config.journal.key_file = _resolved(config.journal.key_file, base)
     return config
@@ -193,6 +204,19 @@ def _allow_software_keys_in_tests_only(config: Config, path: Path) -> None:
     if config.keys.root_file is None:
         problem = "`root_file` is missing: the file that holds the test root key in hex"
         raise locate(path, "$.keys.provider", problem)
+
+
+def _find_the_security_machine(config: Config, path: Path) -> None:
+    keys = config.keys
+    if keys.provider != "remote":
+        return
+    if keys.url is None:
+        raise locate(path, "$.keys.provider", "`url` is missing: the address of the security machine, https://…")
+    parts = urlsplit(keys.url)
+    own = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not parts.hostname or parts.scheme not in ({"http", "https"} if own else {"https"}):
+        problem = "write https://host[:port][/path]: new PINs go there, so plain http is for this machine itself"
+        raise locate(path, "$.keys.url", problem)
 
 
 _OCTAL: Final = re.compile(r"0?[0-7]{3}|0o[0-7]{3}")
@@ -243,6 +267,7 @@ def _understood(path: Path, where: str, read: Callable[[], object]) -> None:
 _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _name_stations_apart,
     _allow_software_keys_in_tests_only,
+    _find_the_security_machine,
     _read_mode,
     _know_the_group,
     _understand_rights,

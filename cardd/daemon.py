@@ -144,7 +144,7 @@ class _Parts:
         )
         stack.callback(readers.close)
         readers.subscribe(_log_service)
-        keys = _keys(config, readers)
+        keys = _keys(config, readers, clock)
         stopped = StoppedKeys(_StoppedKeyRecorder(journal))
         reception = Reception(readers, journal, keys, clock=clock)
         reception.start()
@@ -289,15 +289,44 @@ def _stations(config: Config) -> list[StationConfig]:
     ]
 
 
-def _keys(config: Config, readers: Readers) -> KeyService | None:
+def _keys(config: Config, readers: Readers, clock: Clock) -> KeyService | None:
     match config.keys.provider:
         case "none":
             return None
         case "psam":
             return PsamKeys(readers)
+        case "remote":
+            return _remote(config, clock)
         case "software":
             log.warning("software keys are in use: this is a test machine")
             return SoftwareKeys(load_key(Path(config.keys.root_file or "")), tests_only=config.keys.tests_only)
+
+
+def _remote(config: Config, clock: Clock) -> KeyService:
+    try:
+        # asked for by those who have a security machine: the others need no HTTP
+        from cardd.keys.line import HsmLine  # noqa: PLC0415
+        from cardd.keys.remote import RemoteKeys  # noqa: PLC0415
+    except ImportError:
+        raise CarddError(Reason.INVALID, "keys on the network need the extra `http`: install cardd[http]") from None
+    keys = config.keys
+    return RemoteKeys(
+        HsmLine(
+            keys.url or "",
+            clock=clock,
+            timeout_s=keys.timeout_s,
+            token=None if keys.token_file is None else _token(Path(keys.token_file)),
+            ca_file=None if keys.ca_file is None else Path(keys.ca_file),
+        )
+    )
+
+
+def _token(path: Path) -> Secret:
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise CarddError(Reason.INVALID, f"{path} cannot be read: it holds the security machine's token") from None
+    return Secret(text.encode())
 
 
 def _policy(config: Config) -> Policy:

@@ -89,6 +89,19 @@ def test_software_keys_refuse_to_start_unless_they_are_said_to_be_for_tests(tmp_
     assert tested.keys.provider == "software"
 
 
+def test_keys_on_the_network_need_an_address_that_may_carry_a_new_pin(tmp_path: Path) -> None:
+    assert "`url` is missing" in problem(tmp_path, "keys: {provider: remote}\n")
+    for url in ("http://hsm.example/", "hsm.example", "ftp://127.0.0.1"):
+        text = problem(tmp_path, f"keys: {{provider: remote, url: '{url}'}}\n")
+        assert text.startswith("cardd.yaml:1:31: ")
+        assert "https://host" in text
+    keys = load_config(
+        written(tmp_path, "keys: {provider: remote, url: 'http://127.0.0.1:8443', timeout_s: 2, token_file: t}")
+    ).keys
+    assert (keys.timeout_s, keys.token_file) == (2.0, str(tmp_path / "t"))
+    load_config(written(tmp_path, "keys: {provider: remote, url: 'https://hsm.example/keys'}"))
+
+
 def test_a_row_of_rights_names_one_of_user_and_group(tmp_path: Path) -> None:
     assert "either a `user` or a `group`" in problem(tmp_path, "socket:\n  rights:\n    - grant: [till]\n")
 
