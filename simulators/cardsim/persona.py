@@ -85,6 +85,9 @@ class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unkno
     files (`DF0AEF0C`). `applications` are optional ones that the card has, `absent` files and applications that it does
     not have. A card with a `balance` is for use offline unless its files say otherwise. A `bank_number` is that of the
     bank's application, which cards since 2.0 have.
+
+    `pin_tries` and `key_tries` are how often each may still be tried, and may be again after a right one. Where they
+    are not said, and for the limit where there are none left, the toggles' limits count.
     """
 
     card: Literal["social-security"]
@@ -100,8 +103,8 @@ class SocialSecurityPersona(CardPersona, frozen=True, kw_only=True, forbid_unkno
     card_number: str = ""
     holder: Holder = Holder()
     pin: str | None = None
-    pin_tries: Tries = 6
-    key_tries: Tries = 3
+    pin_tries: Tries | None = None
+    key_tries: Tries | None = None
     blocked: Literal["card"] | tuple[str, ...] = ()
     balance: Money | None = None
     counters: Counters = Counters()

@@ -61,7 +61,7 @@ class Toggles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = "closed"
     cyclic_files: Annotated[
         Literal["empty", "filled"],
-        _says("LD/T 32.6 6", "whether records that were never written are absent or there unset"),
+        _says("LD/T 32.3 5.3", "whether records that were never written are absent or there unset"),
     ] = "empty"
     transaction_record: Annotated[
         Literal["whole", "account_only"],
@@ -75,6 +75,10 @@ class Toggles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Literal["unset", "random"],
         _says("LD/T 32.6 table 10", "the last four bytes of an identification code that is not given"),
     ] = "unset"
+    certificate_number: Annotated[
+        Literal["an10", "cn08"],
+        _says("LD/T 32.6 annex C", "DF02 EF09 item 55: as the table of items has it, or the annex"),
+    ] = "an10"
     first_generation_items: Annotated[
         Literal["old", "rewritten"],
         _says("LD/T 32.6 annex C", "1.0: items with their old meaning, or the new one filled with E"),
@@ -121,8 +125,16 @@ class Toggles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = "first"
     card_factor: Annotated[
         Literal["historical", "padded"],
-        _says("LD/T 32.4 7", "the third factor: T6 to TD, or T8 to TD and `0000` behind them"),
+        _says("LD/T 32.9 7.3", "the third factor: T6 to TD, or T8 to TD and `0000` behind them"),
     ] = "historical"
+    pin_limit: Annotated[
+        Literal["6", "3", "8"],
+        _says("LD/T 32.5 VERIFY", "how many wrong PINs lock it, where the persona does not say"),
+    ] = "6"
+    key_limit: Annotated[
+        Literal["3", "15"],
+        _says("LD/T 32.5 EXTERNAL AUTHENTICATION", "how many wrong proofs lock a key, where the persona does not say"),
+    ] = "3"
     lock_key_tries: Annotated[
         Literal["uncounted", "counted"],
         _says("LD/T 32.7 13.1", "whether wrong tries lock BK and LK"),
@@ -165,23 +177,23 @@ class Toggles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     # the order of checks
     application_blocked: Annotated[
         Literal["before_parameters", "after_lengths"],
-        _says("LD/T 32.5 5", "when 9303 is found out"),
+        _says("LD/T 32.5 table 5", "when 9303 is found out"),
     ] = "before_parameters"
     parameters_or_length: Annotated[
         Literal["parameters_first", "length_first"],
-        _says("LD/T 32.5 5", "6A86 or 6700 where both are due"),
+        _says("LD/T 32.5 table 5", "6A86 or 6700 where both are due"),
     ] = "parameters_first"
     missing_or_right: Annotated[
         Literal["missing_first", "right_first"],
-        _says("LD/T 32.5 5", "6A83 or 6982 for a record that is not there"),
+        _says("LD/T 32.5 table 5", "6A83 or 6982 for a record that is not there"),
     ] = "missing_first"
     structure_or_right: Annotated[
         Literal["structure_first", "right_first"],
-        _says("LD/T 32.5 5", "6981 or 6982 for a command that does not fit the file"),
+        _says("LD/T 32.5 table 5", "6981 or 6982 for a command that does not fit the file"),
     ] = "structure_first"
     right_or_challenge: Annotated[
         Literal["right_first", "challenge_first"],
-        _says("LD/T 32.5 5", "6982 or 6984 for a command with MAC that lacks both"),
+        _says("LD/T 32.5 table 5", "6982 or 6984 for a command with MAC that lacks both"),
     ] = "right_first"
 
     # rights and challenges

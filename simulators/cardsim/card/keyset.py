@@ -16,7 +16,6 @@ from cardsim.toggles import Toggles
 _KEY_BYTES: Final = 16
 _DES_STK_BYTES: Final = 8
 _ROOT_VERSIONS: Final = range(1, 4)
-_KEY_TRIES: Final = 3
 _LOCKS: Final = ("BK", "LK")
 _NO_TERMINAL_KEY: Final = ("IRK", "STK")
 
@@ -88,12 +87,14 @@ class KeySet:
         versions = self.versions(name, count, des_length)
         if not versions:
             return
+        usual = int(self._card.toggles.key_limit)
+        tries = usual if self._card.key_tries is None else self._card.key_tries
         yield Key(
             name=name,
             kid=kid,
             versions=versions,
-            limit=self._card.key_tries or _KEY_TRIES,
-            tries=self._card.key_tries,
+            limit=tries or usual,
+            tries=tries,
             counted=_counted(name, self._card.toggles),
             authenticates=not name.startswith(_NO_TERMINAL_KEY),
         )

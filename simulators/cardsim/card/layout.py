@@ -7,7 +7,7 @@ from typing import Final
 from cardd.rules.access import PIN
 from cardd.rules.compatibility import old_item
 from cardd.rules.files import EF1E, Application, FileRule, Generation, Structure
-from cardd.rules.items import Item
+from cardd.rules.items import Item, ItemType
 from cardd.rules.keys import KeyName
 from cardsim.card.filesystem import NEVER, Access, needs
 from cardsim.card.filesystem import Structure as Records
@@ -18,6 +18,8 @@ _DRAFTS: Final = frozenset({"DF03EF08", "DF03EF09", "DF03EF0A"})
 _UNEMPLOYMENT: Final = 0x60
 _UNEMPLOYMENT_FILES: Final = frozenset({"DF02EF06", "DF03EF05"})
 _OBSERVED: Final = frozenset({"DF03EF05", "DF03EF07"})
+
+_SHORT_NUMBER: Final = Item(0x55, "certificate_number", ItemType.CN, 0x08, "certificate number", "就业失业登记证编号")
 
 STRUCTURES: Final[Mapping[Structure, Records]] = MappingProxyType(
     {
@@ -69,6 +71,8 @@ def writing(rule: FileRule) -> Access:
 def items_of(card: SocialSecurityPersona, rule: FileRule) -> tuple[Item, ...]:
     """Return the items of a file in the order of its records."""
     items = rule.items_of(Generation(card.profile))
+    if rule.address == "DF02EF09" and card.toggles.certificate_number == "cn08":
+        return tuple(_SHORT_NUMBER if item.tag == _SHORT_NUMBER.tag else item for item in items)
     if rule.address in _UNEMPLOYMENT_FILES and not _has_unemployment(card, rule.address):
         return tuple(item for item in items if item.tag != _UNEMPLOYMENT)
     return items

@@ -47,7 +47,6 @@ _DEFAULT_SERIAL: Final = bytes.fromhex("C0FFEE01")
 _DEFAULT_REGION: Final = bytes.fromhex("5101")
 _CODE_BYTES: Final = 16
 _SEAL: Final = 4
-_PIN_TRIES: Final = 6
 
 
 def make_social(persona: Persona, card: SocialSecurityPersona, seed: int | None) -> Chip:
@@ -151,7 +150,9 @@ def _pin(persona: Persona, card: SocialSecurityPersona) -> Pin:
     value = bytes.fromhex(digits + "F" * (len(digits) % 2)) if digits.isdecimal() and digits.isascii() else b""
     if digits and not (value and pins.is_pin(value)):
         raise persona.fault("$.pin", "is 4 to 16 digits")
-    return Pin(value, limit=card.pin_tries or _PIN_TRIES, tries=card.pin_tries)
+    usual = int(card.toggles.pin_limit)
+    tries = usual if card.pin_tries is None else card.pin_tries
+    return Pin(value, limit=tries or usual, tries=tries)
 
 
 def _root(card: SocialSecurityPersona, environment: Application) -> Application:

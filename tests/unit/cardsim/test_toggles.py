@@ -101,6 +101,7 @@ CASES = [
         more='files: {DF01EF09: {"32": "11"}}\n',
         basis=FIRST,
     ),
+    Case("certificate_number", "cn08", [DF02, PIN, "00B2014C00"], ["6C12"], ["6C0A"]),
     Case("first_generation_drafts", "absent", ["00A4000002DF03", "00A4020002EF08"], ["9000"], ["6A82"], basis=FIRST),
     Case(
         "first_generation_insurance",
@@ -124,6 +125,9 @@ CASES = [
         ["9000", "6C48"],
         more="applications: [DF06]\n",
     ),
+    Case("pin_limit", "3", ["0020000000"], ["63C6"], ["63C3"]),
+    Case("pin_limit", "8", ["0020000003112233", PIN, "0020000000"], ["63C5", "9000", "63C6"], ["63C7", "9000", "63C8"]),
+    Case("key_limit", "15", [ASK, proof("0A")[:-2] + "09"], ["63C2"], ["63CE"]),
     Case("lock_key_tries", "counted", [*[ASK, proof("05")[:-2] + "09"] * 4], ["63C3"], ["6983"]),
     Case("puk_tries", "uncounted", [*[ASK, proof("06")[:-2] + "09"] * 4], ["6983"], ["63C3"]),
     Case(
