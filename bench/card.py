@@ -25,6 +25,7 @@ from cardsim.card.base import VirtualCard
 from cardsim.card.make import make_card
 from cardsim.persona import load_persona
 
+ABOUT: Final = "GET CHALLENGE from a C program through pcscd and vpcd"
 PERSONA: Final = "social-jia-3.0"
 ROUNDS: Final = 10
 BLOCKS: Final = 10
@@ -151,14 +152,26 @@ def fastest(name: str, wanted: float, rounds: Times) -> Goal:
     return Goal.of(f"{name}, a second", Bound.AT_LEAST, wanted, rates([sorted(r)[len(r) // 2] for r in rounds]))
 
 
-def main() -> None:
-    """Measure, print, write."""
-    with Path(os.devnull).open("w", encoding="utf-8") as sink:
-        inside = in_process(sink)
+def outside(name: str, about: str) -> None:
+    """Measure through pcscd and publish it."""
+    with tempfile.TemporaryDirectory() as directory:
+        ways = through_pcscd(compile_c("apdu", Path(directory)))
     goals = [
-        fastest("GET CHALLENGE", 200_000, inside["GET CHALLENGE"]),
-        fastest("INTERNAL AUTHENTICATION with SM4", 50_000, inside["INTERNAL AUTHENTICATION, SM4"]),
-        fastest("commands through Channel and tracer", 40_000, inside["with the masking tracer"]),
+        Goal.of(f"speed in parts of the {echo}", Bound.AT_LEAST, 0.95, ratios(ways[echo], ways["virtual card"]))
+        for echo in ("echo card in C", "echo card in Python")
+    ]
+    settings: Settings = {"persona": PERSONA, "rounds": PCSCD_ROUNDS, "commands_a_round": COUNT}
+    publish(name, about, rows(ways), settings, goals)
+
+
+def inside() -> None:
+    """Measure in this process and publish it."""
+    with Path(os.devnull).open("w", encoding="utf-8") as sink:
+        ways = in_process(sink)
+    goals = [
+        fastest("GET CHALLENGE", 200_000, ways["GET CHALLENGE"]),
+        fastest("INTERNAL AUTHENTICATION with SM4", 50_000, ways["INTERNAL AUTHENTICATION, SM4"]),
+        fastest("commands through Channel and tracer", 40_000, ways["with the masking tracer"]),
     ]
     settings: Settings = {
         "persona": PERSONA,
@@ -166,16 +179,13 @@ def main() -> None:
         "blocks_a_round": BLOCKS,
         "commands_a_block": A_BLOCK,
     }
-    publish("card", "the virtual card in the program itself, means of blocks", rows(inside), settings, goals)
-    with tempfile.TemporaryDirectory() as directory:
-        outside = through_pcscd(compile_c("apdu", Path(directory)))
-    card = outside["virtual card"]
-    goals = [
-        Goal.of(f"speed in parts of the {name}", Bound.AT_LEAST, 0.95, ratios(outside[name], card))
-        for name in ("echo card in C", "echo card in Python")
-    ]
-    settings = {"persona": PERSONA, "rounds": PCSCD_ROUNDS, "commands_a_round": COUNT}
-    publish("card-pcscd", "GET CHALLENGE from a C program through pcscd and vpcd", rows(outside), settings, goals)
+    publish("card", "the virtual card in the program itself, means of blocks", rows(ways), settings, goals)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    inside()
+    outside("card-pcscd", ABOUT)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from cardd.readers.facts import CardInserted, Fact
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 
+ABOUT: Final = "the full authenticated read of a 3.0 card, PSAM included"
 PERSONA: Final = "social-jia-3.0"
 MODULE: Final = "psam"
 ROUNDS: Final = 20
@@ -111,8 +112,8 @@ async def measure(readers: tuple[str, ...], directory: Path) -> tuple[list[Step]
     return steps, in_c, in_desk
 
 
-def main() -> None:
-    """Measure, print, write."""
+def reading(name: str, about: str) -> None:
+    """Measure and publish."""
     with (
         laboratory(PERSONA, MODULE, PERSONA, MODULE) as place,
         tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory,
@@ -129,7 +130,12 @@ def main() -> None:
         "commands_to_the_card": commands[place.readers[0]],
         "commands_to_the_module": commands[place.readers[1]],
     }
-    publish("read", "the full authenticated read of a 3.0 card, PSAM included", rows, settings, [goal])
+    publish(name, about, rows, settings, [goal])
+
+
+def main() -> None:
+    """Measure, print, write."""
+    reading("read", ABOUT)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEASUREMENTS = ("apdu", "card", "read")
+MEASUREMENTS = ("apdu", "card", "read", "one_core")
 
 
 def main() -> int:
