@@ -1,0 +1,45 @@
+"""What a case is, and what can come of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from cardsim.conformance.card import Card
+
+Run = Callable[[Card], None]
+
+
+class Cost(Enum):
+    """What a case does to a card."""
+
+    NOTHING = "it only reads what anybody may read"
+    PROOFS = "it proves the PIN and keys, rightly: that costs no try of a card whose keys are as they should be"
+    TRIES = "it spends tries, writes, moves money or blocks for good"
+
+
+class Outcome(Enum):
+    """How a case ended."""
+
+    PASSED = "pass"
+    FAILED = "FAIL"
+    NOT_APPLICABLE = "n/a"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case of the conformance test: its name in the test's plan, what it holds a card to."""
+
+    name: str
+    title: str
+    cost: Cost
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one case ended with one card, and why if it did not pass."""
+
+    case: str
+    subject: str
+    outcome: Outcome
+    reason: str = ""
