@@ -72,9 +72,13 @@ class Environment:
         """Read the record with that tag (never by number: numbers differ between generations); None if not there."""
         return read_by_tag(self._channel, file, tag)
 
-    def internal_authentication(self, process_factor: bytes, original: bytes) -> bytes:
-        """Have the card compute with its IRK over 8 + 8 bytes and return its 8 bytes (LD/T 32.5)."""
-        return self._channel.expect(Command(0x00, 0x88, 0x00, 0x00, process_factor + original, BLOCK))
+    def internal_authentication(self, process_factor: bytes, original: bytes, version: int | None = None) -> bytes:
+        """Have the card compute with its IRK over 8 + 8 bytes and return its 8 bytes (LD/T 32.5).
+
+        `version` 1 to 3 names the key's generation; without it the card takes its first.
+        """
+        data = process_factor + original + _version_byte(version)
+        return self._channel.expect(Command(0x00, 0x88, 0x00, 0x00, data, BLOCK))
 
     def challenge(self) -> bytes:
         """Ask for 8 random bytes, good for one use."""
@@ -83,9 +87,9 @@ class Environment:
             raise CarddError(Reason.STATUS_WORD, f"the card's challenge has {len(challenge)} bytes instead of {BLOCK}")
         return challenge
 
-    def external_authentication(self, kid: int, answer: bytes, original: bytes) -> None:
+    def external_authentication(self, kid: int, answer: bytes, original: bytes, version: int | None = None) -> None:
         """Prove a key to the card with 8 + 8 bytes over its last challenge. A failure costs one of the key's tries."""
-        self._channel.expect(Command(0x00, 0x82, 0x00, kid, answer + original))
+        self._channel.expect(Command(0x00, 0x82, 0x00, kid, answer + original + _version_byte(version)))
 
     def update(self, file: FileRule, tag: int, value: bytes) -> None:
         """Write the record with that tag, whole; a record that is not there yet is appended."""
@@ -126,3 +130,7 @@ def _number(fci: bytes, path: tuple[int, ...]) -> int | None:
     except tlv.TlvError:
         return None
     return int.from_bytes(value, "big") if value else None
+
+
+def _version_byte(version: int | None) -> bytes:
+    return b"" if version is None else bytes((version,))

@@ -62,12 +62,14 @@ class HolderData:
 class Proof:
     """An internal authentication: what the card was asked (8 + 8 random bytes) and its answer (None: it refused).
 
-    Anybody with the issuer's key can check it later, which is why the authority gets it.
+    Anybody with the issuer's key can check it later, which is why the authority gets it. `version` is that of the key
+    by which the card proved itself, None where it chose by itself (the first).
     """
 
     process_factor: bytes
     original: bytes
     answer: bytes | None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

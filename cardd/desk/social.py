@@ -2,7 +2,8 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -25,6 +26,8 @@ from cardd.rules.identity import IdentificationCode
 from cardd.rules.keys import KEYS, KeyName
 from cardd.wire.cards import Kind
 
+_VERSIONS: Final = (1, 2, 3)
+
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
@@ -33,6 +36,13 @@ class Maintenance:
     header: bytes
     right: KeyName
     stk: KeyName
+
+
+@dataclass(slots=True)
+class Proven:
+    """By which version of its keys this very card has proved itself; None where it chose by itself, or has not."""
+
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class SocialCard:
     factors: Factors | None
     station: str
     stored: StoredItems
+    proven: Proven = field(default_factory=Proven)
 
 
 def open_social(channel: Channel, insertion: Insertion) -> SocialCard | None:
@@ -141,17 +152,38 @@ def refuse_forged(identity: Identity) -> None:
 def prove(card: SocialCard, keys: KeyService | None, deadline: float) -> Identity:
     """Have the card prove itself by internal authentication over our own random numbers, and judge the proof.
 
-    Harmless: no counter hangs on it. A key service that cannot be asked leaves `authentic` None; a card that refuses to
-    answer has not proved itself.
+    Harmless: no counter hangs on it, so a card whose proof is wrong is asked for those of its other key versions. What
+    is found is kept for cards that were made alike. A key service that cannot be asked leaves `authentic` None; a card
+    that refuses to answer has not proved itself.
     """
+    kin = (str(card.generation), _maker(card))
+    known = None if keys is None else keys.versions.of(kin)
+    proof, authentic, unproven = _attempt(card, keys, known, deadline)
+    if authentic is False and keys is not None and card.factors is not None:
+        others = (version for version in (None, *_VERSIONS) if version != known)
+        found = (_attempt(card, keys, version, deadline) for version in others)
+        proof, authentic, unproven = next((one for one in found if one[1]), (proof, authentic, unproven))
+    if authentic and keys is not None:
+        keys.versions.keep(kin, proof.version)
+        card.proven.version = proof.version
+    return replace(card.identity, authentic=authentic, unproven=unproven, proof=proof)
+
+
+def _attempt(
+    card: SocialCard, keys: KeyService | None, version: int | None, deadline: float
+) -> tuple[Proof, bool | None, Reason | None]:
     process_factor, original = secrets.token_bytes(BLOCK), secrets.token_bytes(BLOCK)
     try:
-        answer = card.environment.internal_authentication(process_factor, original)
+        answer = card.environment.internal_authentication(process_factor, original, version)
     except StatusError:
         answer = None
-    proof = Proof(process_factor, original, answer)
-    authentic, unproven = _judge(card, keys, proof, deadline)
-    return replace(card.identity, authentic=authentic, unproven=unproven, proof=proof)
+    proof = Proof(process_factor, original, answer, version)
+    return proof, *_judge(card, keys, proof, deadline)
+
+
+def _maker(card: SocialCard) -> str:
+    organisation = card.issuer.initialising_organisation
+    return organisation if isinstance(organisation, str) else str(card.issuer.region)
 
 
 def _judge(
@@ -163,7 +195,13 @@ def _judge(
         return False, None
     try:
         right = keys.authentication_data(
-            KeyName.IRK, card.algorithm, card.factors, proof.process_factor, proof.original, deadline=deadline
+            KeyName.IRK,
+            card.algorithm,
+            card.factors,
+            proof.process_factor,
+            proof.original,
+            version=proof.version,
+            deadline=deadline,
         )
     except CarddError as error:
         if error.reason in UNASKED:
@@ -183,9 +221,13 @@ def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: K
     stopped.check(card.station, key)
     service, factors = _able(card, keys, key)
     challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
-    answer = service.authentication_data(key, card.algorithm, factors, challenge, original, deadline=deadline)
+    # what internal authentication has found, for keys of which a card has several; never found out here
+    version = card.proven.version if KEYS[key].versions > 1 else None
+    answer = service.authentication_data(
+        key, card.algorithm, factors, challenge, original, version=version, deadline=deadline
+    )
     try:
-        card.environment.external_authentication(KEYS[key].kid, answer, original)
+        card.environment.external_authentication(KEYS[key].kid, answer, original, version)
     except StatusError as error:
         if error.sw == SW.AUTHENTICATION_LOCKED or tries_left(error.sw) is not None:
             stopped.stop(card.station, key)

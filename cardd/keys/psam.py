@@ -17,6 +17,7 @@ from cardd.crypto.derive import Factors
 from cardd.crypto.messaging import mac_blocks, mac_input, plain_blocks
 from cardd.keys.psam_session import Delivery, Session
 from cardd.keys.service import UNASKED
+from cardd.keys.versions import KeyVersions
 from cardd.readers.config import Role
 from cardd.readers.facts import Fact
 from cardd.readers.registry import Readers
@@ -51,6 +52,7 @@ class PsamKeys:
 
     def __init__(self, readers: Readers) -> None:
         """Watch the readers for modules. Event loop's thread."""
+        self.versions: Final = KeyVersions()
         self._readers = readers
         # replaced whole by the loop's thread, read by the workers'
         self._modules: tuple[_Module, ...] = ()

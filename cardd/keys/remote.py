@@ -19,6 +19,7 @@ from cardd.crypto.messaging import MAC, plain_blocks
 from cardd.crypto.money import TERMINAL
 from cardd.keys.line import HsmLine
 from cardd.keys.money import CardKeys, Load, Purchase, Signature
+from cardd.keys.versions import KeyVersions
 from cardd.rules.hsm import hsm_address
 from cardd.rules.keys import KeyName
 from cardd.wire.base import Json
@@ -51,6 +52,7 @@ class RemoteKeys:
     """A key service and a money service behind a line."""
 
     def __init__(self, line: HsmLine) -> None:
+        self.versions: Final = KeyVersions()
         self._line = line
 
     def authentication_data(

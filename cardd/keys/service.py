@@ -7,6 +7,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors
+from cardd.keys.versions import KeyVersions
 from cardd.rules.keys import KeyName
 from cardd.wire.base import Json
 
@@ -30,6 +31,10 @@ class KeyService(Protocol):
     Called on the worker thread of the reader that holds the card, and may block there until the deadline. Its failures
     are CarddErrors with a reason of UNASKED, never one about a card: the card on the counter must not be blamed.
     """
+
+    @property
+    def versions(self) -> KeyVersions:
+        """What versions of this service's keys were found on cards."""
 
     def authentication_data(
         self,

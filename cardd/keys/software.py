@@ -10,11 +10,13 @@ from cardd.crypto.authentication import authentication_data
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors, diversify_all, session_key
 from cardd.crypto.messaging import encipher, mac, mac_input
+from cardd.keys.versions import KeyVersions
 from cardd.rules.keys import KEYS, KeyName
 from cardd.wire.base import Json
 
 _ROOT_LENGTH: Final = 16
-_SHORT_LENGTH: Final = 8
+SHORT_KEY: Final = 8
+"""Bytes of the short root."""
 
 
 class SoftwareKeys:
@@ -27,9 +29,10 @@ class SoftwareKeys:
         """Take the roots. Raises CarddError(INVALID) unless the configuration says that this is for tests."""
         if not tests_only:
             raise CarddError(Reason.INVALID, "the software key service is for tests: say tests_only, or use a PSAM")
-        for name, value, length in (("root", root, _ROOT_LENGTH), ("short root", stk_root, _SHORT_LENGTH)):
+        for name, value, length in (("root", root, _ROOT_LENGTH), ("short root", stk_root, SHORT_KEY)):
             if value is not None and len(value) != length:
                 raise CarddError(Reason.INVALID, f"the {name} of the software key service has {length} bytes")
+        self.versions: Final = KeyVersions()
         self._root = root
         self._stk_root = stk_root
 
@@ -70,7 +73,7 @@ class SoftwareKeys:
         return {"provider": "software", "available": True, "tests_only": True}
 
     def _root_of(self, key: KeyName, algorithm: Algorithm) -> Secret:
-        if algorithm is not Algorithm.DES or KEYS[key].des_length != _SHORT_LENGTH:
+        if algorithm is not Algorithm.DES or KEYS[key].des_length != SHORT_KEY:
             return self._root
         if self._stk_root is None:
             raise CarddError(Reason.PSAM_KEY_MISSING, "the software key service has no root of 8 bytes", key=str(key))

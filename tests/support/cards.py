@@ -17,6 +17,7 @@ from cardd.iso7816.apdu import Command, Response
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.device import Transport
 from cardd.keys.software import SoftwareKeys
+from cardd.keys.versions import KeyVersions
 from cardd.readers.insertion import Insertion
 from cardd.rules.keys import KeyName
 from cardd.wire.base import Json
@@ -120,6 +121,7 @@ class RefusingKeys:
 
     def __init__(self, reason: Reason) -> None:
         self.reason = reason
+        self.versions = KeyVersions()
 
     def authentication_data(
         self,
