@@ -68,6 +68,7 @@ def test_the_contactless_environment_is_seen_through_the_antenna_only(chip: Call
     antenna.power_on()
     shown = antenna.transmit(bytes.fromhex(PPSE))
     assert find(shown[:-2], 0x6F, 0xA5, 0xBF0C, 0x61, 0x4F) == bytes.fromhex("A000000333010101")
+    assert find(shown[:-2], 0x6F, 0xA5, 0xBF0C, 0x61, 0x50) == b"PBOC DEBIT"
     contacts.power_on()
     assert contacts.transmit(bytes.fromhex(PPSE)) == bytes.fromhex("6A82")
 

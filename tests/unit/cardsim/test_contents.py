@@ -54,6 +54,14 @@ def test_a_record_of_one_length_keeps_it(bench: Callable[..., Exchange]) -> None
     ) == ["9000", "6A85", "6A85", "6A84"]
 
 
+def test_a_record_may_grow_as_far_as_the_file_has_room_beside_the_others(bench: Callable[..., Exchange]) -> None:
+    send = bench("challenges: ['1122334455667788']\n")
+    assert send(DF01, "0084000008", "00820087108135B4D81B42EA5F0102030405060708")[2] == "9000"
+    room = 5 + 0x80
+    too_long, fitting = (f"37{length - 2:02X}" + "00" * (length - 2) for length in (room + 1, room))
+    assert send(f"00DC0154{room + 1:02X}{too_long}", f"00DC0154{room:02X}{fitting}") == ["6A84", "9000"]
+
+
 def test_cyclic_files_are_given_newest_first(bench: Callable[..., Exchange]) -> None:
     send = bench("files: {DF02EF16: [020^19210101^^^510101^, 010^19200101^^^510101^]}\n")
     blank = "FFFFFFFF" * 2

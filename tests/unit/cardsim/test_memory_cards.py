@@ -145,6 +145,13 @@ def test_only_the_right_code_opens_writing_until_power_goes(make: Callable[[str]
     assert powered(chip)(AS_4442, "FFD000C80132", "FFB000C801") == ["9000", "6982", "319000"]
 
 
+def test_the_secret_code_is_changed_by_whoever_presented_it(make: Callable[[str], MemoryChip]) -> None:
+    chip = make("kind: sle4442\nnumber: 19000001\n")
+    change = "FFD2000103ABCDEF"
+    assert powered(chip)(AS_4442, change, "FF20000003FFFFFF", change) == ["9000", "6982", "9007", "9000"]
+    assert powered(chip)(AS_4442, "FF20000003FFFFFF", "FF20000003ABCDEF") == ["9000", "9003", "9007"]
+
+
 def test_reading_presents_no_code_and_costs_no_try(make: Callable[[str], MemoryChip]) -> None:
     chip = make("kind: sle4428\nnumber: 19000001\n")
     whole(chip, Kind.SLE4428)
