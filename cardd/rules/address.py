@@ -15,6 +15,7 @@ ENVIRONMENT = "SSSE"
 _ALIASES = {"MF": ENVIRONMENT}
 _FILE = re.compile(r"(?P<application>SSSE|MF|DF[0-9A-F]{2})(?P<file>EF[0-9A-F]{2})(?::(?P<record>[0-9]{1,3}))?")
 _ITEM = re.compile(r"(?P<tag>[0-9A-F]{2})(?::(?P<occurrence>[0-9]{1,3}))?")
+_CERTIFICATES = "ACSE"
 GROUP_END = "$"
 SEPARATOR = "|"
 _LAST_RECORD = 0xFE  # ISO 7816-4: record numbers are 01 to FE
@@ -81,8 +82,14 @@ def parse_item(text: str) -> ItemAddress:
 
 
 def parse_file(text: str, number: int = 1) -> FileAddress:
-    """Read a file without items: `SSSEEF08`, `DF04EF08:3`. Raises CarddError(INVALID) for the `number`-th file."""
-    match = _FILE.fullmatch(text.strip().upper())
+    """Read a file without items: `SSSEEF08`, `DF04EF08:3`.
+
+    Raises CarddError for the `number`-th file: INVALID; NO_CERTIFICATE_APPLICATION for one of the certificates (ACSE).
+    """
+    written = text.strip().upper()
+    if written.startswith(_CERTIFICATES):
+        raise CarddError(Reason.NO_CERTIFICATE_APPLICATION, f"file {number} of the address: its layout is not public")
+    match = _FILE.fullmatch(written)
     if match is None:
         raise CarddError(Reason.INVALID, f"file {number} of the address is no application and file such as DF01EF05")
     record = _number(match["record"], f"file {number}: a record")
