@@ -89,12 +89,14 @@ class Keys(Strict):
     """Who computes with the issuer's keys.
 
     `remote` is a security machine (HSM) at `url`, asked within `timeout_s` in all; `token_file` holds what it wants to
-    be shown, `ca_file` who vouches for it. `software` is for tests: it holds the root key in memory and says so.
+    be shown, `ca_file` who vouches for it. `software` is for tests: it holds the root key in memory and says so;
+    `stk_root_file` holds the root of the keys that have 8 bytes on DES cards.
     """
 
     provider: Literal["psam", "remote", "software", "none"] = "psam"
     tests_only: bool = False
     root_file: str | None = None
+    stk_root_file: str | None = None
     url: str | None = None
     timeout_s: Seconds = 5.0
     token_file: str | None = None
@@ -174,7 +176,7 @@ def load_config(path: Path) -> Config:
     config.state_dir = _resolved(config.state_dir, base)
     if config.authority.register is not None:
         config.authority.register = _resolved(config.authority.register, base)
-    for name in ("root_file", "token_file", "ca_file"):
+    for name in ("root_file", "stk_root_file", "token_file", "ca_file"):
         named = getattr(config.keys, name)
         if named is not None:
             setattr(config.keys, name, _resolved(named, base))

@@ -28,6 +28,8 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.config import Config
 from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.desk.asking import Asking
+from cardd.desk.card_desk import CardDesk
 from cardd.desk.reception import Reception
 from cardd.desk.requests import CardRequests
 from cardd.desk.stopped import StoppedKeys
@@ -39,7 +41,7 @@ from cardd.journal.keyfile import load_key, load_or_create_key
 from cardd.journal.store import Journal
 from cardd.keys.psam import PsamKeys
 from cardd.keys.service import KeyService
-from cardd.keys.software import SoftwareKeys
+from cardd.keys.software import SHORT_KEY, SoftwareKeys
 from cardd.logs import configure
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
@@ -164,15 +166,21 @@ class _Parts:
         await engine.recover()
         stack.push_async_callback(engine.close)
         requests = CardRequests(readers, keys, stopped, clock=clock, token_key=key)
+        asking = Asking(journal, clock=clock, person_s=config.activation.deadlines.person_s)
+        asking.listen(reception)
+        cards = CardDesk(readers, requests, reception, journal, keys, stopped, asking, clock=clock)
+        stack.callback(cards.close)
         status = _Status(config, clock, journal, readers, keys, stopped, engine)
         services = Services(
             clock=clock,
             journal=journal,
             delivery=Delivery(sealer, self._source),
             activations=engine,
-            read_card=requests.read,
+            read_card=cards.read,
             readers=reception.readers,
             status=status,
+            cards=cards,
+            prompts=asking,
         )
         server = Server(services, rights)
         await server.serve(listening)
@@ -299,7 +307,7 @@ def _keys(config: Config, readers: Readers, clock: Clock) -> KeyService | None:
             return _remote(config, clock)
         case "software":
             log.warning("software keys are in use: this is a test machine")
-            return SoftwareKeys(load_key(Path(config.keys.root_file or "")), tests_only=config.keys.tests_only)
+            return _software_keys(config)
 
 
 def _remote(config: Config, clock: Clock) -> KeyService:
@@ -327,6 +335,15 @@ def _token(path: Path) -> Secret:
     except (OSError, UnicodeDecodeError):
         raise CarddError(Reason.INVALID, f"{path} cannot be read: it holds the security machine's token") from None
     return Secret(text.encode())
+
+
+def _software_keys(config: Config) -> SoftwareKeys:
+    short = config.keys.stk_root_file
+    return SoftwareKeys(
+        load_key(Path(config.keys.root_file or "")),
+        tests_only=config.keys.tests_only,
+        stk_root=None if short is None else load_key(Path(short), length=SHORT_KEY),
+    )
 
 
 def _policy(config: Config) -> Policy:

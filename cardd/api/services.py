@@ -21,7 +21,8 @@ from cardd.wire.accounts import (
 )
 from cardd.wire.activation import ActivationResult, ActivationStartParams
 from cardd.wire.base import Json
-from cardd.wire.cards import CardReadParams, CardReadResult, ReaderView
+from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult, ReaderView
+from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
 
 
 class JournalService(Protocol):
@@ -103,6 +104,38 @@ class AccountService(Protocol):
         """Ask the card what became of a transaction."""
 
 
+class CardService(Protocol):
+    """What may be done to cards besides reading them. A deed goes on to its end also when the asking client is gone."""
+
+    async def write(self, params: CardWriteParams, *, client: str) -> CardWriteResult:
+        """Write files, once for each request."""
+
+    async def query_pin(self, params: CardChoice) -> CardPinQueryResult:
+        """Tell how the PIN stands."""
+
+    async def verify_pin(self, params: CardPinParams, *, client: str) -> CardPinResult:
+        """Have the PIN compared."""
+
+    async def change_pin(self, params: CardPinParams, *, client: str) -> CardPinResult:
+        """Have the holder change the PIN."""
+
+    async def reload_pin(self, params: CardPinParams, *, client: str) -> CardPinResult:
+        """Have a new PIN set with the issuer's right."""
+
+    async def unblock_pin(self, params: CardPinParams, *, client: str) -> CardPinResult:
+        """Give all tries back."""
+
+
+class PromptService(Protocol):
+    """Prompts that belong to no activation."""
+
+    def knows(self, prompt: str) -> bool:
+        """Tell whether a prompt is one of these."""
+
+    async def answer(self, prompt: str, pin: Secret | None) -> None:
+        """Give it its PIN, or None to cancel it. Raises CarddError: NOT_FOUND, PIN_LENGTH."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything below the socket."""
@@ -115,6 +148,8 @@ class Services:
     readers: Callable[[], Sequence[ReaderView]]
     status: Callable[[], Mapping[str, Json]]
     accounts: AccountService | None = None
+    cards: CardService | None = None
+    prompts: PromptService | None = None
 
 
 @dataclass(frozen=True, slots=True)

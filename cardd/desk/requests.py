@@ -23,6 +23,9 @@ from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult
 JOB_S: Final = 20.0
 """How long one reading may take: a contact card at its slowest, the PSAM's share included."""
 
+DEED: Final = "request "
+"""How the name of a holder begins that is no activation."""
+
 _TROUBLE: Final = {
     ReaderState.MUTE: Reason.CARD_MUTE,
     ReaderState.UNPOWERED: Reason.CARD_UNPOWERED,
@@ -54,16 +57,21 @@ class CardRequests:
         Raises CarddError: PCSC_*, NOT_FOUND for an unknown reader, NO_CARD, INVALID where several cards are in and none
         was named, STALE_INSERTION, BUSY while the station is held by an activation, and as `read_card` does.
         """
-        insertion = await self.insertion(params)
-        reading = await self._readers.run(insertion.id, self._operation(params.files), timeout_s=JOB_S)
+        return await self.read_from(await self.insertion(params), params, personal=personal)
+
+    async def read_from(
+        self, insertion: Insertion, params: CardReadParams, *, personal: bool, pin: Secret | None = None
+    ) -> CardReadResult:
+        """Read a card that was chosen, with its holder's PIN where that was asked for. Raises as `read_card` does."""
+        reading = await self._readers.run(insertion.id, self._operation(params.files, pin), timeout_s=JOB_S)
         show = whole_result if personal else masked_result
         return show(insertion.id, reading, self._token_key)
 
-    def _operation(self, files: str | None) -> Callable[[Channel, Insertion], CardReading]:
+    def _operation(self, files: str | None, pin: Secret | None) -> Callable[[Channel, Insertion], CardReading]:
         deadline = self._clock.monotonic() + JOB_S
 
         def read(channel: Channel, insertion: Insertion) -> CardReading:
-            return read_card(channel, insertion, self._keys, None, deadline, files, stopped=self._stopped)
+            return read_card(channel, insertion, self._keys, None, deadline, files, stopped=self._stopped, pin=pin)
 
         return read
 
@@ -88,6 +96,8 @@ class CardRequests:
     def _free(self, insertion: Insertion) -> Insertion:
         """Return the insertion if nobody holds its station."""
         holder = self._readers.reserved_by(insertion.station)
+        if holder is not None and holder.startswith(DEED):
+            raise CarddError(Reason.BUSY, f"station {insertion.station} is held by another request")
         if holder is not None:
             raise CarddError(Reason.BUSY, f"station {insertion.station} is held by an activation", activation=holder)
         return insertion

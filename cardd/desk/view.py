@@ -85,6 +85,7 @@ def _result(insertion: str, reading: CardReading, token_key: Secret, show: Show)
         holder=None if reading.holder is None else _holder(reading.holder, token_key, show),
         records={file: {item: show(value) for item, value in items.items()} for file, items in reading.records.items()},
         bank_number=show(reading.bank_number),
+        old_meanings={file: dict(items) for file, items in reading.old_meanings.items()},
     )
 
 

@@ -34,8 +34,8 @@ def load_or_create_key(path: Path) -> Secret:
         return load_key(path)
 
 
-def load_key(path: Path) -> Secret:
-    """Return the key in a file that must be there (a systemd credential).
+def load_key(path: Path, *, length: int = KEY_LENGTH) -> Secret:
+    """Return the key, of so many bytes, in a file that must be there (a systemd credential).
 
     Raises FileNotFoundError; CarddError INVALID for a file that others can read, or that holds no key.
     """
@@ -47,16 +47,16 @@ def load_key(path: Path) -> Secret:
         raise CarddError(Reason.INVALID, f"the key file {path} cannot be read: {error.strerror}") from None
     try:
         _refuse_if_shared(handle, path)
-        text = os.read(handle, 2 * KEY_LENGTH + 2).strip()
+        text = os.read(handle, 2 * length + 2).strip()
     finally:
         os.close(handle)
     try:
-        key = bytes.fromhex(text.decode("ascii")) if len(text) == 2 * KEY_LENGTH else b""
+        key = bytes.fromhex(text.decode("ascii")) if len(text) == 2 * length else b""
     except ValueError:
         key = b""
     # raised out here: the error of a bad digit quotes the text
-    if len(key) != KEY_LENGTH:
-        raise CarddError(Reason.INVALID, f"the key file {path} must hold {2 * KEY_LENGTH} hexadecimal digits")
+    if len(key) != length:
+        raise CarddError(Reason.INVALID, f"the key file {path} must hold {2 * length} hexadecimal digits")
     return Secret(key)
 
 

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+import msgspec
+
 from cardd.wire.base import Params, Result, Value
 
 
@@ -77,17 +79,23 @@ class CardChoice(Params):
 
 
 class CardReadParams(CardChoice):
-    """`files` is an address string of the national driver's grammar (`SSSEEF05|01|07|$`)."""
+    """`files` is an address string of the national driver's grammar (`SSSEEF05|01|07|$DF04EF08|$`).
+
+    `with_pin`: the holder is asked for the PIN by a prompt, and what it opens is opened with it.
+    """
 
     files: str | None = None
     purpose: str | None = None
+    with_pin: bool = False
 
 
 class CardReadResult(Result):
     """A card that was read and asked to prove itself. Masked unless personal data were asked for and granted.
 
     `number` is the card number, of an old card its own number. `bank_number` is the number of the account on the same
-    card, null where there is none, or where `files` asked for something else.
+    card, null where there is none, or where `files` asked for something else. `records` are by file and item; the
+    records of a cyclic file stand under their numbers, 1 the newest, a transparent file under `whole`. `old_meanings`
+    names, by file and item, what a value of a 1.0 card means where it does not mean what the item means now.
     """
 
     insertion: str
@@ -100,3 +108,4 @@ class CardReadResult(Result):
     records: dict[str, dict[str, Value]]
     number: Value = None
     bank_number: Value = None
+    old_meanings: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from cardd.wire import accounts, activation, cards, events, session, system
+from cardd.wire import accounts, activation, cards, deeds, events, session, system
 from cardd.wire.base import Params
 
 P = TypeVar("P", bound=Params)
@@ -23,6 +23,12 @@ SESSION_HELLO: Final = Signature("session.hello", session.HelloParams, session.H
 SYSTEM_STATUS: Final = Signature("system.status", system.NoParams, system.SystemStatus)
 READERS_LIST: Final = Signature("readers.list", system.NoParams, cards.ReadersListResult)
 CARD_READ: Final = Signature("card.read", cards.CardReadParams, cards.CardReadResult)
+CARD_WRITE: Final = Signature("card.write", deeds.CardWriteParams, deeds.CardWriteResult)
+CARD_PIN_QUERY: Final = Signature("card.pin.query", cards.CardChoice, deeds.CardPinQueryResult)
+CARD_PIN_VERIFY: Final = Signature("card.pin.verify", deeds.CardPinParams, deeds.CardPinResult)
+CARD_PIN_CHANGE: Final = Signature("card.pin.change", deeds.CardPinParams, deeds.CardPinResult)
+CARD_PIN_RELOAD: Final = Signature("card.pin.reload", deeds.CardPinParams, deeds.CardPinResult)
+CARD_PIN_UNBLOCK: Final = Signature("card.pin.unblock", deeds.CardPinParams, deeds.CardPinResult)
 ACTIVATION_START: Final = Signature("activation.start", activation.ActivationStartParams, activation.ActivationResult)
 ACTIVATION_GET: Final = Signature("activation.get", activation.ActivationIdParams, activation.ActivationResult)
 ACTIVATION_LIST: Final = Signature("activation.list", activation.ActivationListParams, activation.ActivationListResult)

@@ -1,12 +1,26 @@
-"""Reading the card that is in a reader."""
+"""The card that is in a reader: read, written, its PIN asked for."""
+
+from collections.abc import Awaitable, Callable, Coroutine
 
 import msgspec
 
 from cardd.api.audit import Disclosure, leaves
 from cardd.api.method import Call, Method, seconds
 from cardd.api.rights import Right
-from cardd.wire.cards import CardReadParams, CardReadResult
-from cardd.wire.methods import CARD_READ
+from cardd.api.services import CardService
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult
+from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
+from cardd.wire.methods import (
+    CARD_PIN_CHANGE,
+    CARD_PIN_QUERY,
+    CARD_PIN_RELOAD,
+    CARD_PIN_UNBLOCK,
+    CARD_PIN_VERIFY,
+    CARD_READ,
+    CARD_WRITE,
+)
 
 _NOT_PERSONAL = frozenset(
     {
@@ -35,7 +49,7 @@ async def _read(call: Call, params: CardReadParams) -> CardReadResult:
 
 
 def _disclosure(call: Call, purpose: str, result: CardReadResult) -> Disclosure:
-    fields = [path for path, _ in leaves(msgspec.to_builtins(result)) if path not in _NOT_PERSONAL]
+    fields = [path for path, _ in leaves(msgspec.to_builtins(result)) if not _says_nothing(path)]
     return Disclosure(
         client=call.session.client,
         purpose=purpose,
@@ -46,10 +60,52 @@ def _disclosure(call: Call, purpose: str, result: CardReadResult) -> Disclosure:
     )
 
 
+def _says_nothing(path: str) -> bool:
+    return path in _NOT_PERSONAL or path.startswith("old_meanings.")
+
+
 def _reader_of(call: Call, insertion: str) -> str:
     views = call.office.services.readers()
     names = (view.reader for view in views if view.card is not None and view.card.insertion == insertion)
     return next(names, "card")
 
 
-METHODS = (Method(CARD_READ, Right.READ_CARD, _read),)
+async def _write(call: Call, params: CardWriteParams) -> CardWriteResult:
+    seconds(params.wait_s, "$.wait_s")
+    return await call.office.deeds.carry_out(_cards(call).write(params, client=call.session.client))
+
+
+async def _query_pin(call: Call, params: CardChoice) -> CardPinQueryResult:
+    seconds(params.wait_s, "$.wait_s")
+    return await _cards(call).query_pin(params)
+
+
+def _cards(call: Call) -> CardService:
+    cards = call.office.services.cards
+    if cards is None:
+        raise CarddError(Reason.NOT_FOUND, "cards are only read here")
+    return cards
+
+
+_PinDeed = Callable[[CardService], Callable[..., Coroutine[object, object, CardPinResult]]]
+
+
+def _pin(deed: _PinDeed) -> Callable[[Call, CardPinParams], Awaitable[CardPinResult]]:
+    """Return the handler of a deed with the PIN: it goes on to its end when the client has gone."""
+
+    async def handler(call: Call, params: CardPinParams) -> CardPinResult:
+        seconds(params.wait_s, "$.wait_s")
+        return await call.office.deeds.carry_out(deed(_cards(call))(params, client=call.session.client))
+
+    return handler
+
+
+METHODS = (
+    Method(CARD_READ, Right.READ_CARD, _read),
+    Method(CARD_WRITE, Right.WRITE_CARD, _write),
+    Method(CARD_PIN_QUERY, Right.PIN, _query_pin),
+    Method(CARD_PIN_VERIFY, Right.PIN, _pin(lambda cards: cards.verify_pin)),
+    Method(CARD_PIN_CHANGE, Right.PIN, _pin(lambda cards: cards.change_pin)),
+    Method(CARD_PIN_RELOAD, Right.PIN, _pin(lambda cards: cards.reload_pin)),
+    Method(CARD_PIN_UNBLOCK, Right.PIN, _pin(lambda cards: cards.unblock_pin)),
+)

@@ -85,8 +85,10 @@ def test_software_keys_refuse_to_start_unless_they_are_said_to_be_for_tests(tmp_
     text = problem(tmp_path, "keys:\n  provider: software\n  root_file: k\n")
     assert text.startswith("cardd.yaml:2:13: ")
     assert "tests_only: true" in text
-    tested = load_config(written(tmp_path, "keys: {provider: software, tests_only: true, root_file: k}"))
+    keys = "{provider: software, tests_only: true, root_file: k, stk_root_file: s}"
+    tested = load_config(written(tmp_path, f"keys: {keys}"))
     assert tested.keys.provider == "software"
+    assert (tested.keys.root_file, tested.keys.stk_root_file) == (str(tmp_path / "k"), str(tmp_path / "s"))
 
 
 def test_keys_on_the_network_need_an_address_that_may_carry_a_new_pin(tmp_path: Path) -> None:

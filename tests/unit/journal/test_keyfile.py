@@ -96,3 +96,12 @@ def test_a_credential_that_systemd_lets_this_user_read_by_an_access_list_is_read
 
 def test_an_access_list_that_lets_another_user_read_is_refused(tmp_path: Path) -> None:
     assert "chmod 600" in refusal(with_access_list(key_file(tmp_path), 54321))
+
+
+def test_a_key_of_another_length_is_read_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "short"
+    path.write_text("0123456789ABCDEF\n", encoding="ascii")
+    path.chmod(0o600)
+    assert load_key(path, length=8).reveal() == bytes.fromhex("0123456789ABCDEF")
+    with pytest.raises(CarddError):
+        load_key(path)
