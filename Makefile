@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all a newcomer needs: each does the whole set-up on a fresh Debian 12.
-.PHONY: demo test test-slow check bench fuzz sandbox setup clean
+.PHONY: demo test test-slow check bench fuzz mutate sandbox setup clean
 .DEFAULT_GOAL := help
 
 bin := .venv/bin
@@ -36,6 +36,9 @@ bench: setup ## measure, in interleaved rounds; a table, and JSON with the commi
 fuzz: setup ## coverage-guided fuzzing of every target for FUZZ_SECONDS (60) each; executions and findings in a table
 	@$(bin)/pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r requirements/fuzz.txt
 	@$(bin)/python -m fuzz.run
+
+mutate: setup ## break thirty places of the code in a copy of it and tell which ones no test notices (SEED=n repeats)
+	@$(bin)/python tools/mutate.py $(if $(SEED),--seed $(SEED))
 
 clean: ## remove everything that was built or installed here (not the Debian packages)
 	rm -rf .venv build dist bench/out fuzz/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
