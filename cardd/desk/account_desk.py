@@ -4,9 +4,11 @@ All of it on the event loop's thread; the card's work in the reader's worker.
 """
 
 import asyncio
-from collections.abc import Callable
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta, timezone
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
@@ -19,9 +21,11 @@ from cardd.cards.account import Deed
 from cardd.crypto.money import Amounts
 from cardd.desk import account, account_rows
 from cardd.desk.account import Intend, Intent, Order, Services, Settled, UnsettledError
+from cardd.desk.asking import Asking, Question
+from cardd.desk.prompts import Purpose
 from cardd.desk.reading import Identity
 from cardd.desk.reception import CardIdentified, Notice, Reception
-from cardd.desk.requests import CardRequests
+from cardd.desk.requests import DEED, CardRequests
 from cardd.desk.social import open_social
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import DeedRow, NewEvent
@@ -58,13 +62,6 @@ Operation = Callable[[Channel, Insertion], T]
 Move = Callable[[Channel, Insertion, Identity | None, Services, Order, Secret | None, Intend, float], Settled]
 
 
-class AskPin(Protocol):
-    """Has the holder type the PIN of the card, away from any card work."""
-
-    async def __call__(self, insertion: Insertion, tries_left: int) -> Secret:
-        """Return the digits. Raises CarddError: PIN_CANCELLED, PIN_TIMEOUT, CARD_REMOVED."""
-
-
 class AccountDesk:
     """Balance, debit, load, proof and records of the medical account, for clients."""
 
@@ -75,7 +72,7 @@ class AccountDesk:
         reception: Reception,
         journal: Journal,
         services: Services,
-        ask_pin: AskPin,
+        asking: Asking,
         *,
         clock: Clock,
     ) -> None:
@@ -84,7 +81,7 @@ class AccountDesk:
         self._reception = reception
         self._journal = journal
         self._services = services
-        self._ask_pin = ask_pin
+        self._asking = asking
         self._clock = clock
         self._open: dict[tuple[str, str], DeedRow] = {}
         self._running: dict[tuple[str, str], asyncio.Task[DeedRow]] = {}
@@ -121,12 +118,12 @@ class AccountDesk:
 
     async def records(self, params: AccountRecordsParams) -> AccountRecordsResult:
         """Return the card's transactions, the newest first; the holder is asked for the PIN where one is set."""
-        insertion = await self._requests.insertion(params)
-        expected = self._reception.identity_of(insertion.id)
-        pin = await self._pin(insertion)
-        found = await self._run(
-            insertion, lambda channel, inside: account.read_debit_records(channel, inside, expected, pin)
-        )
+        async with self._held(params) as insertion:
+            expected = self._reception.identity_of(insertion.id)
+            pin = await self._pin(insertion, "account.records", None)
+            found = await self._run(
+                insertion, lambda channel, inside: account.read_debit_records(channel, inside, expected, pin)
+            )
         return AccountRecordsResult(
             insertion=insertion.id, records=[_record(fields) for fields in found[: params.limit]]
         )
@@ -187,9 +184,15 @@ class AccountDesk:
         known = self._open.get(key) or await self._journal.deed(*key)
         if known is not None:
             return known
-        insertion = await self._requests.insertion(params)
+        async with self._held(params) as insertion:
+            pin = await self._pin(insertion, account_rows.METHODS[order.deed], key[1])
+            return await self._move(insertion, key, order, move, pin)
+
+    async def _move(
+        self, insertion: Insertion, key: tuple[str, str], order: Order, move: Move, pin: Secret | None
+    ) -> DeedRow:
+        """Do a deed that is not known yet, and return its row: ended, or open where only the card knows."""
         expected = self._reception.identity_of(insertion.id)
-        pin = await self._pin(insertion)
         deadline = self._clock.monotonic() + JOB_S
         loop = asyncio.get_running_loop()
 
@@ -270,7 +273,8 @@ class AccountDesk:
             except CarddError as error:
                 if error.reason is not Reason.ACCESS_DENIED:
                     raise
-                row = await self._settle(insertion, key, await self._pin(insertion))
+                pin = await self._pin(insertion, "account.proof", request)
+                row = await self._settle(insertion, key, pin)
         result = account_rows.result_of(row)
         return AccountProofResult(
             insertion=insertion.id,
@@ -302,14 +306,25 @@ class AccountDesk:
     async def _run(self, insertion: Insertion, operation: Operation[T]) -> T:
         return await self._readers.run(insertion.id, operation, timeout_s=JOB_S)
 
-    async def _pin(self, insertion: Insertion) -> Secret | None:
-        """Have the holder type the PIN where one is set. Raises CarddError(PIN_LOCKED), and as AskPin does."""
+    @asynccontextmanager
+    async def _held(self, params: AccountChoice) -> AsyncIterator[Insertion]:
+        """Choose a card and hold its station until the end. Raises CarddError as the choice does."""
+        insertion = await self._requests.insertion(params)
+        holder = DEED + secrets.token_hex(8)
+        self._readers.reserve(insertion.station, holder)
+        try:
+            yield insertion
+        finally:
+            self._readers.release(insertion.station, holder)
+
+    async def _pin(self, insertion: Insertion, method: str, request: str | None) -> Secret | None:
+        """Have the holder type the PIN where one is set. Raises CarddError(PIN_LOCKED), and as `Asking.ask` does."""
         left = await self._run(insertion, _tries)
         if left is None:
             return None
         if left == 0:
-            raise CarddError(Reason.PIN_LOCKED)
-        return await self._ask_pin(insertion, left)
+            raise CarddError(Reason.PIN_LOCKED, tries_left=0)
+        return await self._asking.ask(Question(insertion, Purpose.SOCIAL_PIN, method, left, request))
 
 
 def _tries(channel: Channel, insertion: Insertion) -> int | None:

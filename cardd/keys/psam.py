@@ -22,7 +22,7 @@ from cardd.readers.config import Role
 from cardd.readers.facts import Fact
 from cardd.readers.registry import Readers
 from cardd.readers.worker import HeldChannel
-from cardd.rules.keys import KEYS, KeyName, Usage
+from cardd.rules.keys import KEYS, MONEY_KEYS, KeyName, Usage
 from cardd.wire.base import Json
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class PsamKeys:
             raise CarddError(Reason.PSAM_KEY_MISSING, f"a PSAM computes with the first version of {key} only")
 
         def compute(session: "_Learning") -> bytes:
-            session.deliver(key, process_factor, KEYS[key].usages)
+            session.deliver(key, process_factor, _usages(key))
             return fold(session.encrypt(original_block(algorithm, original)))
 
         return self._ask(algorithm, factors, compute, deadline)
@@ -182,6 +182,12 @@ class _Learning:
         found = self._session.deliver(key, process_factor, usages, self._learned.get(place))
         self._learned[place] = found
         return found[1]
+
+
+def _usages(key: KeyName) -> tuple[Usage, ...]:
+    """Return the usual usages of a key; one that no source numbers has none, and is refused by name."""
+    rule = KEYS.get(key) or MONEY_KEYS.get(key)
+    return () if rule is None else rule.usages
 
 
 def _about_module(module: _Module, error: CarddError) -> CarddError:
