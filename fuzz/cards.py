@@ -11,6 +11,23 @@ from cardsim.card.make import make_chip
 from cardsim.card.status import RIGHT_LENGTH, TRIES_LEFT, WAITING, Status
 from cardsim.persona import Persona, load_persona, shipped
 
+NAMES: Final = shipped()
+"""The cards, by the first byte of an input."""
+
+_STANDARD: Final = (
+    ("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "00B2012812", "0020000003123456", "00B2013400"),
+    (
+        "00DC062C060604FFFFFFFF",
+        "00A4000002DF04",
+        "00B2012C00",
+        "B0280001 0B 01 00000064 510100000001",
+        "B026000104",
+        "B0280101 13 01 000000010000000000000000 510100000001",
+        "00A404000E315041592E5359532E4444463031",
+    ),
+)
+"""What a terminal sends before and after it proved the key that updates."""
+
 _INTERFACES: Final = ("contact", "contactless")
 _WORDS: Final = frozenset(map(int, Status))
 _LONGEST: Final = 258
@@ -28,9 +45,8 @@ def sessions(raw: bytes) -> None:
     """
     if len(raw) < 2:  # the two bytes
         return
-    names = shipped()
-    persona = _persona(names[raw[0] % len(names)])
-    chip = make_chip(persona)
+    name = NAMES[raw[0] % len(NAMES)]
+    chip = make_chip(_persona(name))
     wanted = _INTERFACES[raw[1] % 2]
     card = chip.on(wanted if getattr(chip.answers, wanted) else None)
     card.power_on()
@@ -45,10 +61,25 @@ def sessions(raw: bytes) -> None:
         else:
             _is_legal(card.transmit(_proof(chip, body) if act == _PROVE else body))
     # what it remembers can be written down and put into another card of the persona
-    other = make_chip(persona)
+    other = _twin(name)
     card.power_off()
     put_image(other.machine, take_image(chip.machine))
     assert take_image(other.machine) == take_image(chip.machine)
+
+
+def standard_sessions() -> Iterator[bytes]:
+    """Yield, for each card on each interface, a session in which a terminal does what terminals do."""
+    acts = b"".join(bytes((len(command),)) + command for command in map(bytes.fromhex, _STANDARD[0]))
+    acts += bytes((len(_GET_CHALLENGE),)) + _GET_CHALLENGE + bytes((_PROVE, 0x04))
+    acts += b"".join(bytes((len(command),)) + command for command in map(bytes.fromhex, _STANDARD[1]))
+    for number in range(len(NAMES)):
+        for interface in range(len(_INTERFACES)):
+            yield bytes((number, interface)) + acts
+
+
+@cache
+def _twin(name: str) -> Chip:
+    return make_chip(_persona(name))
 
 
 @cache

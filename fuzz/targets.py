@@ -17,7 +17,7 @@ from cardd.rules.exchange import parse_data, print_data
 from cardd.rules.files import FILES, Generation
 from cardd.rules.values import ValueFault, decode
 from cardd.rules.values import encode as encode_value
-from fuzz.cards import sessions
+from fuzz.cards import NAMES, sessions, standard_sessions
 from fuzz.reader import readings
 
 Target = Callable[[bytes], None]
@@ -188,15 +188,7 @@ _SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
             b"SSSEEF06|08|09|$\nSSSEEF06|510101190001010012|\xb2\xe2\xca\xd4\xbc\xd7|$",
             b"DF04EF08|$\nDF04EF08|0001^1^2^|0002^2^3^|$",
         ),
-        "card": tuple(
-            map(
-                bytes.fromhex,
-                (
-                    "00001400A404000F7378312E73682EC9E7BBE1B1A3D5CF",
-                    "00011400A404000F7378312E73682EC9E7BBE1B1A3D5CFF30AF0F105F203",
-                    "03001400A404000F7378312E73682EC9E7BBE1B1A3D5CF0500B201281208002000000312345605008400000807F302F0",
-                ),
-            )
-        ),
+        "card": tuple(standard_sessions()),
+        "reader": tuple(bytes((number,)) for number in range(len(NAMES))),
     }
 )
