@@ -28,6 +28,8 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.config import Config
 from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.desk.account import Services as AccountServices
+from cardd.desk.account_desk import AccountDesk
 from cardd.desk.asking import Asking
 from cardd.desk.card_desk import CardDesk
 from cardd.desk.reception import Reception
@@ -39,9 +41,12 @@ from cardd.journal.delivery import Delivery
 from cardd.journal.events import NewEvent
 from cardd.journal.keyfile import load_key, load_or_create_key
 from cardd.journal.store import Journal
+from cardd.keys.money import MoneyService
 from cardd.keys.psam import PsamKeys
+from cardd.keys.psam_money import PsamMoney
 from cardd.keys.service import KeyService
 from cardd.keys.software import SHORT_KEY, SoftwareKeys
+from cardd.keys.software_money import SoftwareMoney
 from cardd.logs import configure
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
@@ -146,7 +151,7 @@ class _Parts:
         )
         stack.callback(readers.close)
         readers.subscribe(_log_service)
-        keys = _keys(config, readers, clock)
+        keys, money = _keys(config, readers, clock)
         stopped = StoppedKeys(_StoppedKeyRecorder(journal))
         reception = Reception(readers, journal, keys, clock=clock)
         reception.start()
@@ -170,6 +175,10 @@ class _Parts:
         asking.listen(reception)
         cards = CardDesk(readers, requests, reception, journal, keys, stopped, asking, clock=clock)
         stack.callback(cards.close)
+        settling = AccountServices(keys, money)
+        accounts = AccountDesk(readers, requests, reception, journal, settling, asking, clock=clock)
+        await accounts.recover()
+        stack.callback(accounts.close)
         status = _Status(config, clock, journal, readers, keys, stopped, engine)
         services = Services(
             clock=clock,
@@ -180,6 +189,7 @@ class _Parts:
             readers=reception.readers,
             status=status,
             cards=cards,
+            accounts=accounts,
             prompts=asking,
         )
         server = Server(services, rights)
@@ -297,20 +307,26 @@ def _stations(config: Config) -> list[StationConfig]:
     ]
 
 
-def _keys(config: Config, readers: Readers, clock: Clock) -> KeyService | None:
+_Keys = tuple[KeyService | None, MoneyService | None]
+
+
+def _keys(config: Config, readers: Readers, clock: Clock) -> _Keys:
+    """Find who computes with the issuer's keys, and who of them for the medical account."""
     match config.keys.provider:
         case "none":
-            return None
+            return None, None
         case "psam":
-            return PsamKeys(readers)
+            modules = PsamKeys(readers)
+            return modules, PsamMoney(readers, modules, clock=clock)
         case "remote":
             return _remote(config, clock)
         case "software":
             log.warning("software keys are in use: this is a test machine")
-            return _software_keys(config)
+            root = load_key(Path(config.keys.root_file or ""))
+            return _software_keys(config, root), SoftwareMoney(root, tests_only=config.keys.tests_only)
 
 
-def _remote(config: Config, clock: Clock) -> KeyService:
+def _remote(config: Config, clock: Clock) -> _Keys:
     try:
         # asked for by those who have a security machine: the others need no HTTP
         from cardd.keys.line import HsmLine  # noqa: PLC0415
@@ -318,7 +334,7 @@ def _remote(config: Config, clock: Clock) -> KeyService:
     except ImportError:
         raise CarddError(Reason.INVALID, "keys on the network need the extra `http`: install cardd[http]") from None
     keys = config.keys
-    return RemoteKeys(
+    machine = RemoteKeys(
         HsmLine(
             keys.url or "",
             clock=clock,
@@ -327,6 +343,7 @@ def _remote(config: Config, clock: Clock) -> KeyService:
             ca_file=None if keys.ca_file is None else Path(keys.ca_file),
         )
     )
+    return machine, machine
 
 
 def _token(path: Path) -> Secret:
@@ -337,10 +354,10 @@ def _token(path: Path) -> Secret:
     return Secret(text.encode())
 
 
-def _software_keys(config: Config) -> SoftwareKeys:
+def _software_keys(config: Config, root: Secret) -> SoftwareKeys:
     short = config.keys.stk_root_file
     return SoftwareKeys(
-        load_key(Path(config.keys.root_file or "")),
+        root,
         tests_only=config.keys.tests_only,
         stk_root=None if short is None else load_key(Path(short), length=SHORT_KEY),
     )
