@@ -1,0 +1,57 @@
+"""The reader against cards that are otherwise where cards may be: every toggle by itself, and every two of them."""
+
+from itertools import islice
+
+import pytest
+from support.ambiguity import BASES, NOTES, READINGS, Basis, Verdict, alone, filled, pairs, tried, usual
+
+from tools.ambiguity import PAGE, page
+
+# what is tried once is on record for the whole module
+pytestmark = [pytest.mark.xdist_group("ambiguity"), pytest.mark.timeout(600)]
+
+SLICES = 8
+
+
+@pytest.mark.parametrize("basis", BASES, ids=str)
+def test_on_a_usual_card_everything_is_read_as_it_was_filled(basis: Basis) -> None:
+    facts = usual(basis).facts
+    unread = {name for name, reason in facts.items() if reason == "ACCESS_DENIED"}
+    # no source prints the numbers of their keys
+    assert unread <= {"DF06EF05", "DF06EF06"}
+    expected = {name: text for name, text in filled(basis).items() if name[:8] not in unread}
+    assert {name: facts.get(name) for name in expected} == expected
+    assert {name: fact for name, fact in facts.items() if name.startswith("write ") and fact != "done"} == {}
+
+
+@pytest.mark.parametrize("basis", BASES, ids=str)
+def test_a_reading_changes_no_result_unless_it_is_known_to(basis: Basis) -> None:
+    changed = {reading for reading in READINGS if alone(basis, reading).verdict(usual(basis)) is Verdict.OTHER}
+    assert {str(reading) for reading in changed - set(NOTES)} == set()
+
+
+def test_what_is_known_to_change_a_result_does() -> None:
+    changed = {
+        reading
+        for reading in READINGS
+        for basis in BASES
+        if alone(basis, reading).verdict(usual(basis)) is Verdict.OTHER
+    }
+    assert {str(reading) for reading in set(NOTES) - changed} == set()
+
+
+def test_the_page_says_so() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run tools/ambiguity.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize("basis", BASES, ids=str)
+def test_two_readings_together_change_only_what_one_of_them_does(basis: Basis, part: int) -> None:
+    surprises = {}
+    for first, second in islice(pairs(), part, None, SLICES):
+        found = set(tried(basis, first, second).differences(usual(basis)))
+        known = {*alone(basis, first).differences(usual(basis)), *alone(basis, second).differences(usual(basis))}
+        if found - known:
+            surprises[f"{first}, {second}"] = sorted(found - known)
+    assert surprises == {}
