@@ -18,6 +18,7 @@ _COMMANDS: Final = MappingProxyType(
         "status": "show the daemon, its readers' service, keys, authority and journal",
         "readers": "list the readers and what is in them",
         "read": "read the card in a reader",
+        "pin": "compare or change the password of a card",
         "watch": "print events as they happen",
         "activate": "enable the social function of a card",
         "cancel": "cancel an activation",

@@ -1,23 +1,39 @@
 """`cardctl read`."""
 
+import secrets
+
 import click
 import msgspec
 
 from cardd.ctl.common import Terminal, command, tree
+from cardd.ctl.prompting import call_with_prompts
 from cardd.wire.cards import CardReadParams, CardReadResult
 from cardd.wire.methods import CARD_READ
 
 
 @click.command()
 @click.argument("reader", required=False)
-@click.option("--files", metavar="ADDRESS", help="What to read, in the driver's grammar: SSSEEF05|01|07|$")
+@click.option("--files", metavar="ADDRESS", help="What to read, in the driver's grammar: SSSEEF05|01|07|$DF04EF08|$")
 @click.option("--wait", "wait_s", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Wait for a card.")
 @click.option("--purpose", help="What whole personal data are needed for; goes on record. Without it they are masked.")
+@click.option("--pin", is_flag=True, help="Open files with the holder's password, which is asked for.")
 @command
-def read(terminal: Terminal, reader: str | None, files: str | None, wait_s: float | None, purpose: str | None) -> None:
+def read(
+    terminal: Terminal,
+    reader: str | None,
+    files: str | None,
+    wait_s: float | None,
+    purpose: str | None,
+    *,
+    pin: bool,
+) -> None:
     """Read the card in READER; with one card in, its reader may be left out."""
     params = CardReadParams(reader=reader, files=files, wait_s=wait_s, purpose=purpose)
-    terminal.ask(CARD_READ, params, _show, wait_s=wait_s or 0)
+    if pin:
+        params.with_pin, params.request = True, secrets.token_hex(8)
+        terminal.print(call_with_prompts(terminal, CARD_READ, params, params.request), CARD_READ, _show)
+    else:
+        terminal.ask(CARD_READ, params, _show, wait_s=wait_s or 0)
 
 
 def _show(result: CardReadResult) -> None:

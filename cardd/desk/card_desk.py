@@ -108,7 +108,7 @@ class CardDesk:
             return await self._requests.read(params, personal=personal)
         async with self._held(params) as insertion:
             inside = await self._look(insertion)
-            pin = await self._pin_of(inside, "card.read", None)
+            pin = await self._pin_of(inside, "card.read", params.request)
             return await self._requests.read_from(insertion, params, personal=personal, pin=pin)
 
     async def write(self, params: CardWriteParams, *, client: str) -> CardWriteResult:

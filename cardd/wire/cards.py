@@ -1,6 +1,7 @@
 """Cards as clients see them."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -81,12 +82,13 @@ class CardChoice(Params):
 class CardReadParams(CardChoice):
     """`files` is an address string of the national driver's grammar (`SSSEEF05|01|07|$DF04EF08|$`).
 
-    `with_pin`: the holder is asked for the PIN by a prompt, and what it opens is opened with it.
+    `with_pin`: the holder is asked for the PIN by a prompt, which bears `request`, and what it opens is opened with it.
     """
 
     files: str | None = None
     purpose: str | None = None
     with_pin: bool = False
+    request: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
 
 
 class CardReadResult(Result):

@@ -10,6 +10,7 @@ from typing import TypeVar
 from cardd.api.rights import Rights
 from cardd.api.services import Limits
 from support.counter import Counter, counter
+from support.socket_desk import SocketDesk, socket_desk
 
 T = TypeVar("T")
 
@@ -26,6 +27,29 @@ class Aside:
 
     def begin(self, work: Coroutine[object, object, object]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
+@contextlib.contextmanager
+def cards_aside(directory: Path, persona: str | Path) -> Iterator[SocketDesk]:
+    """Run a counter with a virtual card in it beside the test until the end of the block."""
+    ready: list[SocketDesk] = []
+    started, stop = threading.Event(), threading.Event()
+
+    async def run() -> None:
+        async with socket_desk(directory) as desk:
+            await desk.insert(persona)
+            ready.append(desk)
+            started.set()
+            await asyncio.to_thread(stop.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    try:
+        assert started.wait(10)
+        yield ready[0]
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 @contextlib.contextmanager
