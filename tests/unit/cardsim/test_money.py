@@ -105,6 +105,24 @@ def test_a_starting_day_is_a_day_in_a_persona_too(starting_day: str, make: Make)
         make(yearly={"starting_day": starting_day})
 
 
+@pytest.mark.parametrize("day", ["0101", "0131", "1231"])
+def test_every_day_may_begin_the_year(day: str, make: Make) -> None:
+    card = make().ready()
+    card.authenticate(0x87)
+    assert word(card, f"B056000002{day}") == "9000"
+    assert card.expect(bytes.fromhex("B056010002")).hex() == day
+
+
+@pytest.mark.parametrize("amount", [0x01020304, FULL])
+def test_amounts_have_four_bytes(amount: int, make: Make) -> None:
+    card = make(balance=0).ready()
+    load(card, amount)
+    assert card.balance() == amount
+    purchase(card, Amounts(amount, amount, amount))
+    assert card.balance() == 0
+    assert card.sums() == (amount, amount, "2024")
+
+
 @pytest.mark.parametrize("day", ["0001", "1301", "0100", "0132", "01AA"])
 def test_a_starting_day_is_a_day_of_a_year(day: str, make: Make) -> None:
     card = make().ready()
