@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 from support.clerk import Clerk, Watched, counter
 
 from cardd.wire.accounts import (
@@ -30,8 +29,6 @@ from cardd.wire.methods import (
     Signature,
 )
 from cardsim.hsm import HsmServer, Machine
-
-pytestmark = pytest.mark.xdist_group("lab")
 
 DEBIT = 0x2C
 PAY = AccountDebitParams(request="bill-1", account=12_50, self_paid=3_00, pool=20_00)

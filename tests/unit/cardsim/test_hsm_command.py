@@ -8,7 +8,7 @@ import httpx
 
 
 def test_the_machine_says_where_it_is_and_computes_until_it_is_told_to_stop() -> None:
-    command = [Path(sys.executable).with_name("cardsim"), "hsm"]
+    command = [str(Path(sys.executable).with_name("cardsim")), "hsm"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]

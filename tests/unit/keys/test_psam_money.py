@@ -133,7 +133,9 @@ async def test_no_other_counter_comes_between_signature_and_check(tmp_path: Path
         assert (await second).outcome is Outcome.DONE
         order = [command[1] for command in module.commands if command[1] != GET_RESPONSE]
         assert order[order.index(MAC1) + 1] == MAC2
-        assert counter.backend.bays["sam"].calls.count("begin") == counter.backend.bays["sam"].calls.count("end")
+        calls = counter.backend.bays["sam"].calls
+        # nobody waits for the module to be let go, but it is
+        await counter.until(lambda: calls.count("begin") == calls.count("end"))
 
 
 async def test_a_purchase_that_is_given_up_leaves_the_module_to_the_next(tmp_path: Path) -> None:
