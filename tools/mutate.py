@@ -47,6 +47,9 @@ AREAS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """What is broken, and the quick tests that should notice."""
 
+_PROVES_NOTHING: Final = "--ignore=tests/unit/rules/test_card_page.py"
+"""A page that is written from the tables notices every change of them, and tells nothing of who is right."""
+
 _COMPARISONS: Final[Mapping[type[ast.cmpop], str]] = MappingProxyType(
     {
         ast.Eq: "!=",
@@ -243,7 +246,7 @@ class Copy:
 
     def first_failure(self, tests: Sequence[str]) -> str | None:
         """Run tests until one fails, and return its name; None where all pass."""
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", _PROVES_NOTHING, *tests]
         paths = os.pathsep.join((str(self._directory), str(self._directory / "simulators")))
         environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
         try:
