@@ -58,6 +58,11 @@ class Environment:
             raise CarddError(Reason.ALGORITHM_UNSUPPORTED, f"the card names algorithm {number:02X}") from None
 
     @property
+    def tells_algorithm(self) -> bool:
+        """Tell whether the answer to SELECT names the card's algorithm."""
+        return _number(self._fci, FCI_ALGORITHM) is not None
+
+    @property
     def directory(self) -> int:
         """Return the short identifier of the directory file, the usual one where the answer to SELECT tells none."""
         number = _number(self._fci, FCI_DIRECTORY)

@@ -12,6 +12,7 @@ from cardd.crypto.block import Algorithm, block_size, encrypt_kept
 FACTOR: Final = 8
 HISTORICAL: Final = 13
 _CARD_PART: Final = slice(5, 13)
+_OLDER_SKIPS: Final = 2
 _REGION: Final = 6
 _ZHEJIANG: Final = "33"
 _SINGLE_DES: Final = 8
@@ -31,6 +32,11 @@ class Factors:
     def chain(self) -> tuple[bytes, bytes, bytes]:
         """Return province, city, card: the order of diversification from a national root."""
         return (self.province, self.city, self.card)
+
+    @property
+    def older(self) -> "Factors":
+        """Return them as some cards have them: the card's is bytes 8 to 13 of the historical ones, then 00 00."""
+        return Factors(self.province, self.city, self.card[_OLDER_SKIPS:].ljust(FACTOR, b"\x00"))
 
 
 def factors(region: str, historical: bytes) -> Factors:

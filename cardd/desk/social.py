@@ -2,7 +2,9 @@
 
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Final
 
 from cardd.base.errors import CarddError
@@ -29,6 +31,10 @@ from cardd.wire.cards import Kind
 _VERSIONS: Final = (1, 2, 3)
 
 
+_OTHER_ALGORITHM: Final = frozenset({Reason.PSAM_ALGORITHM, Reason.ALGORITHM_UNSUPPORTED})
+"""Why a key service may be unable to compute in one way and able in another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Maintenance:
     """A maintenance command: CLA INS P1 P2, the key whose right it needs, and the key that secures it (LD/T 32.4 8)."""
@@ -38,26 +44,49 @@ class Maintenance:
     stk: KeyName
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a card's keys are made. `factors` is None where the answer to reset has no 13 historical bytes."""
+
+    algorithm: Algorithm
+    factors: Factors | None
+
+
 @dataclass(slots=True)
 class Proven:
-    """By which version of its keys this very card has proved itself; None where it chose by itself, or has not."""
+    """By what this very card has proved itself; None: by the version that it chose, in the first way, or not at all."""
 
     version: int | None = None
+    way: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SocialCard:
-    """An open social security card. `factors` is None where the answer to reset has no 13 historical bytes."""
+    """An open social security card. Its keys are made in one of `ways`, the first unless it has proved another."""
 
     environment: Environment
     identity: Identity
     issuer: IssuerData
     generation: Generation
-    algorithm: Algorithm
-    factors: Factors | None
+    ways: tuple[Way, ...]
     station: str
     stored: StoredItems
     proven: Proven = field(default_factory=Proven)
+
+    @property
+    def way(self) -> Way:
+        """Return how the card's keys are made, as far as is known."""
+        return self.proven.way or self.ways[0]
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """Return what the card computes with, as far as is known."""
+        return self.way.algorithm
+
+    @property
+    def factors(self) -> Factors | None:
+        """Return what makes its keys out of the issuer's."""
+        return self.way.factors
 
 
 def open_social(channel: Channel, insertion: Insertion) -> SocialCard | None:
@@ -93,14 +122,14 @@ def _open(channel: Channel, insertion: Insertion) -> SocialCard | None:
     rest = [item.tag for item in EF05.items if item.tag != Tag.IDENTIFICATION_CODE]
     stored: StoredItems = {Tag.IDENTIFICATION_CODE: code, **{tag: environment.read(EF05, tag) for tag in rest}}
     issuer = issuer_of(stored, parsed.region)
-    algorithm = environment.algorithm(parsed.region)
     version = stored[Tag.VERSION]
     generation = generation_of(version.raw if version else b"")
+    algorithms = _algorithms(environment, generation, parsed.region)
     identity = Identity(
         kind=Kind.SOCIAL_SECURITY,
         via=via_of(insertion.atr),
         generation=generation,
-        algorithm=algorithm,
+        algorithm=algorithms[0],
         identification_code=parsed.text,
         number=issuer.card_number if isinstance(issuer.card_number, Personal) else None,
         issuer=issuer,
@@ -110,8 +139,7 @@ def _open(channel: Channel, insertion: Insertion) -> SocialCard | None:
         identity,
         issuer,
         generation,
-        algorithm,
-        _factors(parsed.region, insertion.atr),
+        tuple(Way(*pair) for pair in product(algorithms, _factors(parsed.region, insertion.atr))),
         insertion.station,
         stored,
     )
@@ -152,33 +180,47 @@ def refuse_forged(identity: Identity) -> None:
 def prove(card: SocialCard, keys: KeyService | None, deadline: float) -> Identity:
     """Have the card prove itself by internal authentication over our own random numbers, and judge the proof.
 
-    Harmless: no counter hangs on it, so a card whose proof is wrong is asked for those of its other key versions. What
-    is found is kept for cards that were made alike. A key service that cannot be asked leaves `authentic` None; a card
-    that refuses to answer has not proved itself.
+    Harmless: no counter hangs on it, so a proof is held against every way in which the card's keys may be made, and a
+    card whose proof is wrong is asked for those of its other key versions. The version is kept for cards that were made
+    alike. A key service that cannot be asked leaves `authentic` None; a card that refuses to answer has not proved
+    itself.
     """
     kin = (str(card.generation), _maker(card))
     known = None if keys is None else keys.versions.of(kin)
-    proof, authentic, unproven = _attempt(card, keys, known, deadline)
-    if authentic is False and keys is not None and card.factors is not None:
+    proof, judgement = _attempt(card, keys, known, deadline)
+    if judgement.authentic is False and keys is not None and card.factors is not None:
         others = (version for version in (None, *_VERSIONS) if version != known)
         found = (_attempt(card, keys, version, deadline) for version in others)
-        proof, authentic, unproven = next((one for one in found if one[1]), (proof, authentic, unproven))
-    if authentic and keys is not None:
+        proof, judgement = next((one for one in found if one[1].authentic), (proof, judgement))
+    if judgement.authentic and keys is not None:
         keys.versions.keep(kin, proof.version)
-        card.proven.version = proof.version
-    return replace(card.identity, authentic=authentic, unproven=unproven, proof=proof)
+        card.proven.version, card.proven.way = proof.version, judgement.way
+    return replace(
+        card.identity,
+        algorithm=card.algorithm,
+        authentic=judgement.authentic,
+        unproven=judgement.unproven,
+        proof=proof,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    authentic: bool | None
+    unproven: Reason | None = None
+    way: Way | None = None
 
 
 def _attempt(
     card: SocialCard, keys: KeyService | None, version: int | None, deadline: float
-) -> tuple[Proof, bool | None, Reason | None]:
+) -> tuple[Proof, _Judgement]:
     process_factor, original = secrets.token_bytes(BLOCK), secrets.token_bytes(BLOCK)
     try:
         answer = card.environment.internal_authentication(process_factor, original, version)
     except StatusError:
         answer = None
     proof = Proof(process_factor, original, answer, version)
-    return proof, *_judge(card, keys, proof, deadline)
+    return proof, _judge(card.ways, keys, proof, deadline)
 
 
 def _maker(card: SocialCard) -> str:
@@ -186,28 +228,35 @@ def _maker(card: SocialCard) -> str:
     return organisation if isinstance(organisation, str) else str(card.issuer.region)
 
 
-def _judge(
-    card: SocialCard, keys: KeyService | None, proof: Proof, deadline: float
-) -> tuple[bool | None, Reason | None]:
+def _judge(ways: Sequence[Way], keys: KeyService | None, proof: Proof, deadline: float) -> _Judgement:
+    """Hold a proof against every way. It is wrong only if all could be judged."""
     if keys is None:
-        return None, Reason.PSAM_ABSENT
-    if card.factors is None:
-        return False, None
-    try:
-        right = keys.authentication_data(
-            KeyName.IRK,
-            card.algorithm,
-            card.factors,
-            proof.process_factor,
-            proof.original,
-            version=proof.version,
-            deadline=deadline,
-        )
-    except CarddError as error:
-        if error.reason in UNASKED:
-            return None, error.reason
-        raise
-    return proof.answer is not None and hmac.compare_digest(proof.answer, right), None
+        return _Judgement(None, Reason.PSAM_ABSENT)
+    unproven: Reason | None = None
+    for way in ways:
+        try:
+            if way.factors is not None and _is_right(way.algorithm, way.factors, keys, proof, deadline):
+                return _Judgement(authentic=True, way=way)
+        except CarddError as error:
+            if error.reason not in UNASKED:
+                raise
+            unproven = unproven or error.reason
+            if error.reason not in _OTHER_ALGORITHM:
+                break
+    return _Judgement(None if unproven else False, unproven)
+
+
+def _is_right(algorithm: Algorithm, factors: Factors, keys: KeyService, proof: Proof, deadline: float) -> bool:
+    right = keys.authentication_data(
+        KeyName.IRK,
+        algorithm,
+        factors,
+        proof.process_factor,
+        proof.original,
+        version=proof.version,
+        deadline=deadline,
+    )
+    return proof.answer is not None and hmac.compare_digest(proof.answer, right)
 
 
 def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: KeyName, deadline: float) -> None:
@@ -263,8 +312,17 @@ def _able(card: SocialCard, keys: KeyService | None, key: KeyName) -> tuple[KeyS
     return keys, card.factors
 
 
-def _factors(region: str, atr: bytes) -> Factors | None:
+def _algorithms(environment: Environment, generation: Generation, region: str) -> tuple[Algorithm, ...]:
+    """Return what the card may compute with: one where it tells or is of 1.0, else the usual one and the others."""
+    usual = environment.algorithm(region)
+    if environment.tells_algorithm or generation is Generation.V1:
+        return (usual,)
+    return tuple(dict.fromkeys((usual, Algorithm.SM4, Algorithm.DES)))
+
+
+def _factors(region: str, atr: bytes) -> tuple[Factors | None, ...]:
     try:
-        return factors(region, parse_atr(atr).historical)
+        usual = factors(region, parse_atr(atr).historical)
     except CarddError:
-        return None
+        return (None,)
+    return usual, usual.older
