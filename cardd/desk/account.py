@@ -6,7 +6,7 @@ no answer comes back, only the card knows, and it is asked: a proof means done, 
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -128,6 +128,7 @@ Intend = Callable[[Intent], None]
 
 Moved = TypeVar("Moved")
 
+_LAST_SEQUENCE: Final = 0xFFFF
 _ABSENT: Final = "the card has no medical account"
 
 
@@ -244,27 +245,41 @@ def ask_proof(
     """Have the card say whether an intent was carried out (LD/T 32.7 14, GET TRANSACTION PROOF).
 
     The card must be the one of the intent; by its identification code, card number, and answer to reset no other is.
+    It proves itself on the way, which also tells how its keys are made.
+
     Raises CarddError: CARD_DATA_DIFFERS; ACCESS_DENIED for a card that wants the PIN before; STATUS_WORD.
     """
     with refusals():
-        card, account = _open(channel, insertion, intent.identity)
+        card = _social(channel, insertion, intent.identity)
+        prove(card, services.keys, deadline)
         if pin is not None:
             card.environment.verify(pin_block(pin))
-            account = _select(channel)
+        account = _select(channel)
         certificate = account.proof(intent.order.deed, intent.sequence)
-        if certificate is None:
+        if certificate is not None:
+            return _proven(card, services, intent, certificate, deadline)
+        # some cards note a transaction under the number behind the one that they told
+        later = account.proof(intent.order.deed, intent.sequence + 1 & _LAST_SEQUENCE)
+        settled = None if later is None else _proven(card, services, intent, later, deadline)
+        if settled is None or settled.outcome is Outcome.UNPROVEN:
+            # under that number lies another transaction
             return Settled(intent, Outcome.NOT_DONE, by_proof=True)
-        if services.money is None:
-            return Settled(intent, Outcome.DONE, certificate, by_proof=True)
-        money, keys = services.money, _card_keys(card)
-        mac_right = None
-        if intent.order.deed is Deed.PURCHASE:
-            mac_right = _judged(
-                lambda: money.purchase_mac2_right(
-                    keys, intent.purchase, intent.terminal_sequence, certificate.mac, deadline=deadline
-                )
+        return settled if settled.tac_right or settled.mac_right else replace(settled, outcome=Outcome.UNPROVEN)
+
+
+def _proven(card: SocialCard, services: Services, intent: Intent, certificate: Certificate, deadline: float) -> Settled:
+    """Judge what the card gives for an intent when it is asked afterwards."""
+    if services.money is None:
+        return Settled(intent, Outcome.DONE, certificate, by_proof=True)
+    money, keys = services.money, _card_keys(card)
+    mac_right = None
+    if intent.order.deed is Deed.PURCHASE:
+        mac_right = _judged(
+            lambda: money.purchase_mac2_right(
+                keys, intent.purchase, intent.terminal_sequence, certificate.mac, deadline=deadline
             )
-        return _settled(money, keys, intent, certificate, deadline, mac_right=mac_right, by_proof=True)
+        )
+    return _settled(money, keys, intent, certificate, deadline, mac_right=mac_right, by_proof=True)
 
 
 def read_proof(

@@ -88,6 +88,7 @@ _ACCOUNT: Final[_Words] = MappingProxyType(
     {
         **_MONEY,
         SW.CONDITIONS_NOT_SATISFIED: Reason.FILE_ABSENT,
+        SW.NOT_ACCEPTABLE_IN_STATE: Reason.FILE_ABSENT,
         SW.FUNCTION_NOT_SUPPORTED: Reason.FILE_ABSENT,
         SW.INS_UNKNOWN: Reason.FILE_ABSENT,
         SW.CLA_UNKNOWN: Reason.FILE_ABSENT,

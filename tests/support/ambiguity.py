@@ -184,13 +184,12 @@ NOTES: Final[Mapping[Reading, str]] = MappingProxyType(
         Reading("pin_limit", "8"): "the card tells its own limit",
         Reading("updates", "with_mac"): "everything is read; updates are refused (6987), nothing is written",
         Reading("balance_asked", "with_pin"): "balances are asked without the PIN: ACCESS_DENIED. Money moves",
-        Reading("online_card", "6901"): "told as a status word, not as a missing account",
         Reading("load_certificate_balance", "before"): "the load is done, and told as unproven: its TAC is another",
-        Reading("told_sequence", "after"): "asked for its proof, the card knows no such transaction",
+        Reading(
+            "told_sequence", "after"
+        ): "a proof that nobody here can judge may be another transaction's, and is told as unproven",
         Reading("partial_names", "matched"): "a module that takes the beginning of a name answers for another one",
         Reading("sm4_environment_name", "sx1"): "the module says DES of keys for SM4: it is not used",
-        Reading("card_factor", "padded"): "the older third factor is not tried: the card is told as not genuine",
-        Reading("fci_algorithm", "absent"): "SM4 is not tried where no algorithm is told: told as not genuine",
     }
 )
 """What becomes of those readings that change the result."""
