@@ -49,7 +49,7 @@ then watch, and be the clerk:
   {sim} insert old-jia 0             # 请插入原医保卡: the old card; the handoff begins by itself
   {sim} remove 0
   {sim} insert social-jia-3.0 0      # 插入社会保障卡: activated
-  {ctl} read
+  {ctl} read --wait 10
   {sim} remove 0
 
   {sim} personas                     # all cards there are; old-bing asks for a password: 123456
