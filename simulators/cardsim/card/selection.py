@@ -46,12 +46,15 @@ def fci(application: Application) -> bytes:
 
 
 def _by_name(machine: Machine, name: bytes, occurrence: int) -> Application | None:
-    if machine.toggles.partial_names == "matched":
+    # whole names are unique, so there is never a next one
+    found = None if occurrence == _NEXT else _nearest(machine, name)
+    if found is None and machine.toggles.partial_names == "matched":
         return _by_beginning(machine, name, occurrence)
-    # names are whole and unique, so there is never a next one
-    if occurrence == _NEXT:
-        return None
-    # the same name may stand in several environments (a security module's DF01): the nearest is meant
+    return found
+
+
+def _nearest(machine: Machine, name: bytes) -> Application | None:
+    """Return what has the name; it may stand in several environments (a security module's DF01)."""
     here = machine.session.application
     near = [here, *here.children, *(here.parent.children if here.parent else ()), *machine.root.walk()]
     return next((found for found in near if found.name == name and _shown(machine, found)), None)
