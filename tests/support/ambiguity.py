@@ -188,8 +188,9 @@ NOTES: Final[Mapping[Reading, str]] = MappingProxyType(
         Reading(
             "told_sequence", "after"
         ): "a proof that nobody here can judge may be another transaction's, and is told as unproven",
-        Reading("partial_names", "matched"): "a module that takes the beginning of a name answers for another one",
-        Reading("sm4_environment_name", "sx1"): "the module says DES of keys for SM4: it is not used",
+        Reading(
+            "sm4_environment_name", "sx1"
+        ): "a module whose only environment bears the name for DES and tells no algorithm is not used",
     }
 )
 """What becomes of those readings that change the result."""
@@ -233,9 +234,9 @@ class _Modules:
         assert deadline
         return operation(HeldChannel(self._channel, self._insertion, fresh=False))
 
-    def begin_on(self, _: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> Future[T]:
+    def begin_on(self, _: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> "_Begun[T]":
         assert deadline
-        future: Future[T] = Future()
+        future: _Begun[T] = _Begun()
 
         def serve() -> None:
             try:
@@ -245,6 +246,14 @@ class _Modules:
 
         threading.Thread(target=serve, daemon=True).start()
         return future
+
+
+class _Begun(Future[T]):
+    """What was begun on the module."""
+
+    @property
+    def ended(self) -> bool:
+        return self.done()
 
 
 def _modules(toggles: Toggles, record: Record) -> Readers:
