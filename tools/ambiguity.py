@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
-from support.ambiguity import BASES, NOTES, READINGS, Basis, Reading, Verdict, alone, usual  # noqa: E402
+from support.ambiguity import Verdict, alone, usual  # noqa: E402
+from support.choices import BASES, NOTES, READINGS, Basis, Reading  # noqa: E402
 
 from cardsim.toggles import rows  # noqa: E402
 

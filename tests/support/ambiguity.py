@@ -6,8 +6,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from itertools import combinations
-from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -41,8 +39,9 @@ from cardd.rules.keys import KEYS
 from cardsim.card.base import VirtualCard
 from cardsim.card.make import make_card
 from cardsim.persona import KeyValue, Persona, PsamPersona, SocialSecurityPersona, load_persona
-from cardsim.toggles import Toggles, rows
+from cardsim.toggles import Toggles
 from support.cards import DEADLINE, ROOT, STK_ROOT, Record
+from support.choices import Basis, Reading
 from support.contents import content
 
 T = TypeVar("T")
@@ -59,45 +58,6 @@ _NONE: Final = "none"
 
 Facts = Mapping[str, str]
 """What the reader found out and did, by what it was about; refusals as their reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """A kind of card on which every reading is tried."""
-
-    generation: Generation
-    algorithm: str
-
-    def __str__(self) -> str:
-        return f"{self.generation} {self.algorithm.upper()}"
-
-
-BASES: Final = (
-    Basis(Generation.V1, "des"),
-    Basis(Generation.V2, "des"),
-    Basis(Generation.V2, "sm4"),
-    Basis(Generation.V3, "des"),
-    Basis(Generation.V3, "sm4"),
-)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Reading:
-    """A toggle with a value that is not its default."""
-
-    toggle: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.toggle} = {self.value}"
-
-
-READINGS: Final = tuple(Reading(row.name, value) for row in rows() for value in row.values[1:])
-
-
-def pairs() -> Iterator[tuple[Reading, Reading]]:
-    """Yield every two readings that one card can have."""
-    return (pair for pair in combinations(READINGS, 2) if pair[0].toggle != pair[1].toggle)
 
 
 class Verdict(StrEnum):
@@ -167,33 +127,6 @@ def alone(basis: Basis, reading: Reading) -> Trial:
 def usual(basis: Basis) -> Trial:
     """Return what comes out on a card without any other reading."""
     return tried(basis)
-
-
-NOTES: Final[Mapping[Reading, str]] = MappingProxyType(
-    {
-        Reading("fci_algorithm", "ssf33"): "SSF33 is refused by its name, whatever the card computes with",
-        Reading("identification_seal", "random"): "the card shows its own code",
-        Reading("certificate_number", "cn08"): "the item's bytes are kept and marked; the rest of the file is read",
-        Reading("first_generation_items", "rewritten"): "the card's values have the new meaning, and are told so",
-        Reading("df05_keys", "84"): "DF05 is read; its update key is not there (6A88), and nothing is written",
-        Reading("df07_keys", "reads_first"): (
-            "the keys of DF07 are mistaken for each other and its files stay closed: trying others would cost their"
-            " tries"
-        ),
-        Reading("pin_limit", "3"): "the card tells its own limit",
-        Reading("pin_limit", "8"): "the card tells its own limit",
-        Reading("updates", "with_mac"): "everything is read; updates are refused (6987), nothing is written",
-        Reading("balance_asked", "with_pin"): "balances are asked without the PIN: ACCESS_DENIED. Money moves",
-        Reading("load_certificate_balance", "before"): "the load is done, and told as unproven: its TAC is another",
-        Reading(
-            "told_sequence", "after"
-        ): "a proof that nobody here can judge may be another transaction's, and is told as unproven",
-        Reading(
-            "sm4_environment_name", "sx1"
-        ): "a module whose only environment bears the name for DES and tells no algorithm is not used",
-    }
-)
-"""What becomes of those readings that change the result."""
 
 
 def filled(basis: Basis) -> Facts:
