@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observer, Presence, ServiceDown, ServiceUp, Slot, Slots
 from cardd.pcsc.errors import CANCELLED, TIMED_OUT, UNKNOWN_READER, Phase, explain
 from cardd.pcsc.scard import FOREVER, PNP_NOTIFICATION, PcscError, ReaderState, Scard, State
@@ -38,6 +39,7 @@ class Watcher:
         self._closing = threading.Event()
         self._context: int | None = None
         self._down: ServiceDown | None = None
+        self._refused = False
         self._pauses = pauses()
         self._thread = threading.Thread(target=self._run, name="pcsc-watch", daemon=True)
 
@@ -130,12 +132,17 @@ class Watcher:
 
     def _tell_down(self, error: PcscError) -> None:
         problem = explain(error, Phase.CONNECTING)
+        # a service that is being killed may take a connection once more and refuse it: one that means it says so again
+        first, self._refused = not self._refused, problem.reason is Reason.PCSC_DENIED
+        if self._refused and first:
+            return
         if self._down is None or self._down.reason is not problem.reason:
             self._down = ServiceDown(problem.reason, problem.detail)
             self._observer(self._down)
 
     def _tell_up(self) -> None:
         self._pauses = pauses()
+        self._refused = False
         if self._down is not None:
             self._down = None
             self._observer(ServiceUp())

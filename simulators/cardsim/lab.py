@@ -100,6 +100,11 @@ class Lab:
         """The readers' names as pcscd shows them."""
         return tuple(reader.name for reader in self._pcscd.readers)
 
+    @property
+    def answers(self) -> bool:
+        """Whether its pcscd is meant to run and to answer just now."""
+        return self._pcscd.answers
+
     def insert(self, card: VirtualCard, reader: str | int) -> str:
         """Put a card into a reader, named whole, by a part or by its index; return its name when pcscd has seen it."""
         with self._lock:

@@ -20,6 +20,8 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.client.blocking import Client
 from cardd.client.errors import UnreachableError
+from cardd.wire.methods import READERS_LIST
+from cardd.wire.system import NoParams
 from cardsim.lab import Lab
 
 REGISTER: Final = Path(__file__).with_name("register.yaml")
@@ -95,7 +97,10 @@ class Rig:
         }
 
     def start_daemon(self) -> None:
-        """Start the daemon and wait until it answers. Raises CarddError with the end of its log if it does not."""
+        """Start the daemon and wait until it answers and knows the readers.
+
+        Raises CarddError with the end of its log if it does not.
+        """
         with self.log.open("ab") as log:
             self.daemon = subprocess.Popen(  # noqa: S603 - our own program
                 [program("cardd"), "run", "--config", str(self.config)],
@@ -107,12 +112,16 @@ class Rig:
             )
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline and self.daemon.poll() is None:
-            with contextlib.suppress(UnreachableError):
-                Client.connect(self.socket).close()
+            if self._knows_its_readers():
                 return
             time.sleep(0.02)
         tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
         raise CarddError(Reason.TIMEOUT, f"the daemon does not come up: {' | '.join(tail)}")
+
+    def _knows_its_readers(self) -> bool:
+        with contextlib.suppress(UnreachableError), self.client() as client:
+            return not self.lab.answers or len(client.call(READERS_LIST, NoParams()).readers) >= len(self.lab.readers)
+        return False
 
     def stop_daemon(self, how: signal.Signals = signal.SIGTERM) -> float:
         """End the daemon and return how many seconds that took."""

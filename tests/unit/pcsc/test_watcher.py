@@ -189,11 +189,21 @@ def test_each_end_of_the_service_is_told_once_and_each_return_once(
 
 
 def test_another_reason_for_being_away_is_told(service: Service, watcher: Watcher, notebook: Notebook) -> None:
-    service.refusals = [NO_SERVICE, NO_SERVICE, SECURITY_VIOLATION]
+    service.refusals = [NO_SERVICE, NO_SERVICE, SECURITY_VIOLATION, SECURITY_VIOLATION]
     watcher.start()
     notebook.until(lambda told: ServiceUp() in told)
     downs = [told.reason for told in notebook.told if isinstance(told, ServiceDown)]
     assert downs == [Reason.PCSC_UNAVAILABLE, Reason.PCSC_DENIED]
+
+
+def test_a_refusal_that_is_not_repeated_was_a_dying_service_and_is_not_told(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.refusals = [SECURITY_VIOLATION, NO_SERVICE, SECURITY_VIOLATION]
+    watcher.start()
+    notebook.until(lambda told: ServiceUp() in told)
+    downs = [told.reason for told in notebook.told if isinstance(told, ServiceDown)]
+    assert downs == [Reason.PCSC_UNAVAILABLE]
 
 
 def test_closing_ends_the_wait_for_a_service_that_is_away(
