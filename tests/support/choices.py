@@ -80,6 +80,8 @@ TOGETHER: Final = frozenset(
         # a module that cannot judge the proof leaves it open how the keys are made, and the host refuses the load
         frozenset({Reading("card_factor", "padded"), Reading("sm4_environment_name", "sx1")}),
         frozenset({Reading("fci_algorithm", "absent"), Reading("sm4_environment_name", "sx1")}),
+        # the new meaning is what has the other type
+        frozenset({Reading("certificate_number", "cn08"), Reading("first_generation_items", "rewritten")}),
         # files that the PIN does not open, and nobody who computes the key
         frozenset({Reading("fci_algorithm", "ssf33"), Reading("third_generation_conditions", "keys_only")}),
         frozenset({Reading("sm4_environment_name", "sx1"), Reading("third_generation_conditions", "keys_only")}),
