@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -173,18 +174,19 @@ class Lab:
         """Take the card out of a reader; return the reader's name when pcscd has seen it."""
         with self._lock:
             place = self._find(reader)
+            before = self._look(place)
             self._take_out(place)
-            self._await(place, _is_out, "removal")
+            self._await(place, partial(_is_out, before), "removal")
             return place.name
 
     def empty(self) -> None:
         """Take every card out; return when pcscd has seen it."""
         with self._lock:
-            places = tuple(self._stays)
-            for place in places:
+            before = {place: self._look(place) for place in self._stays}
+            for place in before:
                 self._take_out(place)
-            for place in places:
-                self._await(place, _is_out, "removal")
+            for place, view in before.items():
+                self._await(place, partial(_is_out, view), "removal")
 
     def swap(self, card: VirtualCard, reader: str | int, gap_seconds: float) -> str:
         """Exchange the card in a reader for another one; return when the reader has spoken to the new one.
@@ -278,6 +280,17 @@ class Lab:
             raise CarddError(Reason.NOT_FOUND, f"there is no card in {place.name}")
         stay.link.close()
 
+    def _look(self, place: VirtualReader) -> ReaderView | None:
+        """Return what pcscd shows of a reader now, None where it cannot be asked."""
+        if not self._pcscd.answers:
+            return None
+        try:
+            return next(
+                (view for view in wait_for(self.pcscd_socket, bool, _SEEN_SECONDS) if view.name == place.name), None
+            )
+        except PcscdSilentError:
+            return None
+
     def _await(self, place: VirtualReader, wanted: Callable[[ReaderView], bool], what: str) -> None:
         """Wait until pcscd shows a reader as wanted. One that was killed or stopped will see it later, by itself."""
         if not self._pcscd.answers:
@@ -292,13 +305,15 @@ class Lab:
             raise CarddError(Reason.TIMEOUT, f"pcscd did not see the {what} in {place.name}") from None
 
 
-def _is_out(view: ReaderView) -> bool:
-    """Say whether pcscd has counted the removal.
+def _is_out(before: ReaderView | None, view: ReaderView) -> bool:
+    """Say whether pcscd has counted the removal; `before` is what it showed before the card was taken out.
 
     A reset of a card that was torn out makes pcscd show an empty reader before its own look has found it empty. A card
-    put in before that look is never seen.
+    put in before that look is never seen. The count of an empty reader is even, except where pcscd found a card inside
+    when it started, which it does not count.
     """
-    return not view.present and view.counter % 2 == 0
+    counted = before is not None and before.present and view.counter != before.counter
+    return not view.present and (counted or view.counter % 2 == 0)
 
 
 def _recorded(card: VirtualCard, path: str, *, masked: bool) -> VirtualCard:

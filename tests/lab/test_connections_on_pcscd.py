@@ -204,7 +204,7 @@ def test_the_context_of_a_thread_that_ended_is_given_back(
     deadline = time.monotonic() + 2
     while descriptors() > before and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 def test_an_empty_reader_is_told_empty(readers: tuple[str, ...], watch: Watcher, notebook: Notebook) -> None:
