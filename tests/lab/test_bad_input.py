@@ -17,6 +17,7 @@ from cardd.client.blocking import Client
 from cardd.client.errors import CallError, UnreachableError
 from cardd.wire.base import Json
 from cardd.wire.cards import CardReadParams
+from cardd.wire.events import EventsSubscribeParams
 from cardd.wire.methods import CARD_READ, READERS_LIST, SYSTEM_STATUS
 from cardd.wire.system import NoParams
 from cardsim.lab import Lab
@@ -85,6 +86,8 @@ def test_a_wrong_register_is_told_with_its_own_line(tmp_path: Path) -> None:
 def test_without_pcscd_the_daemon_waits_says_so_and_goes_on_when_it_comes(tmp_path: Path) -> None:
     directory = tmp_path / "p"
     with daemon(tmp_path, PCSCLITE_CSOCK_NAME=str(directory / "pcscd.comm")) as client:
+        client.subscribe(EventsSubscribeParams(after="earliest", types=["pcsc.down"]))
+        assert next(client.events(5)).event.data["reason"] == "PCSC_UNAVAILABLE"
         with pytest.raises(CallError) as refused:
             client.call(CARD_READ, CardReadParams())
         assert refused.value.reason == Reason.PCSC_UNAVAILABLE
