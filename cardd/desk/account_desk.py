@@ -4,9 +4,7 @@ All of it on the event loop's thread; the card's work in the reader's worker.
 """
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta, timezone
 from typing import Final, TypeVar
 
@@ -25,7 +23,7 @@ from cardd.desk.asking import Asking, Question
 from cardd.desk.prompts import Purpose
 from cardd.desk.reading import Identity
 from cardd.desk.reception import CardIdentified, Notice, Reception
-from cardd.desk.requests import DEED, CardRequests
+from cardd.desk.requests import CardRequests
 from cardd.desk.social import open_social
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import DeedRow, NewEvent
@@ -118,7 +116,7 @@ class AccountDesk:
 
     async def records(self, params: AccountRecordsParams) -> AccountRecordsResult:
         """Return the card's transactions, the newest first; the holder is asked for the PIN where one is set."""
-        async with self._held(params) as insertion:
+        async with self._requests.held(params) as insertion:
             expected = self._reception.identity_of(insertion.id)
             pin = await self._pin(insertion, "account.records", None)
             found = await self._run(
@@ -184,7 +182,7 @@ class AccountDesk:
         known = self._open.get(key) or await self._journal.deed(*key)
         if known is not None:
             return known
-        async with self._held(params) as insertion:
+        async with self._requests.held(params) as insertion:
             pin = await self._pin(insertion, account_rows.METHODS[order.deed], key[1])
             return await self._move(insertion, key, order, move, pin)
 
@@ -305,17 +303,6 @@ class AccountDesk:
 
     async def _run(self, insertion: Insertion, operation: Operation[T]) -> T:
         return await self._readers.run(insertion.id, operation, timeout_s=JOB_S)
-
-    @asynccontextmanager
-    async def _held(self, params: AccountChoice) -> AsyncIterator[Insertion]:
-        """Choose a card and hold its station until the end. Raises CarddError as the choice does."""
-        insertion = await self._requests.insertion(params)
-        holder = DEED + secrets.token_hex(8)
-        self._readers.reserve(insertion.station, holder)
-        try:
-            yield insertion
-        finally:
-            self._readers.release(insertion.station, holder)
 
     async def _pin(self, insertion: Insertion, method: str, request: str | None) -> Secret | None:
         """Have the holder type the PIN where one is set. Raises CarddError(PIN_LOCKED), and as `Asking.ask` does."""

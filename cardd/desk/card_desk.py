@@ -4,9 +4,7 @@ All of it on the event loop's thread; the card's work in the reader's worker, pr
 meanwhile.
 """
 
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -22,7 +20,7 @@ from cardd.desk.keypad import TYPING_S, change_at_keypad, verify_at_keypad
 from cardd.desk.prompts import Purpose
 from cardd.desk.reading import Identity
 from cardd.desk.reception import Reception
-from cardd.desk.requests import DEED, CardRequests
+from cardd.desk.requests import CardRequests
 from cardd.desk.social import refuse_forged
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.updates import prepare
@@ -106,7 +104,7 @@ class CardDesk:
         """Read a card, with the holder's PIN where that is asked for. Raises CarddError as `CardRequests.read` does."""
         if not params.with_pin:
             return await self._requests.read(params, personal=personal)
-        async with self._held(params) as insertion:
+        async with self._requests.held(params) as insertion:
             inside = await self._look(insertion)
             pin = await self._pin_of(inside, "card.read", params.request)
             return await self._requests.read_from(insertion, params, personal=personal, pin=pin)
@@ -121,7 +119,7 @@ class CardDesk:
         deed = Deed(client, "card.write", params.request, about={file: [*items] for file, items in written.items()})
 
         async def work() -> tuple[CardWriteResult, tuple[NewEvent, ...]]:
-            async with self._held(params) as insertion:
+            async with self._requests.held(params) as insertion:
                 inside = await self._look(insertion)
                 pin = await self._pin_of(inside, deed.method, params.request) if params.with_pin else None
                 deadline = self._deadline()
@@ -224,7 +222,7 @@ class CardDesk:
         where: list[Insertion] = []
 
         async def work() -> tuple[CardPinResult, tuple[NewEvent, ...]]:
-            async with self._held(params) as insertion:
+            async with self._requests.held(params) as insertion:
                 where.append(insertion)
                 tries = await do(await self._look(insertion))
             result = CardPinResult(insertion=insertion.id, done=act.done, tries_left=tries)
@@ -240,17 +238,6 @@ class CardDesk:
             return tuple(_event("pin.locked", insertion, data) for insertion in where)
 
         return await self._deeds.once(Deed(client, act.method, params.request), CardPinResult, work, told)
-
-    @asynccontextmanager
-    async def _held(self, params: CardChoice) -> AsyncIterator[Insertion]:
-        """Choose a card and hold its station until the end."""
-        insertion = await self._requests.insertion(params)
-        holder = DEED + secrets.token_hex(8)
-        self._readers.reserve(insertion.station, holder)
-        try:
-            yield insertion
-        finally:
-            self._readers.release(insertion.station, holder)
 
     async def _look(self, insertion: Insertion) -> _Inside:
         """Find out which card it is that everything after this must be done to, and how its PIN stands.

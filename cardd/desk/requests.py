@@ -1,7 +1,9 @@
 """Requests for a card, from somebody who may not know yet which reader it is in, or waits for it to come."""
 
 import asyncio
-from collections.abc import Callable
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from cardd.base.clock import Clock
@@ -74,6 +76,17 @@ class CardRequests:
             return read_card(channel, insertion, self._keys, None, deadline, files, stopped=self._stopped, pin=pin)
 
         return read
+
+    @asynccontextmanager
+    async def held(self, params: CardChoice) -> AsyncIterator[Insertion]:
+        """Choose a card and hold its station until the end. Raises CarddError as `insertion` does, and BUSY."""
+        insertion = await self.insertion(params)
+        holder = DEED + secrets.token_hex(8)
+        self._readers.reserve(insertion.station, holder)
+        try:
+            yield insertion
+        finally:
+            self._readers.release(insertion.station, holder)
 
     async def insertion(self, params: CardChoice) -> Insertion:
         """Return the insertion that is meant, of a station that nobody holds; wait for it up to `wait_s`.
