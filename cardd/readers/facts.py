@@ -26,6 +26,9 @@ class Cause(StrEnum):
     READER_DETACHED = "reader_detached"
     SERVICE_DOWN = "service_down"
 
+    LENT = "lent"
+    """The reader was given to another program; the card may still be inside."""
+
 
 class ReaderState(StrEnum):
     """A reader as clients see it."""
@@ -35,7 +38,7 @@ class ReaderState(StrEnum):
     MUTE = "mute"
     UNPOWERED = "unpowered"
     IN_USE = "in_use"
-    """Another program holds the card exclusively."""
+    """Another program holds the card exclusively, or the reader was lent to one."""
 
     UNAVAILABLE = "unavailable"
     """The device, the service behind it or a call into it does not answer."""

@@ -72,13 +72,18 @@ class SlotState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known of all slots, and how many insertions and tickets were given out."""
+    """What is known of all slots, and how many insertions and tickets were given out.
+
+    `lent` names the readers that another program works with: what is in them is seen and is nobody's insertion. A name
+    stays lent when its reader goes and comes back, which is what a program that loads new firmware makes it do.
+    """
 
     boot: int
     slots: Mapping[str, SlotState] = field(default_factory=dict)
     down: ServiceDown | None = None
     insertions: int = 0
     tickets: int = 0
+    lent: frozenset[str] = frozenset()
 
     def holding(self, insertion: str) -> SlotState | None:
         """Return the slot in which an insertion lasts, None if it is over or never was."""
@@ -167,6 +172,26 @@ def revive(state: State, name: str) -> Change:
     return turn.change()
 
 
+def lend(state: State, reader: str) -> Change:
+    """Give a reader to another program: its insertion is over, and no new one begins in it."""
+    turn = _Turn(state)
+    turn.lent |= {reader}
+    for name in turn.of(reader):
+        turn.close(name, Cause.LENT)
+        turn.update(name, ticket=None)
+    return turn.change()
+
+
+def take_back(state: State, reader: str) -> Change:
+    """Take a reader back: a card inside is a new insertion, which nobody saw go in."""
+    turn = _Turn(state)
+    turn.lent -= {reader}
+    for name in turn.of(reader):
+        turn.update(name, found=True, losses=0, answered=b"", silent=None)
+        turn.open(name)
+    return turn.change()
+
+
 def note_answer(state: State, insertion: str, silent: Reason | None) -> Change:
     """Note how a job found an insertion's card: None for well, else CARD_MUTE or CARD_UNPOWERED at power-up."""
     turn = _Turn(state)
@@ -192,6 +217,8 @@ def view(state: State, slot: SlotState, *, ours: bool) -> ReaderState:
     """Return a reader's state as clients see it. `ours`: the handle that makes it look in use is our own."""
     if state.down is not None or slot.hung or slot.look is None:
         return ReaderState.UNAVAILABLE
+    if slot.place.reader in state.lent:
+        return ReaderState.IN_USE
     if slot.look.presence is not Presence.PRESENT:
         return _STATES[slot.look.presence]
     if slot.look.in_use and not ours:
@@ -214,10 +241,15 @@ class _Turn:
         self._down = state.down
         self._insertions = state.insertions
         self._tickets = state.tickets
+        self.lent = state.lent
 
     def change(self) -> Change:
-        state = State(self._state.boot, self._slots, self._down, self._insertions, self._tickets)
+        state = State(self._state.boot, self._slots, self._down, self._insertions, self._tickets, self.lent)
         return Change(state, tuple(self._facts), tuple(self._settling))
+
+    def of(self, reader: str) -> list[str]:
+        """Return the slot that is called so, if it is there."""
+        return [name for name, slot in self._slots.items() if slot.place.reader == reader]
 
     def tell(self, fact: Fact) -> None:
         self._facts.append(fact)
@@ -239,6 +271,8 @@ class _Turn:
         if look is None or look.presence is not Presence.PRESENT or not look.atr or slot.insertion is not None:
             return
         if slot.hung or slot.ticket is not None or slot.place.role is Role.IGNORED:
+            return
+        if slot.place.reader in self.lent:
             return
         self._insertions += 1
         insertion = Insertion(
@@ -304,7 +338,7 @@ class _Turn:
             # the same card, its answer to reset hidden for a moment
             look = replace(look, atr=before.look.atr)
         self.update(name, look=look)
-        if before.place.role is not Role.IGNORED:
+        if before.place.role is not Role.IGNORED and before.place.reader not in self.lent:
             for fact in _complaints(before, look):
                 self.tell(fact)
         self.open(name)
