@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,6 +100,16 @@ class Lab:
     def readers(self) -> tuple[str, ...]:
         """The readers' names as pcscd shows them."""
         return tuple(reader.name for reader in self._pcscd.readers)
+
+    @property
+    def places(self) -> tuple[VirtualReader, ...]:
+        """The readers and their ports, for links of one's own: cards that the laboratory then knows nothing of."""
+        return self._pcscd.readers
+
+    @property
+    def pcscd_process(self) -> int | None:
+        """The id of its pcscd's process, None while there is none."""
+        return self._pcscd.process
 
     @property
     def answers(self) -> bool:
@@ -214,11 +224,18 @@ class Lab:
         """Let a stopped pcscd go on."""
         self._pcscd.thaw()
 
-    def restart_pcscd(self) -> None:
-        """Start pcscd again, after killing it if it runs; return when it has seen the cards that lie in the readers."""
+    def restart_pcscd(self, *, strangers: int = 0, unplugged: Collection[int] = ()) -> None:
+        """Start pcscd again, after killing it if it runs; return when it has seen the cards that lie in the readers.
+
+        `strangers`: so many pairs of other readers are there as well, which changes the names of ours. `unplugged`:
+        pairs of ours, by number, that have gone; a card stays in its reader also then.
+        """
         with self._lock:
-            self._pcscd.restart()
-            for place in self._stays:
+            self._pcscd.restart(strangers=strangers, unplugged=unplugged)
+            here = {place.port: place for place in self._pcscd.readers}
+            self._stays = {here[place.port]: stay for place, stay in self._stays.items()}
+            self._replays = {here[place.port]: card for place, card in self._replays.items()}
+            for place in self._stays.keys() - self._pcscd.unplugged:
                 self._await(place, lambda view: view.present, "card")
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,9 @@ _START_SECONDS: Final = 10.0
 _START_TRIES: Final = 5
 _END_SECONDS: Final = 2.0
 _RESPAWN_PAUSE: Final = 0.1
+_OURS: Final = "Cardsim {}"
+_MOVED: Final = "Cardsim {} moved"
+_OTHERS: Final = "Stranger {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ class PrivatePcscd:
         if len(os.fsencode(self.socket)) > _LONGEST_SOCKET_PATH:
             raise CarddError(Reason.INVALID, f"{self.socket} is too long for a socket: use a shorter directory")
         self.readers: tuple[VirtualReader, ...] = ()
+        self.unplugged: frozenset[VirtualReader] = frozenset()
+        """Those of the readers that it does not show since the last restart."""
         self._count = readers
+        self._ports: tuple[int, ...] = ()
         self._directory = directory
         self._configuration = directory / "reader.conf"
         self._log = directory / "pcscd.log"
@@ -74,18 +80,24 @@ class PrivatePcscd:
         self._keeper.start()
         for _ in range(_START_TRIES):
             ports = _free_ports(-(-self._count // _SLOTS_A_LIBRARY))
-            self._configure(ports)
+            self._configure({_OURS.format(number): port for number, port in enumerate(ports)})
             self._set_wanted(True)
             view = self._await_answer()
             if len(view) == len(ports) * _SLOTS_A_LIBRARY:
-                names = [reader.name for reader in view]
+                self._ports = tuple(ports)
                 numbers = [port + slot for port in ports for slot in range(_SLOTS_A_LIBRARY)]
-                pairs = zip(names, numbers, strict=True)
-                self.readers = tuple(VirtualReader(name, port) for name, port in pairs)[: self._count]
+                self.readers = tuple(VirtualReader("", port) for port in numbers)[: self._count]
+                self._name(view)
                 return
             # somebody took one of the ports in the meantime
             self.kill()
         raise CarddError(Reason.PCSC_UNAVAILABLE, f"pcscd does not show its virtual readers; its log is {self._log}")
+
+    @property
+    def process(self) -> int | None:
+        """The id of the process, None while there is none."""
+        with self._changed:
+            return None if self._process is None else self._process.pid
 
     @property
     def answers(self) -> bool:
@@ -108,11 +120,20 @@ class PrivatePcscd:
         self._signal(signal.SIGCONT)
         self._frozen = False
 
-    def restart(self) -> None:
-        """Kill it if it runs, start it again and wait until it answers."""
+    def restart(self, *, strangers: int = 0, unplugged: Collection[int] = ()) -> None:
+        """Kill it if it runs, start it again and wait until it answers.
+
+        `strangers`: so many pairs of other readers are there as well, before ours, which then have other names, as where
+        pcscd numbers its readers anew. `unplugged` are pairs of ours, by number, that have gone; they keep their last
+        names until they are back.
+        """
         self.kill()
+        others = {_OTHERS.format(number): port for number, port in enumerate(_free_ports(strangers))}
+        name = _MOVED if strangers else _OURS
+        ours = {name.format(number): port for number, port in enumerate(self._ports) if number not in unplugged}
+        self._configure(others | ours)
         self._set_wanted(True)
-        self._await_answer()
+        self._name(self._await_answer())
 
     def close(self) -> None:
         """End it and remove its files."""
@@ -175,14 +196,24 @@ class PrivatePcscd:
         except PcscdSilentError as error:
             raise CarddError(Reason.PCSC_UNAVAILABLE, f"{error}; its log is {self._log}") from None
 
-    def _configure(self, ports: Sequence[int]) -> None:
+    def _name(self, view: View) -> None:
+        """Take over the names that the readers have now; pcscd writes its own numbers behind those of the pairs."""
+        names = {}
+        for seen in view:
+            pair, _, slot = seen.name.rsplit(" ", 2)
+            for number, port in enumerate(self._ports):
+                if pair in {_OURS.format(number), _MOVED.format(number)}:
+                    names[port + int(slot, 16)] = seen.name
+        self.readers = tuple(VirtualReader(names.get(old.port, old.name), old.port) for old in self.readers)
+        self.unplugged = frozenset(reader for reader in self.readers if reader.port not in names)
+
+    def _configure(self, pairs: Mapping[str, int]) -> None:
+        """Write down pairs of readers, the first port of each by its name."""
         entries = []
-        for number, port in enumerate(ports):
+        for number, (name, port) in enumerate(pairs.items()):
             library = self._directory / f"vpcd{number}.so"
             shutil.copy(_VPCD, library)
-            entries.append(
-                f'FRIENDLYNAME "Cardsim {number}"\nDEVICENAME /dev/null:{port}\nLIBPATH {library}\nCHANNELID {port}\n'
-            )
+            entries.append(f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\nLIBPATH {library}\nCHANNELID {port}\n')
         self._configuration.write_text("\n".join(entries), encoding="utf-8")
 
 
@@ -203,10 +234,10 @@ def _free_ports(count: int) -> list[int]:
     """Return the first of each pair of ports that nobody listens on."""
     found: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):
-        if all(_is_free(port + slot) for slot in range(_SLOTS_A_LIBRARY)):
-            found.append(port)
         if len(found) == count:
             return found
+        if all(_is_free(port + slot) for slot in range(_SLOTS_A_LIBRARY)):
+            found.append(port)
     raise CarddError(Reason.INVALID, "no free ports for the virtual readers are left on this machine")
 
 

@@ -235,3 +235,20 @@ def test_a_pcscd_can_be_troubled_from_outside(terminal: Terminal) -> None:
     assert terminal.type("insert", "old-jia", "0").returncode == 0
     assert terminal.type("pcscd", "restart").returncode == 0
     assert wait_for(Path(ready["pcscd_socket"]), bool, 1)[0].present
+
+
+def test_pcscd_comes_back_with_other_readers_and_the_cards_where_they_lie(tmp_path: Path) -> None:
+    with Lab.start(tmp_path / "lab", 4) as lab:
+        before = lab.readers
+        lab.insert(EchoCard(), 0)
+        lab.insert(EchoCard(), 2)
+        lab.restart_pcscd(strangers=1)
+        assert len(view(lab)) == 6
+        assert not set(lab.readers) & set(before)
+        assert {seen.name for seen in view(lab) if seen.present} == {lab.readers[0], lab.readers[2]}
+        lab.restart_pcscd(unplugged=[0])
+        assert {seen.name for seen in view(lab)} == set(lab.readers[2:])
+        lab.restart_pcscd()
+        assert lab.readers == before
+        assert {seen.name for seen in view(lab) if seen.present} == {lab.readers[0], lab.readers[2]}
+        assert lab.remove(0) == before[0]
