@@ -123,9 +123,9 @@ class PrivatePcscd:
     def restart(self, *, strangers: int = 0, unplugged: Collection[int] = ()) -> None:
         """Kill it if it runs, start it again and wait until it answers.
 
-        `strangers`: so many pairs of other readers are there as well, before ours, which then have other names, as where
-        pcscd numbers its readers anew. `unplugged` are pairs of ours, by number, that have gone; they keep their last
-        names until they are back.
+        `strangers`: so many pairs of other readers are there as well, and ours have other names, as where pcscd numbers
+        its readers anew. `unplugged` are pairs of ours, by number, that have gone; they keep their last names until
+        they are back.
         """
         self.kill()
         others = {_OTHERS.format(number): port for number, port in enumerate(_free_ports(strangers))}
