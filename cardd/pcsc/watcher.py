@@ -11,6 +11,7 @@ from typing import Final
 
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observer, Presence, ServiceDown, ServiceUp, Slot, Slots
+from cardd.pcsc.devices import UNKNOWN, Device, Devices
 from cardd.pcsc.errors import CANCELLED, TIMED_OUT, UNKNOWN_READER, Phase, explain
 from cardd.pcsc.scard import FOREVER, PNP_NOTIFICATION, PcscError, ReaderState, Scard, State
 
@@ -18,6 +19,8 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _SECOND_LOOK_MS: Final = 1000
 _CANCEL_EVERY: Final = 0.02
+_MOST_STATES: Final = 16
+"""libpcsclite takes no more in one wait (PCSCLITE_MAX_READERS_CONTEXTS), and pcscd holds no more readers."""
 _NOTHING_NEW: Final = frozenset({CANCELLED, TIMED_OUT})
 
 
@@ -36,6 +39,7 @@ class Watcher:
         self._scard = scard
         self._observer = observer
         self._own = own
+        self._devices = Devices(scard)
         self._closing = threading.Event()
         self._context: int | None = None
         self._down: ServiceDown | None = None
@@ -90,7 +94,9 @@ class Watcher:
                 self._scard.release_context(context)
 
     def _look_until_closed(self, context: int) -> None:
+        self._devices.forget()
         known = self._relist(context, ())
+        self._devices.meet([state.name for state in known])
         self._tell_up()
         told = self._tell(None, known)
         # A reader that appears between listing and waiting goes unnoticed: the wait counts the readers when it begins.
@@ -101,20 +107,24 @@ class Watcher:
             seen = self._relist(context, self._wait(context, known, limit))
             settled = seen == known
             known = seen
+            self._devices.meet([state.name for state in known])
             told = self._tell(told, known)
-            limit = FOREVER if settled and not any(slot.in_use for slot in told.slots) else _SECOND_LOOK_MS
+            awaited = self._devices.waiting or any(slot.in_use for slot in told.slots)
+            limit = FOREVER if settled and not awaited else _SECOND_LOOK_MS
 
     def _wait(self, context: int, known: tuple[ReaderState, ...], limit: int) -> tuple[ReaderState, ...]:
         """Sleep until something happens or the limit is over; return what is known then of the readers that were."""
+        # with all places taken no reader can come before one goes, and that is told as a change of its state
+        asked = (*known, ReaderState(PNP_NOTIFICATION))[:_MOST_STATES]
         try:
-            *seen, _ = self._scard.wait(context, (*known, ReaderState(PNP_NOTIFICATION)), limit)
+            seen = self._scard.wait(context, asked, limit)[: len(known)]
         except PcscError as error:
             if error.code in _NOTHING_NEW:
                 return known
             if error.code == UNKNOWN_READER:
                 return ()
             raise
-        return tuple(seen)
+        return seen
 
     def _relist(self, context: int, seen: tuple[ReaderState, ...]) -> tuple[ReaderState, ...]:
         """Return the states of all readers there are, asking for those that are not among the seen ones."""
@@ -148,13 +158,17 @@ class Watcher:
             self._observer(ServiceUp())
 
     def _tell(self, told: Slots | None, states: tuple[ReaderState, ...]) -> Slots:
-        slots = Slots(tuple(slot_of(state, own=self._own(state.name)) for state in states))
+        slots = Slots(
+            tuple(
+                slot_of(state, own=self._own(state.name), device=self._devices.device(state.name)) for state in states
+            )
+        )
         if slots != told and not self._closing.is_set():
             self._observer(slots)
         return slots
 
 
-def slot_of(state: ReaderState, *, own: bool) -> Slot:
+def slot_of(state: ReaderState, *, own: bool, device: Device = UNKNOWN) -> Slot:
     """Return a reader's state as a slot; `own` says that it is this process that holds it exclusively."""
     flags = state.flags
     presence = next((presence for mask, presence in _PRESENCES if flags & mask), Presence.UNAVAILABLE)
@@ -167,6 +181,8 @@ def slot_of(state: ReaderState, *, own: bool) -> Slot:
         counter=state.counter,
         atr=state.atr if presence is Presence.PRESENT else b"",
         in_use=State.EXCLUSIVE in flags and not own,
+        serial=device.serial,
+        usb=device.usb,
     )
 
 

@@ -19,11 +19,16 @@ PRESENT = 0x0020
 ATR = bytes.fromhex("3B021450")
 
 CANCELLED = 0x80100002
+INVALID_PARAMETER = 0x80100004
 UNKNOWN_READER = 0x80100009
 TIMEOUT = 0x8010000A
 COMM_ERROR = 0x80100013
 NO_SERVICE = 0x8010001D
 SECURITY_VIOLATION = 0x8010006A
+
+
+MOST_STATES = 16
+"""libpcsclite refuses a wait for more."""
 
 
 class Service:
@@ -56,6 +61,8 @@ class Service:
 
     def wait(self, _: int, known: Iterable[ReaderState], limit: int) -> tuple[ReaderState, ...]:
         names = [state.name for state in known]
+        if len(names) > MOST_STATES:
+            fail(INVALID_PARAMETER)
         if limit:
             self.limits.append(limit)
             self.steps.get(timeout=5)()
@@ -146,6 +153,20 @@ def test_our_own_hold_is_no_reason_to_look_again(service: Service, watcher: Watc
     notebook.until(lambda _: len(service.limits) == 2)
     assert service.limits == [1000, FOREVER]
     assert notebook.until_slot("ours", lambda _: True).in_use is False
+
+
+def test_as_many_readers_as_the_service_can_hold_are_watched(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    for number in range(1, MOST_STATES):
+        service.set(f"reader {number}", EMPTY)
+    watcher.start()
+    service.then(lambda: service.set("reader 15", 0x10000 | PRESENT, ATR))
+    notebook.until_slot("reader 15", lambda slot: slot.presence is Presence.PRESENT)
+    service.then(lambda: service.unplug("reader 15"))
+    service.then_fail(TIMEOUT)
+    notebook.until(lambda _: notebook.slot("reader 15") is None)
+    assert kinds(notebook) == ["Slots"] * 3
 
 
 def test_a_reader_that_goes_is_no_longer_told(service: Service, watcher: Watcher, notebook: Notebook) -> None:
