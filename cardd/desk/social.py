@@ -20,7 +20,7 @@ from cardd.desk.values import StoredItems, Tag, issuer_of
 from cardd.desk.via import via_of
 from cardd.iso7816.atr import parse_atr
 from cardd.iso7816.channel import Channel
-from cardd.iso7816.status import SW, StatusError, tries_left
+from cardd.iso7816.status import SW, StatusError
 from cardd.keys.service import UNASKED, KeyService
 from cardd.readers.insertion import Insertion
 from cardd.rules.files import EF05, Generation, generation_of
@@ -264,23 +264,18 @@ def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: K
 
     Never twice: the first failure stops the key on this station, because the card counts failures and locks the key.
 
-    Raises CarddError: KEY_STOPPED (also before anything is sent), CARD_ID_MALFORMED, reasons of the key service;
-    StatusError.
+    Raises CarddError: KEY_STOPPED (also before anything is sent), CARD_ID_MALFORMED, TIMEOUT, reasons of the key
+    service; StatusError.
     """
-    stopped.check(card.station, key)
-    service, factors = _able(card, keys, key)
-    challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
-    # what internal authentication has found, for keys of which a card has several; never found out here
-    version = card.proven.version if KEYS[key].versions > 1 else None
-    answer = service.authentication_data(
-        key, card.algorithm, factors, challenge, original, version=version, deadline=deadline
-    )
-    try:
+    with stopped.trial(card.station, key, deadline):
+        service, factors = _able(card, keys, key)
+        challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
+        # what internal authentication has found, for keys of which a card has several; never found out here
+        version = card.proven.version if KEYS[key].versions > 1 else None
+        answer = service.authentication_data(
+            key, card.algorithm, factors, challenge, original, version=version, deadline=deadline
+        )
         card.environment.external_authentication(KEYS[key].kid, answer, original, version)
-    except StatusError as error:
-        if error.sw == SW.AUTHENTICATION_LOCKED or tries_left(error.sw) is not None:
-            stopped.stop(card.station, key)
-        raise
 
 
 def maintain(

@@ -13,7 +13,6 @@ from cardd.desk.refusals import refusals
 from cardd.desk.social import reopen_genuine
 from cardd.desk.stopped import StoppedKeys
 from cardd.iso7816.channel import Channel
-from cardd.iso7816.status import SW, StatusError, tries_left
 from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
 from cardd.rules.account import STARTING_DAY_KID
@@ -45,17 +44,13 @@ def set_starting_day(
         account = Account.select(channel)
         if account is None or card.factors is None:
             raise CarddError(Reason.FILE_ABSENT, "the card has no medical account")
-        # a challenge belongs to the application in which it was asked for
-        challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
-        answer = keys.authentication_data(
-            KeyName.DSK, card.algorithm, card.factors, challenge, original, deadline=deadline
-        )
-        try:
+        with stopped.trial(insertion.station, KeyName.DSK, deadline):
+            # a challenge belongs to the application in which it was asked for
+            challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
+            answer = keys.authentication_data(
+                KeyName.DSK, card.algorithm, card.factors, challenge, original, deadline=deadline
+            )
             card.environment.external_authentication(STARTING_DAY_KID, answer, original)
-        except StatusError as error:
-            if error.sw == SW.AUTHENTICATION_LOCKED or tries_left(error.sw) is not None:
-                stopped.stop(insertion.station, KeyName.DSK)
-            raise
         account.set_starting_day(day)
         if account.starting_day() != day:
             raise CarddError(Reason.STATUS_WORD, "the starting day does not read back as it was written")

@@ -291,7 +291,7 @@ def test_a_stopped_key_serves_the_other_stations_and_this_one_once_it_is_cleared
     met = Refused(tmp_path)
     refusal(met.card, stopped=met.stopped)
     assert whole(holder(read(insert("social-yi-3.0", station="other"), stopped=met.stopped)).name) == "测试乙"
-    assert met.stopped.clear("desk") == (KeyName.RKSSSE,)
+    met.stopped.lift("desk", [KeyName.RKSSSE])
     assert whole(holder(read(insert("social-yi-3.0"), stopped=met.stopped)).name) == "测试乙"
 
 
