@@ -34,6 +34,8 @@ from cardd.desk.asking import Asking
 from cardd.desk.card_desk import CardDesk
 from cardd.desk.reception import Reception
 from cardd.desk.requests import CardRequests
+from cardd.desk.stations import StationDesk
+from cardd.desk.stop_record import StopRecord
 from cardd.desk.stopped import StoppedKeys
 from cardd.iso7816.device import Backend
 from cardd.iso7816.trace import MaskingTracer
@@ -51,7 +53,6 @@ from cardd.logs import configure
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
-from cardd.rules.keys import KeyName
 from cardd.service import forbid_core_dumps, notify, passed_socket
 from cardd.wire.activation import Route, State
 from cardd.wire.base import Json
@@ -152,7 +153,9 @@ class _Parts:
         stack.callback(readers.close)
         readers.subscribe(_log_service)
         keys, money = _keys(config, readers, clock)
-        stopped = StoppedKeys(_StoppedKeyRecorder(journal))
+        record = StopRecord(journal)
+        known = await record.load(station.name for station in readers.stations())
+        stopped = StoppedKeys(record, stopped=known, clock=clock)
         reception = Reception(readers, journal, keys, clock=clock)
         reception.start()
         stack.callback(reception.close)
@@ -191,6 +194,7 @@ class _Parts:
             cards=cards,
             accounts=accounts,
             prompts=asking,
+            stations=StationDesk(readers, stopped, record),
         )
         server = Server(services, rights)
         await server.serve(listening)
@@ -403,15 +407,3 @@ def _make_state_dir(path: Path) -> None:
     except OSError as error:
         detail = f"state_dir {path} cannot be made: {error.strerror}. Name one that this user may write"
         raise CarddError(Reason.INVALID, detail) from None
-
-
-class _StoppedKeyRecorder:
-    """Record a stopped key; called on a reader's thread."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._loop = asyncio.get_running_loop()
-
-    def __call__(self, station: str, key: KeyName) -> None:
-        event = NewEvent("key.stopped", station, {"key": str(key), "text": {"code": "KEY_STOPPED", "args": {}}})
-        self._loop.call_soon_threadsafe(lambda: self._journal.record(event))

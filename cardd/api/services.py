@@ -23,6 +23,7 @@ from cardd.wire.activation import ActivationResult, ActivationStartParams
 from cardd.wire.base import Json
 from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult, ReaderView
 from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
+from cardd.wire.stations import StationClearParams, StationClearResult
 
 
 class JournalService(Protocol):
@@ -136,6 +137,13 @@ class PromptService(Protocol):
         """Give it its PIN, or None to cancel it. Raises CarddError: NOT_FOUND, PIN_LENGTH."""
 
 
+class StationService(Protocol):
+    """What an operator may do to stations and their readers."""
+
+    async def clear(self, params: StationClearParams, *, client: str) -> StationClearResult:
+        """Lift the stopped keys of a station and forget its hung readers' calls."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything below the socket."""
@@ -150,6 +158,7 @@ class Services:
     accounts: AccountService | None = None
     cards: CardService | None = None
     prompts: PromptService | None = None
+    stations: StationService | None = None
 
 
 @dataclass(frozen=True, slots=True)

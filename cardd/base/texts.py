@@ -80,6 +80,10 @@ TEXTS: Final = MappingProxyType(
             "The activation took too long and was given up. Nothing was changed.",
             "启用超时，已终止，未做任何更改。",
         ),
+        "station_cleared": (
+            "The station was cleared by its operator. Insert the card again.",
+            "管理员已解除本工位的停用，请重新插卡。",
+        ),
         "interrupted": (
             "The activation was interrupted by a restart and given up. Nothing was changed; begin again.",
             "启用因系统重启中断，未做任何更改。请重新开始。",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from cardd.wire import accounts, activation, cards, deeds, events, session, system
+from cardd.wire import accounts, activation, cards, deeds, events, session, stations, system
 from cardd.wire.base import Params
 
 P = TypeVar("P", bound=Params)
@@ -38,6 +38,7 @@ ACCOUNT_DEBIT: Final = Signature("account.debit", accounts.AccountDebitParams, a
 ACCOUNT_LOAD: Final = Signature("account.load", accounts.AccountLoadParams, accounts.AccountMoved)
 ACCOUNT_PROOF: Final = Signature("account.proof", accounts.AccountProofParams, accounts.AccountProofResult)
 ACCOUNT_RECORDS: Final = Signature("account.records", accounts.AccountRecordsParams, accounts.AccountRecordsResult)
+STATION_CLEAR: Final = Signature("station.clear", stations.StationClearParams, stations.StationClearResult)
 PROMPT_ANSWER: Final = Signature("prompt.answer", activation.PromptAnswerParams, activation.PromptAnswerResult)
 EVENTS_SUBSCRIBE: Final = Signature("events.subscribe", events.EventsSubscribeParams, events.EventsSubscribeResult)
 EVENTS_UNSUBSCRIBE: Final = Signature(

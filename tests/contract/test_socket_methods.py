@@ -40,6 +40,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "activation.list": {},
     "activation.cancel": {"activation": "act-1"},
     "prompt.answer": {"prompt": "prompt-act-1", "pin": PIN},
+    "station.clear": {"station": "default"},
     "events.subscribe": {},
     "events.unsubscribe": {"subscription": "s1"},
 }
@@ -65,6 +66,7 @@ NEEDED = {
     "activation.list": "observe",
     "activation.cancel": "activate",
     "prompt.answer": "pin",
+    "station.clear": "operate",
     "events.subscribe": "observe",
     "events.unsubscribe": "observe",
 }
