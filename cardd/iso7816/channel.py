@@ -99,6 +99,14 @@ class Channel:
             raise StatusError(response.sw, command)
         return response.data
 
+    def exchange(self, command: bytes) -> bytes:
+        """Send the bytes of a command as they are, and return those of the answer as the card gives them.
+
+        What they do nobody here knows: they count as a command that opens the card. Raises what `transmit` raises.
+        """
+        self.rights_gained = True
+        return self._transmit(command)
+
     def control(self, code: int, data: bytes = b"") -> bytes:
         """Send a command to the reader itself and return its answer (PC/SC part 10).
 

@@ -20,25 +20,28 @@ from cardd.iso7816.channel import Channel, Tracer
 from cardd.iso7816.device import Backend, Observation, Watch
 from cardd.readers.config import Role, StationConfig
 from cardd.readers.facts import CardRemoved, Fact, ReaderState, ReaderStatus
+from cardd.readers.holds import Holds, Lease
 from cardd.readers.insertion import Insertion
 from cardd.readers.job import AnyJob, Begun, Done, Failed, Job
+from cardd.readers.leases import LONGEST_S, Leases
 from cardd.readers.matching import Placement
 from cardd.readers.reconcile import (
     Change,
     SlotState,
     State,
     hang,
+    lend,
     lose,
     note_answer,
     reconcile,
     recount,
     revive,
     settle,
+    take_back,
     view,
 )
-from cardd.readers.reservations import Reservations
 from cardd.readers.supervisor import Supervisor
-from cardd.readers.worker import HeldChannel, Worker
+from cardd.readers.worker import HeldChannel, Told, Worker
 
 T = TypeVar("T")
 
@@ -49,14 +52,19 @@ _NO_INSERTION: Final = {
     ReaderState.UNAVAILABLE: Reason.READER_UNAVAILABLE,
     ReaderState.MUTE: Reason.CARD_MUTE,
     ReaderState.UNPOWERED: Reason.CARD_UNPOWERED,
+    ReaderState.IN_USE: Reason.READER_IN_USE,
 }
+
+LET_GO_S: Final = 10.0
+"""How long a reader that is to be lent may take until work in it has come to its next exchange, and it is closed."""
 
 
 class Readers:
     """Stations, readers and insertions; one worker thread for each reader that is not ignored.
 
     `boot` counts the daemon's starts: it begins every insertion's id. `exclusive`: cards are opened for us alone;
-    otherwise each job is one transaction. `tracer` is shown every command, on the workers' threads.
+    otherwise each job is one transaction, and so is a lease. `tracer` is shown every command, on the workers' threads.
+    `lease_s` is the longest time for which a lease is given at once.
     """
 
     def __init__(
@@ -68,14 +76,17 @@ class Readers:
         boot: int,
         exclusive: bool = True,
         tracer: Tracer | None = None,
+        lease_s: float = LONGEST_S,
     ) -> None:
         self._clock = clock
         self._backend = backend
         self._placement = Placement(stations)
-        self._reservations = Reservations([station.name for station in self._placement.stations])
+        self._holds = Holds([station.name for station in self._placement.stations])
+        self._leases = Leases(self._holds, clock, self._lease_ended, longest_s=lease_s)
         self._supervisor = Supervisor(clock, self._hung)
+        told = Told(self._job_finished, self._lease_lost, self._holds.lasts)
         self._make_worker: Callable[[str], Worker] = lambda slot: Worker(
-            slot, backend, clock=clock, exclusive=exclusive, tracer=tracer, finished=self._job_finished
+            slot, backend, clock=clock, exclusive=exclusive, tracer=tracer, told=told
         )
         self._state = State(boot)
         self._workers: dict[str, Worker] = {}
@@ -96,6 +107,7 @@ class Readers:
     def close(self) -> None:
         """Stop watching and answer every waiting caller with READER_UNAVAILABLE. Never blocks, waits for no worker."""
         self._loop = None
+        self._leases.close()
         if self._watch is not None:
             self._watch.close()
         for worker in self._workers.values():
@@ -135,21 +147,31 @@ class Readers:
 
     # -- event loop's thread: work --
 
-    async def run(self, insertion: str, operation: Callable[[Channel, Insertion], T], *, timeout_s: float) -> T:
+    async def run(
+        self,
+        insertion: str,
+        operation: Callable[[Channel, Insertion], T],
+        *,
+        timeout_s: float,
+        hold: str | None = None,
+    ) -> T:
         """Do an operation on an insertion's card, in its reader's worker thread, and return its result.
 
         Connects, proves that the card answers as the insertion's did, runs `operation(channel, insertion)`, disconnects
-        (with RESET if rights were gained). `timeout_s` seconds from now is the one deadline for all of it, waiting for
-        earlier work in that reader included.
+        (with RESET if rights were gained). Under a lease, which `hold` names, the card stays open as the work left it,
+        until the lease ends or the work fails in the middle of an exchange, which ends it. `timeout_s` seconds from now
+        is the one deadline for all of it, waiting for earlier work in that reader included.
 
-        Raises what the operation raises, and CarddError: STALE_INSERTION if the insertion is over, or ends before the
-        work begins; CARD_REMOVED if it ends in the middle; CARD_MUTE or CARD_UNPOWERED after a second power-up;
+        Raises what the operation raises, and CarddError: LEASE_HELD if the card is leased and the work does not come
+        under that lease; LEASE_LOST if its own lease is over; STALE_INSERTION if the insertion is over, or ends before
+        the work begins; CARD_REMOVED if it ends in the middle; CARD_MUTE or CARD_UNPOWERED after a second power-up;
         READER_IN_USE if another program holds it until the deadline; TIMEOUT; READER_UNAVAILABLE and PCSC_* where a
         reader or service does not answer.
 
         Cancellation: work still queued is dropped and never begins. Work that has begun is not disturbed, because a
         card must not be left in the middle of an exchange: it goes on to its end or deadline, and its result is lost.
         """
+        self._holds.admit(insertion, hold)
         slot = self._state.holding(insertion)
         if slot is None or slot.insertion is None or self._loop is None:
             raise CarddError(Reason.STALE_INSERTION, "that insertion is over", insertion=insertion)
@@ -157,7 +179,10 @@ class Readers:
         job: Job[T] = Job(slot.insertion, self._clock.monotonic() + timeout_s, self._clock)
         answer: asyncio.Future[Done[T] | Failed] = self._loop.create_future()
         self._supervisor.watch(job, worker, partial(_answer, answer))
-        worker.visit(job, operation)
+        if hold is None:
+            worker.visit(job, operation)
+        else:
+            worker.stay(job, operation, hold)
         try:
             outcome = await answer
         except asyncio.CancelledError:
@@ -191,26 +216,96 @@ class Readers:
         worker.call(job, operation)
         return Begun(job)
 
-    # -- event loop's thread: reservations --
+    # -- event loop's thread: holds --
 
-    def reserve(self, station: str, holder: str) -> None:
-        """Hold a station across insertions. Raises CarddError: NOT_FOUND, BUSY if another holder has it."""
-        self._reservations.reserve(station, holder)
+    def reserve(self, station: str, holder: str, *, lease: str | None = None) -> None:
+        """Hold a station across insertions, `lease` being the one under which that is done.
+
+        Raises CarddError: NOT_FOUND; BUSY if another holder has it; LEASE_HELD if a card in it is leased to somebody
+        else; READER_IN_USE if a reader of it is lent; LEASE_LOST.
+        """
+        self._holds.reserve(station, holder, lease=lease)
 
     def release(self, station: str, holder: str) -> None:
         """Let go of a station. Nothing happens if that holder does not have it."""
-        if self._reservations.holder(station) == holder:
-            self._reservations.release(station, holder)
-            for successor in self._successors:
-                successor(station)
+        if self._holds.release(station, holder):
+            self._let_go(station)
 
     def on_release(self, successor: Callable[[str], None]) -> None:
-        """Call back with the name of every station that is let go, once nobody holds it."""
+        """Call back with the station of everything that was held and is let go."""
         self._successors.append(successor)
 
     def reserved_by(self, station: str) -> str | None:
         """Return who holds a station."""
-        return self._reservations.holder(station)
+        return self._holds.holder(station)
+
+    def lease(self, insertion: str, holder: str, *, ttl_s: float) -> Lease:
+        """Hold an insertion for a connection. Its card is opened by the first job under the lease and stays open.
+
+        The lease ends after `ttl_s` seconds unless it is renewed, with its insertion, with its connection, and when a
+        job under it fails in the middle of an exchange. Work that has begun goes on to its end; then the card is let go
+        of, with RESET if it was opened to more than its public data.
+
+        Raises CarddError: STALE_INSERTION; LEASE_HELD; BUSY if the station is held; NOT_FOUND for a security module;
+        INVALID for a time that is not above 0 and within the longest.
+        """
+        slot = self._state.holding(insertion)
+        if slot is None or slot.insertion is None or self._loop is None:
+            raise CarddError(Reason.STALE_INSERTION, "that insertion is over", insertion=insertion)
+        if slot.place.role is not Role.COUNTER:
+            raise CarddError(Reason.NOT_FOUND, "that card is in no counter reader", insertion=insertion)
+        return self._leases.begin(slot.insertion, holder, ttl_s)
+
+    def renew(self, lease: str, holder: str, *, ttl_s: float) -> Lease:
+        """Let a lease last `ttl_s` seconds from now. Raises CarddError: LEASE_LOST, INVALID as `lease` does."""
+        return self._leases.renew(lease, holder, ttl_s)
+
+    def leased(self, lease: str, holder: str | None = None) -> Lease:
+        """Return a lease that lasts, of that holder if one is named. Raises CarddError(LEASE_LOST)."""
+        return self._holds.leased(lease, holder)
+
+    def lease_of(self, insertion: str) -> Lease | None:
+        """Return the lease on an insertion."""
+        return self._holds.lease_of(insertion)
+
+    def end_lease(self, lease: str, holder: str) -> None:
+        """End a lease. Raises CarddError(LEASE_LOST) if it is over, or somebody else's."""
+        self._leases.end(self._holds.leased(lease, holder).id)
+
+    def end_holds_of(self, holder: str) -> None:
+        """End every lease of a connection and take back every reader that was lent for it: it is closed."""
+        for lease in self._holds.leases_of(holder):
+            self._leases.end(lease.id)
+        for reader in self._holds.lent_to(holder):
+            self.take_back(reader, holder)
+
+    def lend(self, reader: str, holder: str) -> "asyncio.Future[None]":
+        """Give a reader to another program until `take_back`, and return what is done once it is closed here.
+
+        Its insertion ends at once, and none begins; work in it stops at its next exchange. A reader that goes and comes
+        back meanwhile is still lent.
+
+        Raises CarddError: NOT_FOUND; READER_IN_USE if it is lent to somebody else; BUSY if its station is held;
+        LEASE_HELD; READER_UNAVAILABLE if a call into it does not return, and from the future if that shows only then.
+        """
+        slot = self._slot_of(reader)
+        if slot is None or self._loop is None:
+            raise CarddError(Reason.NOT_FOUND, "there is no such reader", reader=reader)
+        if slot.hung:
+            raise CarddError(Reason.READER_UNAVAILABLE, "a call into the reader does not return", reader=reader)
+        insertion = None if slot.insertion is None else slot.insertion.id
+        self._holds.lend(reader, slot.place.station, insertion, holder)
+        self._adopt(lend(self._state, reader))
+        return self._closing(slot.place.pcsc_name)
+
+    def take_back(self, reader: str, holder: str) -> None:
+        """Take a reader back. Raises CarddError(NOT_FOUND) if it is not lent for that holder."""
+        if not self._holds.take_back(reader, holder):
+            raise CarddError(Reason.NOT_FOUND, "that reader is not lent by you", reader=reader)
+        self._adopt(take_back(self._state, reader))
+        slot = self._slot_of(reader)
+        if slot is not None:
+            self._let_go(slot.place.station)
 
     def forget_hung(self, station: str) -> None:
         """Give every hung reader of a station a new worker. The thread that hangs is left behind with its call."""
@@ -262,9 +357,39 @@ class Readers:
 
     def _end(self, insertion: Insertion) -> None:
         self._supervisor.end_insertion(insertion.id)
+        lease = self._holds.lease_of(insertion.id)
+        if lease is not None:
+            self._leases.end(lease.id)
         slot = self._slot_of(insertion.reader)
         if insertion.role is Role.SAM and slot is not None:
             self._workers[slot.place.pcsc_name].let_go()
+
+    def _lease_ended(self, lease: Lease) -> None:
+        worker = self._workers.get(lease.insertion.pcsc_name)
+        if worker is not None:
+            worker.let_go()
+        self._let_go(lease.insertion.station)
+
+    def _lease_lost(self, lease: str) -> None:
+        """Take the loss of a leased card's handle on its worker's thread."""
+        self._post(lambda: self._leases.end(lease))
+
+    def _let_go(self, station: str) -> None:
+        for successor in self._successors:
+            successor(station)
+
+    def _closing(self, name: str) -> "asyncio.Future[None]":
+        """Return what is done once a reader's worker holds no card open."""
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        worker = self._workers.get(name)
+        if worker is None:
+            closed.set_result(None)
+            return closed
+        late = CarddError(Reason.READER_UNAVAILABLE, "work in the reader does not come to its end")
+        timer = self._clock.call_later(LET_GO_S, lambda: _settle(closed, late))
+        closed.add_done_callback(lambda _: timer.cancel())
+        worker.let_go(lambda: self._post(lambda: _settle(closed)))
+        return closed
 
     def _settled(self, name: str, ticket: int) -> None:
         if self._loop is not None:
@@ -319,6 +444,18 @@ def _tell(listener: Callable[[Fact], None], fact: Fact) -> None:
         listener(fact)
     except Exception:
         log.exception("a listener failed", fact=type(fact).__name__)
+
+
+def _settle(closed: "asyncio.Future[None]", error: CarddError | None = None) -> None:
+    """Give a future its end, unless it has one; nobody has to look at it."""
+    if closed.done():
+        return
+    if error is None:
+        closed.set_result(None)
+    else:
+        closed.set_exception(error)
+        # read, so that asyncio does not complain where nobody waits
+        closed.exception()
 
 
 def _answer(answer: asyncio.Future[Any], outcome: Done[Any] | Failed) -> None:

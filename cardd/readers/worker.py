@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
 from cardd.iso7816.channel import Channel, Tracer
 from cardd.iso7816.device import Backend
 from cardd.readers.insertion import Insertion
@@ -39,13 +40,28 @@ class HeldChannel:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
+    """A handle that stays open: a security module's between calls, or a card's for a lease."""
+
     link: Link
     channel: Channel
     insertion: Insertion
+    lease: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whom a worker tells, on its own thread: of each job that ran, and of a lease whose open card was lost.
+
+    `lasts` is what it asks whether a lease lasts.
+    """
+
+    finished: Callable[["Worker", AnyJob], None]
+    lost: Callable[[str], None]
+    lasts: Callable[[str], bool]
 
 
 class Worker:
-    """One reader's thread. `finished` is called on it after each job that ran."""
+    """One reader's thread."""
 
     def __init__(
         self,
@@ -55,16 +71,17 @@ class Worker:
         clock: Clock,
         exclusive: bool,
         tracer: Tracer | None,
-        finished: Callable[["Worker", AnyJob], None],
+        told: Told,
     ) -> None:
         self.slot: Final = slot
         self._opener = Opener(backend, slot, exclusive=exclusive)
         self._clock = clock
         self._exclusive = exclusive
         self._tracer = tracer
-        self._tell = finished
+        self._told = told
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._held: _Held | None = None
+        self._lost = ""
         self._open = False
         self._closed_at = float("-inf")
         self._thread = threading.Thread(target=self._main, name=f"reader {slot}", daemon=True)
@@ -80,9 +97,18 @@ class Worker:
         """Queue work on the handle that stays open between calls."""
         self._tasks.put(lambda: self._serve(job, lambda: self._call(job, operation)))
 
-    def let_go(self) -> None:
-        """Close the handle that stays open, when its turn comes."""
-        self._tasks.put(self._drop_held)
+    def stay(self, job: Job[T], operation: Callable[[Channel, Insertion], T], lease: str) -> None:
+        """Queue work on the handle that stays open for a lease, with what was selected and opened left as it is."""
+        self._tasks.put(lambda: self._serve(job, lambda: self._stay(job, operation, lease)))
+
+    def let_go(self, then: Callable[[], None] = lambda: None) -> None:
+        """Close the handle that stays open, when its turn comes, and call on."""
+
+        def close() -> None:
+            self._drop_held()
+            then()
+
+        self._tasks.put(close)
 
     def retire(self) -> None:
         """End the thread after what is queued. A thread that hangs is left behind."""
@@ -113,7 +139,7 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - the thread outlives whatever is raised in it
             job.fail(error)
         job.finish()
-        self._tell(self, job)
+        self._told.finished(self, job)
 
     def _visit(self, job: Job[T], operation: Callable[[Channel, Insertion], T]) -> None:
         self._drop_held()
@@ -132,6 +158,40 @@ class Worker:
         job.loss = held.link.loss
         if held.link.broken is not None:
             self._drop_held()
+
+    def _stay(self, job: Job[T], operation: Callable[[Channel, Insertion], T], lease: str) -> None:
+        # looked at in the job's turn: a lease that is over opens no card any more
+        if not self._told.lasts(lease) or lease == self._lost:
+            raise CarddError(Reason.LEASE_LOST, "the lease ended before the work's turn came")
+        held = self._held
+        if held is not None and held.lease == lease:
+            held.link.lend(job)
+        else:
+            held = self._settle_in(job, lease)
+        job.conclude(lambda: _unbroken(held.link, lambda: operation(held.channel, job.insertion)))
+        job.loss = held.link.loss
+        if held.link.broken is not None:
+            self._lose_held(lease)
+
+    def _settle_in(self, job: Job[T], lease: str) -> _Held:
+        """Open the card for a lease. In shared mode the one transaction begins here that ends with the handle."""
+        self._drop_held()
+        link = self._connect(job)
+        held = self._held = _Held(link, self._channel(link), job.insertion, lease)
+        if not self._exclusive:
+            try:
+                link.begin()
+            except CarddError:
+                job.loss = link.loss
+                self._drop_held()
+                raise
+        return held
+
+    def _lose_held(self, lease: str) -> None:
+        """Close a leased card of which nobody knows any more what is selected and open: the lease is worthless."""
+        self._lost = lease
+        self._drop_held()
+        self._told.lost(lease)
 
     def _lend(self, job: Job[T]) -> tuple[_Held, bool]:
         """Return the held card in a transaction, and whether it had to be opened for that."""
