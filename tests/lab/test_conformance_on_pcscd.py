@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from cardd.conformance.case import Cost, Outcome
+from cardd.conformance.cases import CASES, run_case
+from cardd.conformance.report import table
 from cardd.iso7816.device import Connection
 from cardd.pcsc.backend import PcscBackend
-from cardsim.conformance.case import Cost, Outcome
-from cardsim.conformance.run import CASES, run_case, table
-from cardsim.conformance.subject import subject_of
+from cardsim.conformance import subject_of
 from cardsim.lab import Lab
 from cardsim.persona import load_persona
 

@@ -4,9 +4,10 @@ import os
 
 import click
 
-from cardsim.conformance.case import Outcome, Result
-from cardsim.conformance.run import CASES, run_persona, table
-from cardsim.conformance.subject import subject_of
+from cardd.conformance.case import Outcome, Result
+from cardd.conformance.cases import CASES
+from cardd.conformance.report import table
+from cardsim.conformance import run_persona, subject_of
 from cardsim.persona import load_persona, shipped
 
 

@@ -2,15 +2,15 @@
 
 from typing import Final
 
+from cardd.conformance.card import APPLICATION_BLOCKED, CARD_BLOCKED, DONE, FILE_ABSENT, Card
+from cardd.conformance.case import Case, Cost
+from cardd.conformance.checks import FailedError, NotApplicableError, holds, same
 from cardd.iso7816.atr import parse_atr
 from cardd.iso7816.tlv import TlvError, find, parse
 from cardd.rules.directory import read_entry
 from cardd.rules.files import APPLICATIONS, EF05, EF1E
 from cardd.rules.generations import Generation
 from cardd.rules.names import SSSE_NAME
-from cardsim.conformance.card import APPLICATION_BLOCKED, CARD_BLOCKED, DONE, FILE_ABSENT, Card
-from cardsim.conformance.case import Case, Cost
-from cardsim.conformance.checks import FailedError, NotApplicableError, holds, same
 
 _HISTORICAL: Final = 13
 _ALGORITHMS: Final = (1, 2, 3)

@@ -4,23 +4,22 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from cardd.crypto.authentication import authentication_data
-from cardd.rules.keys import KEYS, KeyName
-from cardsim.conformance.card import (
+from cardd.conformance.card import (
     APPLICATION_BLOCKED,
     CARD_BLOCKED,
     DONE,
     KEY_ABSENT,
-    LOCKED,
     NO_CHALLENGE,
     NO_RIGHT,
     ORIGINAL,
     Card,
-    kid,
+    place,
     set_pin,
 )
-from cardsim.conformance.case import Case, Cost
-from cardsim.conformance.checks import NotApplicableError, holds, same, tries
+from cardd.conformance.case import Case, Cost
+from cardd.conformance.checks import LOCKED, NotApplicableError, holds, same, tries
+from cardd.crypto.authentication import authentication_data
+from cardd.rules.keys import KEYS, KeyName
 
 _FACTOR: Final = bytes(range(0x10, 0x18))
 _NO_VERSION: Final = 4
@@ -52,7 +51,7 @@ def versions(number: int, card: Card) -> None:
         if KEYS[name].versions > 1:
             same(f"{name} version {number}", card.prove(name, number), DONE)
             proof = card.proof(name)
-            status = card.send(0x00, 0x82, 0x00, kid(name), proof + bytes((_NO_VERSION,))).sw
+            status = card.authenticate(name, proof + bytes((_NO_VERSION,)))
             same(f"{name} version {_NO_VERSION}", status, KEY_ABSENT)
 
 
@@ -60,18 +59,18 @@ def external(card: Card) -> None:
     """Every key proves the terminal; wrong data cost a try and the right ones give it back; a challenge serves once."""
     if card.subject.key_limit < _LEAST_TRIES:
         raise NotApplicableError("one try only")
-    for name in _proving(card):
+    for name in _every(card):
         same(name, card.prove(name), DONE)
         tries(f"{name}, wrong", card.prove(name, right=False), range(card.subject.key_limit + 1))
         proof = card.proof(name)
-        same(f"{name} after a wrong one", card.send(0x00, 0x82, 0x00, kid(name), proof).sw, DONE)
-        same(f"{name}, the same challenge", card.send(0x00, 0x82, 0x00, kid(name), proof).sw, NO_CHALLENGE)
+        same(f"{name} after a wrong one", card.authenticate(name, proof), DONE)
+        same(f"{name}, the same challenge", card.authenticate(name, proof), NO_CHALLENGE)
 
 
 def lock(card: Card) -> None:
     """So many wrong tries lock a key: 63C0, then 6983 for good. The lock keys' own tries are not counted."""
     limit = card.subject.key_limit
-    for name in _proving(card):
+    for name in _every(card):
         same(name, card.prove(name), DONE)
         if name.startswith(_UNCOUNTED):
             for _ in range(limit + 1):
@@ -82,7 +81,7 @@ def lock(card: Card) -> None:
             same(f"{name}, wrong", card.prove(name, right=False), 0x63C0 | left)
         for _ in range(2):
             proof = card.proof(name)
-            same(f"{name} after the last try", card.send(0x00, 0x82, 0x00, kid(name), proof).sw, LOCKED)
+            same(f"{name} after the last try", card.authenticate(name, proof), LOCKED)
 
 
 def unblock(card: Card) -> None:
@@ -106,6 +105,7 @@ def unblock(card: Card) -> None:
         same("reload with a wrong MAC", wrong, _WRONG_MAC)
         same("reload", card.maintenance(KeyName.STKSSSE, _RELOAD, card.pin(new)), DONE)
         same("VERIFY of the reloaded PIN", card.verify(new), DONE)
+    same("unblock after a right MAC, without challenge", card.send(*_UNBLOCK, bytes(4)).sw, NO_CHALLENGE)
 
 
 def block(card: Card) -> None:
@@ -142,6 +142,15 @@ def _proving(card: Card) -> Iterator[KeyName]:
                 yield name
 
 
+def _every(card: Card) -> Iterator[KeyName]:
+    """Yield these and DSK, which only cards with an account have, and whose number no source prints."""
+    yield from _proving(card)
+    if place(KeyName.DSK) in card.applications():
+        card.go(place(KeyName.DSK))
+        if card.prove(KeyName.DSK) != KEY_ABSENT:
+            yield KeyName.DSK
+
+
 CASES: Final = (
     *(
         Case(f"K-VER{number}", f"keys of version {number}", Cost.PROOFS, partial(versions, number))
@@ -149,7 +158,7 @@ CASES: Final = (
     ),
     Case("K-INT", "internal authentication", Cost.NOTHING, internal),
     Case("K-EXT", "external authentication with every key", Cost.TRIES, external),
-    Case("K-LOCK", "keys lock", Cost.TRIES, lock),
+    Case("K-LOCK", "keys lock", Cost.LIFE, lock),
     Case("K-STK", "unblock and reload with MAC", Cost.TRIES, unblock),
-    Case("K-STK-BLOCK", "application and card block with MAC", Cost.TRIES, block),
+    Case("K-STK-BLOCK", "application and card block with MAC", Cost.LIFE, block),
 )

@@ -1,17 +1,17 @@
-"""Cases of the medical account: T-DEBIT, T-TEAR."""
+"""Cases of the medical account: T-DEBIT, T-COUNT, T-DAY, T-TEAR."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from cardd.conformance.card import DONE, NO_RIGHT, Card
+from cardd.conformance.case import Case, Cost
+from cardd.conformance.checks import FailedError, NotApplicableError, holds, same
 from cardd.crypto import money as computation
 from cardd.crypto.money import Amounts
-from cardd.rules.account import OFFLINE, YearSums, settled
+from cardd.rules.account import MOST_SEQUENCE, OFFLINE, YearSums, settled
 from cardd.rules.files import FILES
 from cardd.rules.keys import KeyName
-from cardsim.conformance.card import DONE, NO_RIGHT, Card
-from cardsim.conformance.case import Case, Cost
-from cardsim.conformance.checks import FailedError, NotApplicableError, holds, same
 
 _BASIC, _TRANSACTIONS = FILES["DF04EF05"], FILES["DF04EF08"]
 _USAGE: Final = 0x8F
@@ -19,12 +19,16 @@ _TERMINAL: Final = bytes.fromhex("510100000001")
 _WRONG_STATE: Final = 0x6901
 _WRONG_MAC: Final = 0x9302
 _TOO_SMALL: Final = 0x9401
+_COUNTED_OUT: Final = 0x9402
+_WRONG_DATA: Final = 0x6A80
 _NO_INDEX: Final = 0x9403
 _NO_PROOF: Final = 0x9406
 _LOAD, _PURCHASE = 0x01, 0x02
 _TERMINAL_SEQUENCE: Final = 7
 _MOST_WORK: Final = 400
 _SURE: Final = 3
+_NEAR: Final = 4
+"""Transactions that a case does to see a counter end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ def debit(card: Card) -> None:
     year = account(card).sums.year or 2026
     for step in (_load_counts, _states, _refusals):
         step(card, _time(year))
-    day = int(card.data("GET STARTING DAY", card.send(0xB0, 0x56, 0x01, 0x00, le=2)).hex())
+    day = int(_day(card).hex())
     amounts = Amounts(100, 20, 30)
     for later in (1, 1, 2):
         before, time = account(card), _time(year + later)
@@ -194,6 +198,56 @@ def _refusals(card: Card, time: bytes) -> None:
     much = Amounts(before.balance + 1)
     same("INITIALIZE FOR PURCHASE of too much", card.send(0xB0, 0x28, 0x01, 0x01, _purchase(1, much)).sw, _TOO_SMALL)
     holds(account(card) == before, "what was refused changed the account")
+
+
+def counters(card: Card) -> None:
+    """Refuse a transaction with 9402 once its counter is at its maximum, and change nothing by it."""
+    open_account(card)
+    time = _time(account(card).sums.year or 2026)
+    beginnings: tuple[tuple[str, Callable[[], Begun], tuple[int, int, int, int, bytes]], ...] = (
+        ("LOAD", lambda: begin_load(card, 1, time), _a_load(1)),
+        ("PURCHASE", lambda: begin_purchase(card, Amounts(0), time), _a_purchase(1)),
+    )
+    seen = [_counts_out(card, *beginning) for beginning in beginnings]
+    if not any(seen):
+        raise NotApplicableError("no counter is near its maximum")
+
+
+def _counts_out(card: Card, name: str, begin: Callable[[], Begun], command: tuple[int, int, int, int, bytes]) -> bool:
+    """Go on to the end of one counter; False where that is too far away."""
+    first = card.send(*command)
+    if first.sw == DONE:
+        sequence = int.from_bytes(first.data[4:6] if name == "LOAD" else first.data[14:16], "big")
+        if MOST_SEQUENCE - sequence > _NEAR:
+            return False
+        for _ in range(sequence, MOST_SEQUENCE):
+            finish(card, begin())
+    before = account(card)
+    same(f"INITIALIZE FOR {name} with its counter at the maximum", card.send(*command).sw, _COUNTED_OUT)
+    holds(account(card) == before, "a transaction that was refused changed the account")
+    return True
+
+
+def starting_day(card: Card) -> None:
+    """Tell the starting day to anybody; take another one, if it is a day, from a terminal that proves DSK."""
+    open_account(card)
+    day = _day(card)
+    other = b"\x07\x01" if day != b"\x07\x01" else b"\x01\x01"
+    same("UPDATE STARTING DAY without DSK", _set_day(card, other), NO_RIGHT)
+    same("EXTERNAL AUTHENTICATION DSK", card.prove(KeyName.DSK), DONE)
+    same("UPDATE STARTING DAY with no day", _set_day(card, b"\x13\x01"), _WRONG_DATA)
+    holds(_day(card) == day, "a day that was refused was set")
+    for new in (other, day):
+        same("UPDATE STARTING DAY", _set_day(card, new), DONE)
+        holds(_day(card) == new, "GET STARTING DAY does not tell the day that was set")
+
+
+def _day(card: Card) -> bytes:
+    return card.data("GET STARTING DAY", card.send(0xB0, 0x56, 0x01, 0x00, le=2))
+
+
+def _set_day(card: Card, day: bytes) -> int:
+    return card.send(0xB0, 0x56, 0x00, 0x00, day).sw
 
 
 def tears(card: Card) -> None:
@@ -269,5 +323,7 @@ def _time(year: int) -> bytes:
 
 CASES: Final = (
     Case("T-DEBIT", "loads, purchases, their states and sums", Cost.TRIES, debit),
+    Case("T-COUNT", "the end of the transaction counters", Cost.LIFE, counters),
+    Case("T-DAY", "the day on which the payment year begins", Cost.TRIES, starting_day),
     Case("T-TEAR", "power cut in CREDIT and DEBIT", Cost.TRIES, tears),
 )

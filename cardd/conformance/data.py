@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from cardd.conformance.card import DONE, FILE_ABSENT, NO_RIGHT, Card
+from cardd.conformance.case import Case, Cost
+from cardd.conformance.checks import FailedError, NotApplicableError, holds, same
 from cardd.iso7816.tlv import Record, TlvError, parse_records
 from cardd.rules.compatibility import OLD_FILES, old_item
 from cardd.rules.content import Value, read_records
@@ -11,9 +14,6 @@ from cardd.rules.files import APPLICATIONS, EF05, EF06, FileRule, Generation, St
 from cardd.rules.identity import APPLICATION_ID
 from cardd.rules.items import Item, ItemType
 from cardd.rules.values import encode
-from cardsim.conformance.card import DONE, FILE_ABSENT, NO_RIGHT, Card
-from cardsim.conformance.case import Case, Cost
-from cardsim.conformance.checks import FailedError, NotApplicableError, holds, same
 
 _ORGANISATION: Final = bytes.fromhex("9156000002")
 _OUTSIDE_FILE: Final = 0x6B00

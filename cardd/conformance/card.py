@@ -4,6 +4,16 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from cardd.base.errors import CarddError
+from cardd.conformance.checks import (
+    LOCKED,
+    FailedError,
+    NotApplicableError,
+    RefusedError,
+    costs_a_try,
+    holds,
+    same,
+)
+from cardd.conformance.subject import Subject
 from cardd.crypto.authentication import authentication_data
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import session_key
@@ -17,13 +27,10 @@ from cardd.rules.access import PIN, Right
 from cardd.rules.account import STARTING_DAY_KID
 from cardd.rules.files import APPLICATIONS, EF05, FileRule, Structure
 from cardd.rules.keys import KEYS, KeyName
-from cardsim.conformance.checks import FailedError, NotApplicableError, holds, same
-from cardsim.conformance.subject import Subject
 
 ALL: Final = 256
 DONE: Final = 0x9000
 NO_RIGHT: Final = 0x6982
-LOCKED: Final = 0x6983
 NO_CHALLENGE: Final = 0x6984
 CARD_BLOCKED: Final = 0x6A81
 FILE_ABSENT: Final = 0x6A82
@@ -164,17 +171,29 @@ class Card:
     def prove(self, name: KeyName, version: int | None = None, *, right: bool = True) -> int:
         """Ask for a challenge and send EXTERNAL AUTHENTICATION, with wrong data if it is to fail; return the word.
 
-        Not applicable where the card's key has no tries left.
+        Not applicable where the card's key has no tries left. Raises RefusedError where the right data cost a try.
         """
-        status = self.send(0x00, 0x82, 0x00, kid(name), self.proof(name, version, right=right)).sw
-        if status == LOCKED and right:
+        status = self.authenticate(name, self.proof(name, version, right=right))
+        if not right:
+            return status
+        if status == LOCKED:
             raise NotApplicableError(f"{name} locked")
+        if costs_a_try(status):
+            raise RefusedError(f"EXTERNAL AUTHENTICATION {name}: {status:04X}, though its key should be right")
         return status
+
+    def authenticate(self, name: KeyName, proof: bytes) -> int:
+        """Send EXTERNAL AUTHENTICATION with data that were made before, and return the status word."""
+        return self.send(0x00, 0x82, 0x00, kid(name), proof).sw
 
     def proof(self, name: KeyName, version: int | None = None, *, right: bool = True) -> bytes:
         """Ask for a challenge and return the data of EXTERNAL AUTHENTICATION; without a version those of the first."""
         key = self.key(name, version or 1)
-        data = authentication_data(self.subject.algorithm, key, self.challenge(), ORIGINAL)
+        return self.answer(key, self.challenge(), version, right=right)
+
+    def answer(self, key: bytes, challenge: bytes, version: int | None = None, *, right: bool = True) -> bytes:
+        """Return the data of EXTERNAL AUTHENTICATION that answer a challenge."""
+        data = authentication_data(self.subject.algorithm, key, challenge, ORIGINAL)
         if not right:
             data = bytes((data[0] ^ 1,)) + data[1:]
         return data + ORIGINAL + (b"" if version is None else bytes((version,)))
@@ -188,16 +207,23 @@ class Card:
                 self.gain_pin()
 
     def gain_pin(self) -> None:
-        """Verify the PIN if there is one. Not applicable where it is locked."""
-        if self.subject.pin_locked:
-            raise NotApplicableError("PIN locked")
-        if self.subject.pin:
-            same("VERIFY", self.verify(self.subject.pin), DONE)
+        """Verify the PIN if there is one. Not applicable where it is locked, or not known."""
+        if not self.has_pin():
+            return
+        status = self.verify(set_pin(self))
+        if costs_a_try(status):
+            raise RefusedError(f"VERIFY: {status:04X}, though the PIN should be right")
+        same("VERIFY", status, DONE)
 
     def can_gain(self, way: frozenset[Right]) -> bool:
         """Say whether the rights can be had: no PIN that is locked, no key that nobody knows."""
         known = all(right in KEYS for right in way if isinstance(right, KeyName))
-        return known and not (PIN in way and self.subject.pin_locked)
+        usable = not self.subject.pin_locked and (self.subject.pin is not None or not self.has_pin())
+        return known and (PIN not in way or usable)
+
+    def has_pin(self) -> bool:
+        """Say whether a PIN is set: as the issuer says, else as the card does, which spends no try."""
+        return self.verify("") != DONE if self.subject.pin is None else bool(self.subject.pin)
 
     # -- secure messaging
 
@@ -287,7 +313,9 @@ def place(name: KeyName) -> str:
 
 
 def set_pin(card: Card) -> str:
-    """Return the card's PIN. Not applicable where none is set, or where it is locked."""
+    """Return the card's PIN. Not applicable where none is set, where it is locked or not known."""
+    if card.subject.pin is None:
+        raise NotApplicableError("PIN not known")
     if not card.subject.pin:
         raise NotApplicableError("no PIN set")
     if card.subject.pin_locked:

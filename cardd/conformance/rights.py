@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from cardd.conformance.card import DONE, FILE_ABSENT, NO_CHALLENGE, NO_RIGHT, RECORD_ABSENT, Card, set_pin
+from cardd.conformance.case import Case, Cost
+from cardd.conformance.checks import NotApplicableError, holds, same
 from cardd.rules.access import PIN, Access, Right
 from cardd.rules.files import APPLICATIONS, EF05, EF06, FileRule, Generation
 from cardd.rules.keys import KEYS, KeyName
 from cardd.rules.names import PBOC_CONTACT
-from cardsim.conformance.card import DONE, FILE_ABSENT, NO_CHALLENGE, NO_RIGHT, RECORD_ABSENT, Card, kid, set_pin
-from cardsim.conformance.case import Case, Cost
-from cardsim.conformance.checks import NotApplicableError, holds, same
 
 _BANK_VERIFY: Final = (0x00, 0x20, 0x00, 0x80)
 
@@ -81,8 +81,8 @@ def _content(card: Card, rule: FileRule) -> bytes:
 def scope(card: Card) -> None:
     """Local rights end with their application, all rights with the power; a challenge serves once."""
     card.go("DF01")
-    file = _local_file(card)
-    key = _only_key(file.read[card.subject.generation])
+    file = local_file(card)
+    key = only_key(file.read[card.subject.generation])
     same(f"EXTERNAL AUTHENTICATION {key}", card.prove(key), DONE)
     same("READ with the right", card.read_some(file).sw, DONE)
     same("READ with the right, again", card.read_some(file).sw, DONE)
@@ -103,12 +103,12 @@ def scope(card: Card) -> None:
 
 def _serves_once(card: Card, key: KeyName) -> None:
     proof = card.proof(key)
-    same("EXTERNAL AUTHENTICATION", card.send(0x00, 0x82, 0x00, kid(key), proof).sw, DONE)
-    same("the same challenge again", card.send(0x00, 0x82, 0x00, kid(key), proof).sw, NO_CHALLENGE)
+    same("EXTERNAL AUTHENTICATION", card.authenticate(key, proof), DONE)
+    same("the same challenge again", card.authenticate(key, proof), NO_CHALLENGE)
     card.challenge()
     old = card.proof(key)
     card.challenge()
-    status = card.send(0x00, 0x82, 0x00, kid(key), old).sw
+    status = card.authenticate(key, old)
     holds(status not in {DONE, NO_CHALLENGE}, "a challenge serves although a newer one was given")
     same(f"EXTERNAL AUTHENTICATION {key}", card.prove(key), DONE)
 
@@ -116,7 +116,7 @@ def _serves_once(card: Card, key: KeyName) -> None:
 def pin_scope(card: Card) -> None:
     """Keep the PIN's right in every application until the power goes."""
     card.go("DF01")
-    pin, file = set_pin(card), _local_file(card)
+    pin, file = set_pin(card), local_file(card)
     if frozenset({PIN}) not in file.read[card.subject.generation].ways:
         raise NotApplicableError("no file that the PIN alone opens")
     same("VERIFY", card.verify(pin), DONE)
@@ -173,9 +173,9 @@ def _has_something(card: Card, rule: FileRule, access: Access) -> bool:
 
 def _is_refused(card: Card, rule: FileRule, access: Access, rights: frozenset[Right]) -> None:
     """Hold a card to refusing rights that do not suffice. A PIN that is not set needs no proof."""
-    had = rights if card.subject.pin else rights | {PIN}
-    enough = access.opened_by(had)
     _start(card, rule)
+    had = rights if card.has_pin() else rights | {PIN}
+    enough = access.opened_by(had)
     card.gain(rights)
     empty = (RECORD_ABSENT,) if enough else ()
     same(f"READ {rule.address} with {_words(rights)}", card.read_some(rule).sw, DONE if enough else NO_RIGHT, *empty)
@@ -200,7 +200,8 @@ def _start(card: Card, rule: FileRule) -> None:
     card.go(rule.application)
 
 
-def _local_file(card: Card) -> FileRule:
+def local_file(card: Card) -> FileRule:
+    """Return a file of DF01, the current application, that its key alone opens and nobody has opened yet."""
     generation = card.subject.generation
     for rule in APPLICATIONS["DF01"].files:
         if rule.exists_in(generation) and _opens_by_key(rule.read[generation]):
@@ -214,8 +215,9 @@ def _opens_by_key(access: Access) -> bool:
     return access.key is not None and access.key in KEYS
 
 
-def _only_key(access: Access) -> KeyName:
-    assert access.key is not None  # noqa: S101 # _local_file's choice
+def only_key(access: Access) -> KeyName:
+    """Return the key of a condition that has one."""
+    assert access.key is not None  # noqa: S101 # local_file's choice
     return access.key
 
 

@@ -4,17 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from cardsim.conformance.card import Card
+from cardd.conformance.card import Card
 
 Run = Callable[[Card], None]
 
 
 class Cost(Enum):
-    """What a case does to a card."""
+    """What a case does to a card, the dearest last."""
 
     NOTHING = "it only reads what anybody may read"
     PROOFS = "it proves the PIN and keys, rightly: that costs no try of a card whose keys are as they should be"
-    TRIES = "it spends tries, writes, moves money or blocks for good"
+    TRIES = "it spends tries that it gives back, writes, or moves money"
+    LIFE = "it locks the PIN and keys, or blocks the card, for good"
 
 
 class Outcome(Enum):
@@ -37,9 +38,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one case ended with one card, and why if it did not pass."""
+    """How one case ended with one card, and why if it did not pass.
+
+    `refused`: the card refused a PIN or a key that should have been right, which cost it a try.
+    """
 
     case: str
     subject: str
     outcome: Outcome
     reason: str = ""
+    refused: bool = False

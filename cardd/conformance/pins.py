@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from cardsim.conformance.card import DONE, LOCKED, Card, set_pin
-from cardsim.conformance.case import Case, Cost
-from cardsim.conformance.checks import NotApplicableError, holds, same, tries
+from cardd.conformance.card import DONE, Card, set_pin
+from cardd.conformance.case import Case, Cost
+from cardd.conformance.checks import LOCKED, NotApplicableError, holds, same, tries
 
 _OTHER: Final = ("246813", "135724")
 _WRONG: Final = "987654"
@@ -14,7 +14,7 @@ def query(card: Card) -> None:
     """VERIFY without data tells whether a PIN is set and how many tries are left, and spends none."""
     card.go("SSSE")
     first = card.verify("")
-    if not card.subject.pin:
+    if not card.has_pin():
         same("VERIFY without data, no PIN set", first, DONE)
         return
     tries("VERIFY without data", first, range(1 - card.subject.pin_locked, card.subject.pin_limit + 1))
@@ -72,5 +72,5 @@ CASES: Final = (
     Case("C-PIN-1", "VERIFY without data", Cost.NOTHING, query),
     Case("C-PIN-2", "CHANGE PIN and back", Cost.TRIES, change),
     Case("C-PIN-3", "CHANGE PIN with a wrong old PIN", Cost.TRIES, change_with_wrong_pin),
-    Case("C-PIN-4", "the PIN locks", Cost.TRIES, lock),
+    Case("C-PIN-4", "the PIN locks", Cost.LIFE, lock),
 )
