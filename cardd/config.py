@@ -36,6 +36,17 @@ class BackendName(StrEnum):
     IN_PROCESS = "in-process"
 
 
+class Access(StrEnum):
+    """How cards are opened.
+
+    `exclusive`: for us alone while we work on them. `shared`: other programs may be connected too, and wait while a job
+    of ours is done, which is one transaction.
+    """
+
+    EXCLUSIVE = "exclusive"
+    SHARED = "shared"
+
+
 class RightsRule(Strict):
     """Who (a user or a group of the machine) may do what: rights and presets."""
 
@@ -155,6 +166,7 @@ class Config(Strict):
     socket: Socket = msgspec.field(default_factory=Socket)
     state_dir: str = "/var/lib/cardd"
     backend: BackendName = BackendName.PCSC
+    access: Access = Access.EXCLUSIVE
     stations: list[Station] = msgspec.field(default_factory=list)
     keys: Keys = msgspec.field(default_factory=Keys)
     authority: Authority = msgspec.field(default_factory=Authority)

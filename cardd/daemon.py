@@ -26,7 +26,7 @@ from cardd.base.clock import Clock, SystemClock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.config import Config
+from cardd.config import Access, Config
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
@@ -148,6 +148,7 @@ class _Parts:
             _stations(config),
             clock=clock,
             boot=journal.boot,
+            exclusive=config.access is Access.EXCLUSIVE,
             tracer=MaskingTracer(structlog.get_logger()) if config.logs.level == "debug" else None,
         )
         stack.callback(readers.close)

@@ -4,7 +4,7 @@ import pytest
 
 from cardd.activation.policy import Deadlines, Policy
 from cardd.base.document import DocumentError
-from cardd.config import BackendName, Role, load_config
+from cardd.config import Access, BackendName, Role, load_config
 from cardd.wire.activation import State
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
@@ -28,6 +28,11 @@ def test_an_empty_file_serves_a_first_run(tmp_path: Path) -> None:
     assert config.socket.path == "/run/cardd/cardd.sock"
     assert config.stations == []
     assert config.activation.routes == ["pharmacy"]
+
+
+def test_cards_are_opened_for_us_alone_unless_they_are_to_be_shared(tmp_path: Path) -> None:
+    assert load_config(written(tmp_path, "")).access is Access.EXCLUSIVE
+    assert load_config(written(tmp_path, "access: shared")).access is Access.SHARED
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
