@@ -37,7 +37,8 @@ class Slot:
 
     `name` is the device's own name. `counter` grows with every insertion and removal (PC/SC: 16 bits, it may wrap; a
     jump by two or more between looks means that cards were exchanged unseen). `atr` is empty unless a card answered.
-    `in_use` says that another program holds it exclusively.
+    `in_use` says that another program holds it exclusively. `serial` and `usb` (the path of ports, such as `1-2.3`) are
+    the device's, None where they are not known.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Slot:
     counter: int
     atr: bytes = b""
     in_use: bool = False
+    serial: str | None = None
+    usb: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Share(IntEnum):
 
     EXCLUSIVE = 1
     SHARED = 2
+    DIRECT = 3
+    """With the reader itself: no card is powered, none has to be there."""
 
 
 class Disposition(IntEnum):
@@ -50,9 +52,20 @@ class Disposition(IntEnum):
     RESET = 1
 
 
+class Attribute(IntEnum):
+    """What a reader can be asked (PC/SC part 3, annex A)."""
+
+    SERIAL_NUMBER = 0x00010103
+    """Of the device, as its maker gave it."""
+
+    CHANNEL = 0x00020110
+    """Where it is connected: `DDDDCCCC`; on USB DDDD is 0020 and CCCC bus and address, eight bits each."""
+
+
 class Protocol(IntFlag):
     """Transmission protocols, as a mask where several will do."""
 
+    NONE = 0
     T0 = 1
     T1 = 2
 
@@ -133,6 +146,11 @@ class Scard:
         """Power the card; return its handle and the protocol that was chosen."""
         handle, protocol = self._call("SCardConnect", context, reader, int(share), int(protocols))
         return int(handle), Protocol(protocol)
+
+    def attribute(self, handle: int, which: Attribute) -> bytes:
+        """Return what the reader says of itself."""
+        (value,) = self._call("SCardGetAttrib", handle, int(which))
+        return _octets(value)
 
     def answer_to_reset(self, handle: int) -> bytes:
         """Return the answer to reset of the connected card."""

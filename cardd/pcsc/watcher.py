@@ -167,6 +167,9 @@ class Watcher:
             self._observer(slots)
         return slots
 
+    def _slot(self, state: ReaderState) -> Slot:
+        return slot_of(state, own=self._own(state.name), device=self._devices.device(state.name))
+
 
 def slot_of(state: ReaderState, *, own: bool, device: Device = UNKNOWN) -> Slot:
     """Return a reader's state as a slot; `own` says that it is this process that holds it exclusively."""

@@ -1,15 +1,17 @@
-"""Which reader is which: device names held against the configuration."""
+"""Which reader is which: what is known of devices, held against the configuration."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
+from cardd.iso7816.device import Slot
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 
 # pcsc-lite writes: model [interface] (serial) reader-index slot-index, the last two in hexadecimal
 _SERIAL: Final = re.compile(r"\(([^()]+)\)(?: [0-9A-Fa-f]{2}){1,2}$")
+_SLOT_INDEX: Final = re.compile(r"(?<= [0-9A-Fa-f]{2}) [0-9A-Fa-f]{2}$")
 
 _ANY: Final = ReaderConfig()
 _NOBODY: Final = ReaderConfig(role=Role.IGNORED)
@@ -18,11 +20,23 @@ NO_STATION: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What is known of a reader. PC/SC tells the name only; the USB path waits for a source that knows it."""
+    """What is known of a reader: its PC/SC name, and of the device it belongs to the serial number and the USB port."""
 
     name: str
     serial: str | None = None
     usb: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Return what all slots of one device have in common: the halves for contacts and antenna, and the SAM's.
+
+        The USB port, where it is known; else the name without the interface's and the slot's part.
+        """
+        if self.usb is not None:
+            return f"usb {self.usb}"
+        if self.serial is not None:
+            return f"{self.name.split(' [', 1)[0].split(' (', 1)[0]} ({self.serial})"
+        return _SLOT_INDEX.sub("", self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +47,14 @@ class Place:
     station: str
     role: Role
     pcsc_name: str
+    device: str = field(default="", compare=False)
+    """The same for all slots of one device."""
 
 
-def device_of(pcsc_name: str) -> Device:
-    """Take apart a PC/SC reader name: `ACS ACR39U [CCID Interface] (R-1234) 00 00` has the serial `R-1234`."""
-    found = _SERIAL.search(pcsc_name)
-    return Device(pcsc_name, serial=found[1] if found else None)
+def device_of(slot: Slot) -> Device:
+    """Return what is known of a slot's device; `ACS ACR39U [CCID Interface] (R-1234) 00 00` tells the serial itself."""
+    found = _SERIAL.search(slot.name)
+    return Device(slot.name, slot.serial or (found[1] if found else None), slot.usb)
 
 
 def fits(match: ReaderMatch, device: Device) -> bool:
@@ -57,17 +73,17 @@ class Placement:
     def __init__(self, stations: Sequence[StationConfig]) -> None:
         self.stations = tuple(stations) or (StationConfig(readers=(_ANY,)),)
 
-    def place(self, pcsc_name: str, taken: Collection[str]) -> Place:
+    def place(self, slot: Slot, taken: Collection[str]) -> Place:
         """Return the place of a reader that appeared. `taken` are the names in use: two readers never share one.
 
         A reader that no rule fits is ignored and belongs to no station.
         """
-        device = device_of(pcsc_name)
+        device = device_of(slot)
         station, rule = next(self._fitting(device), (NO_STATION, _NOBODY))
-        wanted = rule.name or pcsc_name
-        candidates = (wanted, pcsc_name, *(f"{pcsc_name} #{number}" for number in range(2, len(taken) + 3)))
+        wanted = rule.name or slot.name
+        candidates = (wanted, slot.name, *(f"{slot.name} #{number}" for number in range(2, len(taken) + 3)))
         reader = next(name for name in candidates if name not in taken)
-        return Place(reader, station, rule.role, pcsc_name)
+        return Place(reader, station, rule.role, slot.name, device.key)
 
     def _fitting(self, device: Device) -> Iterator[tuple[str, ReaderConfig]]:
         for station in self.stations:

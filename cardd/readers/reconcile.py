@@ -38,6 +38,7 @@ SETTLE_DOUBLINGS: Final = 7
 """A card that is lost again and again is looked at less and less often, down to every 77 s."""
 
 _COUNTER: Final = 0x10000
+_NO_DEVICE: Final = (None, None)
 _TROUBLE: Final = {Presence.MUTE: Reason.CARD_MUTE, Presence.UNPOWERED: Reason.CARD_UNPOWERED}
 _STATES: Final = {
     Presence.EMPTY: ReaderState.EMPTY,
@@ -108,8 +109,8 @@ class Change:
     settling: tuple[Settling, ...] = ()
 
 
-Placing = Callable[[str, Collection[str]], Place]
-"""Gives a new slot its place; the second argument holds the reader names in use."""
+Placing = Callable[[Slot, Collection[str]], Place]
+"""Gives a slot its place; the second argument holds the reader names in use."""
 
 
 def reconcile(state: State, observation: Observation, place: Placing) -> Change:
@@ -311,13 +312,22 @@ class _Turn:
         for name in [name for name in self._slots if name not in seen]:
             self._detach(name)
         for name, look in seen.items():
-            if name not in self._slots:
-                self._attach(name, place)
+            self._find_place(look, place)
             self._look(name, look)
 
-    def _attach(self, name: str, place: Placing) -> None:
-        given = place(name, {slot.place.reader for slot in self._slots.values()})
-        self._slots[name] = SlotState(given)
+    def _find_place(self, look: Slot, place: Placing) -> None:
+        """Attach a slot that is new, and one anew that turns out to be another device than it was taken for."""
+        known = self._slots.get(look.name)
+        if known is not None and known.look is not None and _device(known.look) == _device(look):
+            return
+        given = place(look, {slot.place.reader for name, slot in self._slots.items() if name != look.name})
+        if known is not None and known.place == given and _device(known.look) == _NO_DEVICE:
+            # it has only now said who it is, and that changes nothing
+            self.update(look.name, place=given)
+            return
+        if known is not None:
+            self._detach(look.name)
+        self._slots[look.name] = SlotState(given)
         self.tell(_attached(given))
 
     def _detach(self, name: str) -> None:
@@ -342,6 +352,11 @@ class _Turn:
             for fact in _complaints(before, look):
                 self.tell(fact)
         self.open(name)
+
+
+def _device(look: Slot | None) -> tuple[str | None, str | None]:
+    """Return what a look says of whose slot it is."""
+    return (look.serial, look.usb) if look is not None else _NO_DEVICE
 
 
 def _blind(look: Slot | None) -> bool:

@@ -11,7 +11,18 @@ from support.notebook import Notebook
 
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Presence, ServiceDown, ServiceUp, Slot, Slots
-from cardd.pcsc.scard import FOREVER, PNP_NOTIFICATION, PcscError, ReaderState, Scard, State
+from cardd.pcsc.scard import (
+    FOREVER,
+    PNP_NOTIFICATION,
+    Attribute,
+    Disposition,
+    PcscError,
+    Protocol,
+    ReaderState,
+    Scard,
+    Share,
+    State,
+)
 from cardd.pcsc.watcher import Watcher, pauses, slot_of
 
 EMPTY = 0x0010
@@ -24,6 +35,8 @@ UNKNOWN_READER = 0x80100009
 TIMEOUT = 0x8010000A
 COMM_ERROR = 0x80100013
 NO_SERVICE = 0x8010001D
+UNSUPPORTED_FEATURE = 0x8010001F
+SHARING_VIOLATION = 0x8010000B
 SECURITY_VIOLATION = 0x8010006A
 
 
@@ -39,6 +52,8 @@ class Service:
         self.steps: queue.Queue[Callable[[], None]] = queue.Queue()
         self.refusals: list[int] = []
         self.limits: list[int] = []
+        self.asked: list[str] = []
+        self.before_answering: Callable[[], object] = lambda: None
         self.contexts: set[int] = set()
         self.numbers = itertools.count(1)
 
@@ -55,6 +70,24 @@ class Service:
     def cancel(self, context: int) -> None:
         if context in self.contexts:
             self.steps.put(lambda: fail(CANCELLED))
+
+    def connect(self, _: int, reader: str, share: Share, __: Protocol) -> tuple[int, Protocol]:
+        assert share is Share.DIRECT, "watching powers no card"
+        self.asked.append(reader)
+        self.before_answering()
+        if reader not in self.readers:
+            raise PcscError("SCardConnect", UNKNOWN_READER)
+        if self.readers[reader].event & State.EXCLUSIVE:
+            raise PcscError("SCardConnect", SHARING_VIOLATION)
+        return next(self.numbers), Protocol.NONE
+
+    def disconnect(self, _: int, disposition: Disposition) -> None:
+        assert disposition is Disposition.LEAVE
+
+    def attribute(self, _: int, which: Attribute) -> bytes:
+        if which is not Attribute.SERIAL_NUMBER:
+            raise PcscError("SCardGetAttrib", UNSUPPORTED_FEATURE)
+        return b"serial\0"
 
     def list_readers(self, _: int) -> tuple[str, ...]:
         return tuple(self.readers)
@@ -194,7 +227,7 @@ def test_an_exchange_between_two_looks_is_told_by_the_count_alone(
     notebook.until(bool)
     service.then(lambda: service.set("one", 0x30000 | PRESENT, ATR))
     notebook.until(lambda told: len(told) == 2)
-    assert notebook.told[1] == Slots((Slot("one", Presence.PRESENT, 3, ATR),))
+    assert notebook.told[1] == Slots((Slot("one", Presence.PRESENT, 3, ATR, serial="serial"),))
 
 
 def test_each_end_of_the_service_is_told_once_and_each_return_once(
@@ -253,6 +286,55 @@ def test_a_cancel_that_came_too_early_is_repeated(watcher: Watcher, service: Ser
     watcher.thread.join(1)
     assert not watcher.thread.is_alive()
     assert service.contexts == set()
+
+
+def test_a_reader_is_asked_once_who_it_is_and_told_with_the_answer(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    watcher.start()
+    service.then(lambda: service.set("two", EMPTY))
+    service.then(lambda: service.set("one", 0x10000 | PRESENT, ATR))
+    notebook.until_slot("one", lambda slot: slot.counter == 1)
+    assert service.asked == ["one", "two"]
+    assert {slot.serial for told in notebook.told if isinstance(told, Slots) for slot in told.slots} == {"serial"}
+
+
+def test_a_reader_that_does_not_say_who_it_is_holds_up_nothing_and_is_believed_later(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    answering = threading.Event()
+    service.before_answering = lambda: answering.wait(5)
+    watcher.start()
+    assert notebook.until_slot("one", lambda _: True).serial is None
+    for _ in range(2):
+        service.then_fail(TIMEOUT)
+    notebook.until(lambda _: len(service.limits) == 3)
+    # as long as the answer may come it is looked for
+    assert FOREVER not in service.limits
+    answering.set()
+    notebook.until(lambda _: all(thread.name != "pcsc-device" for thread in threading.enumerate()))
+    service.then_fail(TIMEOUT)
+    notebook.until_slot("one", lambda slot: slot.serial == "serial")
+
+
+def test_a_reader_that_another_program_holds_is_asked_again_who_it_is(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.set("one", PRESENT | State.EXCLUSIVE, ATR)
+    watcher.start()
+    assert notebook.until_slot("one", lambda _: True).serial is None
+    service.then(lambda: service.set("one", PRESENT, ATR))
+    notebook.until_slot("one", lambda slot: slot.serial == "serial")
+
+
+def test_after_the_service_came_back_the_readers_are_asked_again(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    watcher.start()
+    service.then_fail(COMM_ERROR)
+    notebook.until(lambda told: ServiceUp() in told)
+    assert service.asked == ["one", "one"]
+    assert len(service.contexts) == 1
 
 
 def test_the_pauses_grow_from_50_ms_to_one_second_and_stay_there() -> None:

@@ -43,8 +43,10 @@ PRESENT, EMPTY, MUTE = Presence.PRESENT, Presence.EMPTY, Presence.MUTE
 UNPOWERED, UNAVAILABLE = Presence.UNPOWERED, Presence.UNAVAILABLE
 
 
-def place(name: str, _taken: Iterable[str]) -> Place:
-    return Place(name.lower(), "desk", Role.IGNORED if name == "X" else Role.COUNTER, name)
+def place(look: Slot, _taken: Iterable[str]) -> Place:
+    """Ignore X, and give readers whose serial number is known a station of that name."""
+    role = Role.IGNORED if look.name == "X" else Role.COUNTER
+    return Place(look.name.lower(), look.serial or "desk", role, look.name)
 
 
 def slot(presence: Presence = PRESENT, counter: int = 1, atr: bytes | None = None, name: str = "R") -> Slot:
@@ -353,3 +355,31 @@ def test_facts_name_readers_as_people_do() -> None:
     assert isinstance(unavailable, ReaderUnavailable)
     assert unavailable.reader == "r"
     assert isinstance(after(DOWN, ServiceUp()).facts[-1], ServiceCameUp)
+
+
+# -- who a reader is ------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_says_late_who_it_is_finds_another_place_and_its_card_is_new() -> None:
+    late = replace(slot(), serial="till")
+    change = after(*looks(slot(), late))
+    assert told(change) == ["reader_detached 3-1", "ReaderDetached", "ReaderAttached", "in 3-2 found"]
+    assert change.state.slots["R"].place.station == "till"
+
+
+def test_a_reader_that_says_late_who_it_is_and_belongs_where_it_is_goes_on() -> None:
+    change = after(*looks(slot(), replace(slot(), usb="1-2")))
+    assert told(change) == []
+    assert change.state.holding("3-1") is not None
+
+
+def test_another_device_under_the_same_name_is_another_reader() -> None:
+    change = after(*looks(replace(slot(), usb="1-2"), replace(slot(), usb="1-3")))
+    assert told(change) == ["reader_detached 3-1", "ReaderDetached", "ReaderAttached", "in 3-2 found"]
+
+
+def test_after_the_service_came_back_a_name_may_be_another_device() -> None:
+    before, behind = replace(slot(), serial="left"), replace(slot(), serial="right")
+    change = after(*looks(before), DOWN, ServiceUp(), *looks(behind))
+    assert told(change) == ["ReaderDetached", "ReaderAttached", "in 3-2 found"]
+    assert change.state.slots["R"].place.station == "right"
