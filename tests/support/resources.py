@@ -1,0 +1,42 @@
+"""What a process holds of the system, read from /proc."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """One process at one moment; memory in KiB."""
+
+    memory: int
+    threads: int
+    descriptors: int
+    sockets: int
+
+    @classmethod
+    def of(cls, process: int) -> Self:
+        fields = dict(line.split(":", 1) for line in (_PROC / str(process) / "status").read_text().splitlines())
+        kinds = [_target(link) for link in (_PROC / str(process) / "fd").iterdir()]
+        sockets = sum(kind.startswith("socket:") for kind in kinds)
+        return cls(int(fields["VmRSS"].split()[0]), int(fields["Threads"]), len(kinds), sockets)
+
+
+def wake_ups(process: int) -> int:
+    """Return how often the threads that a process has now have slept and been woken since they began."""
+    total = 0
+    for task in (_PROC / str(process) / "task").iterdir():
+        for line in (task / "status").read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                total += int(line.split()[1])
+    return total
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)  # noqa: PTH115 - `socket:[…]` is no path
+    except FileNotFoundError:
+        return ""
