@@ -32,6 +32,7 @@ from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
 from cardd.desk.asking import Asking
 from cardd.desk.card_desk import CardDesk
+from cardd.desk.lease_desk import LeaseDesk
 from cardd.desk.reception import Reception
 from cardd.desk.requests import CardRequests
 from cardd.desk.stations import StationDesk
@@ -149,6 +150,7 @@ class _Parts:
             clock=clock,
             boot=journal.boot,
             exclusive=config.access is Access.EXCLUSIVE,
+            lease_s=config.leases.longest_s,
             tracer=MaskingTracer(structlog.get_logger()) if config.logs.level == "debug" else None,
         )
         stack.callback(readers.close)
@@ -177,13 +179,14 @@ class _Parts:
         requests = CardRequests(readers, keys, stopped, clock=clock, token_key=key)
         asking = Asking(journal, clock=clock, person_s=config.activation.deadlines.person_s)
         asking.listen(reception)
-        cards = CardDesk(readers, requests, reception, journal, keys, stopped, asking, clock=clock)
+        cards = CardDesk(requests, reception, journal, keys, stopped, asking, clock=clock)
         stack.callback(cards.close)
         settling = AccountServices(keys, money)
-        accounts = AccountDesk(readers, requests, reception, journal, settling, asking, clock=clock)
+        accounts = AccountDesk(requests, reception, journal, settling, asking, clock=clock)
         await accounts.recover()
         stack.callback(accounts.close)
-        status = _Status(config, clock, journal, readers, keys, stopped, engine)
+        stations = StationDesk(readers, journal, stopped, record)
+        status = _Status(config, clock, journal, readers, keys, stopped, stations, engine)
         services = Services(
             clock=clock,
             journal=journal,
@@ -195,7 +198,9 @@ class _Parts:
             cards=cards,
             accounts=accounts,
             prompts=asking,
-            stations=StationDesk(readers, stopped, record),
+            leases=LeaseDesk(readers, requests, journal, longest_s=config.leases.longest_s),
+            leave=readers.end_holds_of,
+            stations=stations,
         )
         server = Server(services, rights)
         await server.serve(listening)
@@ -223,6 +228,7 @@ class _Status:
         readers: Readers,
         keys: KeyService | None,
         stopped: StoppedKeys,
+        stations: StationDesk,
         engine: Engine,
     ) -> None:
         self._config = config
@@ -231,6 +237,7 @@ class _Status:
         self._readers = readers
         self._keys = keys
         self._stopped = stopped
+        self._stations = stations
         self._engine = engine
         self._began = clock.monotonic()
         self._down: ServiceWentDown | None = None
@@ -268,11 +275,15 @@ class _Status:
 
     def _station(self, station: StationConfig) -> Json:
         stopped: list[Json] = [str(key) for key in self._stopped.of(station.name)]
+        inside = [view.insertion for view in self._readers.views() if view.station == station.name]
+        leased: list[Json] = [one.reader for one in inside if one and self._readers.lease_of(one.id)]
         return {
             "station": station.name,
             "auto": station.auto,
             "activation": self._readers.reserved_by(station.name),
             "stopped_keys": stopped,
+            "leased": leased,
+            "lent": {**self._stations.lent(station.name)},
         }
 
 

@@ -130,13 +130,18 @@ class Holds:
         self._refuse_reserved(station)
         self._lent[reader] = _Lent(station, holder)
 
-    def take_back(self, reader: str, holder: str) -> bool:
-        """Forget that a reader is lent, and tell whether it was, for that holder."""
+    def take_back(self, reader: str, holder: str) -> str | None:
+        """Forget that a reader is lent, and return its station; None if it was not lent for that holder."""
         lent = self._lent.get(reader)
-        had = lent is not None and lent.holder == holder
-        if had:
-            del self._lent[reader]
-        return had
+        if lent is None or lent.holder != holder:
+            return None
+        del self._lent[reader]
+        return lent.station
+
+    def lent_for(self, reader: str) -> str | None:
+        """Return for whom a reader is lent."""
+        lent = self._lent.get(reader)
+        return None if lent is None else lent.holder
 
     def lent_to(self, holder: str) -> list[str]:
         """Return the readers that are lent for a holder."""

@@ -264,6 +264,10 @@ class Readers:
         """Return a lease that lasts, of that holder if one is named. Raises CarddError(LEASE_LOST)."""
         return self._holds.leased(lease, holder)
 
+    def lasts(self, lease: str) -> bool:
+        """Tell whether a lease lasts."""
+        return self._holds.lasts(lease)
+
     def lease_of(self, insertion: str) -> Lease | None:
         """Return the lease on an insertion."""
         return self._holds.lease_of(insertion)
@@ -298,14 +302,17 @@ class Readers:
         self._adopt(lend(self._state, reader))
         return self._closing(slot.place.pcsc_name)
 
+    def lent_for(self, reader: str) -> str | None:
+        """Return for whom a reader is lent."""
+        return self._holds.lent_for(reader)
+
     def take_back(self, reader: str, holder: str) -> None:
         """Take a reader back. Raises CarddError(NOT_FOUND) if it is not lent for that holder."""
-        if not self._holds.take_back(reader, holder):
-            raise CarddError(Reason.NOT_FOUND, "that reader is not lent by you", reader=reader)
+        station = self._holds.take_back(reader, holder)
+        if station is None:
+            raise CarddError(Reason.NOT_FOUND, "that reader is not lent for you", reader=reader)
         self._adopt(take_back(self._state, reader))
-        slot = self._slot_of(reader)
-        if slot is not None:
-            self._let_go(slot.place.station)
+        self._let_go(station)
 
     def forget_hung(self, station: str) -> None:
         """Give every hung reader of a station a new worker. The thread that hangs is left behind with its call."""

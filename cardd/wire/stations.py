@@ -3,6 +3,25 @@
 from cardd.wire.base import Params, Result
 
 
+class ReaderLendParams(Params):
+    """Name a reader, by its name here or that of PC/SC."""
+
+    reader: str
+
+
+class ReaderLendResult(Result):
+    """The reader that another program may open now, by its name here and that of PC/SC."""
+
+    reader: str
+    pcsc_name: str
+
+
+class ReaderTakeBackResult(Result):
+    """The reader that is watched again."""
+
+    reader: str
+
+
 class StationClearParams(Params):
     """Name a station; where there is one it may be left out."""
 

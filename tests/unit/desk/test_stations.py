@@ -42,7 +42,7 @@ class Operated:
         self.rig = rig
         self.journal = journal
         self.stopped = stopped
-        self.desk = StationDesk(rig.readers, stopped, record)
+        self.desk = StationDesk(rig.readers, journal, stopped, record)
 
     async def clear(self, station: str | None = "desk") -> StationClearResult:
         return await self.desk.clear(StationClearParams(station=station), client="operator/x")
