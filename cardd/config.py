@@ -147,6 +147,12 @@ class Activation(Strict):
     deadlines: Deadlines = msgspec.field(default_factory=Deadlines)
 
 
+class Leases(Strict):
+    """For how long a client may hold a card at once; it may ask again before that has passed."""
+
+    longest_s: Seconds = 300.0
+
+
 class Journal(Strict):
     """The durable record. `key_file` holds the sealing key (made at the first start, readable by its owner only)."""
 
@@ -171,6 +177,7 @@ class Config(Strict):
     keys: Keys = msgspec.field(default_factory=Keys)
     authority: Authority = msgspec.field(default_factory=Authority)
     activation: Activation = msgspec.field(default_factory=Activation)
+    leases: Leases = msgspec.field(default_factory=Leases)
     journal: Journal = msgspec.field(default_factory=Journal)
     logs: Logs = msgspec.field(default_factory=Logs)
 

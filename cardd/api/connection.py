@@ -31,8 +31,9 @@ Work = Callable[[], Awaitable[None]]
 class Connection:
     """Serves one client. Requests run concurrently, up to a limit; subscriptions beside them.
 
-    When the client closes its sending side, what it has asked for is still answered and its subscriptions go on. When
-    it has gone altogether, or is too slow, everything of it is cancelled; deeds that were begun are carried out.
+    When the client closes its sending side, what it has asked for is still answered and its subscriptions go on, but
+    what it holds is let go. When it has gone altogether, or is too slow, everything of it is cancelled; deeds that were
+    begun are carried out.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Connection:
             last_words = await self._over
         finally:
             await _cancel(receiving | self._requests | self._pumps)
+            self._let_go()
         await self._outbox.close(last_words, grace_s=self._office.limits.farewell_s)
 
     async def stop(self, grace_s: float) -> None:
@@ -84,6 +86,7 @@ class Connection:
         elif not self._hung_up():
             if rest := lines.flush():
                 await self._take(rest)
+            self._let_go()
             await self._finish()
 
     async def _take(self, line: bytes) -> None:
@@ -112,6 +115,11 @@ class Connection:
             # it may have been ended already, by a request that came right behind
             if subscription.name in self._session.subscriptions:
                 subscription.pump = self._spawn(subscription.run, self._pumps)
+
+    def _let_go(self) -> None:
+        """End what this connection holds. A request under way that would hold something finds that it may not."""
+        self._session.left = True
+        self._office.services.leave(self._session.name)
 
     async def _reply(self, request: rpc.Request, line: bytes) -> None:
         if request.id is not msgspec.UNSET:

@@ -23,7 +23,22 @@ from cardd.wire.activation import ActivationResult, ActivationStartParams
 from cardd.wire.base import Json
 from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult, ReaderView
 from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
-from cardd.wire.stations import StationClearParams, StationClearResult
+from cardd.wire.leases import (
+    CardTransmitParams,
+    CardTransmitResult,
+    LeaseAcquireParams,
+    LeaseReleaseParams,
+    LeaseReleaseResult,
+    LeaseRenewParams,
+    LeaseResult,
+)
+from cardd.wire.stations import (
+    ReaderLendParams,
+    ReaderLendResult,
+    ReaderTakeBackResult,
+    StationClearParams,
+    StationClearResult,
+)
 
 
 class JournalService(Protocol):
@@ -127,6 +142,25 @@ class CardService(Protocol):
         """Give all tries back."""
 
 
+class LeaseService(Protocol):
+    """Cards held for connections, which are named. Everything of a lease that is over is CarddError(LEASE_LOST)."""
+
+    async def acquire(self, params: LeaseAcquireParams, *, holder: str) -> LeaseResult:
+        """Hold a card. Waits for it up to `wait_s`; may be cancelled while waiting."""
+
+    def check(self, lease: str, *, holder: str) -> None:
+        """Raise unless that lease lasts and is the holder's."""
+
+    def renew(self, params: LeaseRenewParams, *, holder: str) -> LeaseResult:
+        """Let a lease last for another while."""
+
+    def release(self, params: LeaseReleaseParams, *, holder: str) -> LeaseReleaseResult:
+        """Let go of a card."""
+
+    async def transmit(self, params: CardTransmitParams, *, client: str) -> CardTransmitResult:
+        """Send a command to the card of a lease as it is."""
+
+
 class PromptService(Protocol):
     """Prompts that belong to no activation."""
 
@@ -142,6 +176,16 @@ class StationService(Protocol):
 
     async def clear(self, params: StationClearParams, *, client: str) -> StationClearResult:
         """Lift the stopped keys of a station and forget its hung readers' calls."""
+
+    async def lend(self, params: ReaderLendParams, *, holder: str, client: str) -> ReaderLendResult:
+        """Give a reader to another program, for a connection."""
+
+    def take_back(self, params: ReaderLendParams, *, holder: str) -> ReaderTakeBackResult:
+        """Take a reader back. Raises CarddError(NOT_FOUND) if it is not lent for that connection."""
+
+
+def _nothing(_: str) -> None:
+    """Let go of nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +203,9 @@ class Services:
     cards: CardService | None = None
     prompts: PromptService | None = None
     stations: StationService | None = None
+    leases: LeaseService | None = None
+    leave: Callable[[str], None] = _nothing
+    """Ends everything that a connection holds, when it can send nothing more. Called once or twice for each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """One client while it is connected: who it is, what it may do, what it listens to."""
 
+import secrets
 from dataclasses import dataclass, field
 
 from cardd.api.peer import Peer
@@ -7,14 +8,24 @@ from cardd.api.rights import Right
 from cardd.api.subscriptions import Subscription
 
 
+def _new_name() -> str:
+    return "connection " + secrets.token_hex(8)
+
+
 @dataclass(slots=True)
 class Session:
-    """State of one connection that outlives a request."""
+    """State of one connection that outlives a request.
+
+    What the connection holds is held by its `name`. `left` is true once it can send nothing more: from then on it holds
+    nothing.
+    """
 
     peer: Peer
     rights: frozenset[Right]
     program: str | None = None
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    name: str = field(default_factory=_new_name)
+    left: bool = False
 
     @property
     def client(self) -> str:

@@ -23,13 +23,12 @@ from cardd.desk.asking import Asking, Question
 from cardd.desk.prompts import Purpose
 from cardd.desk.reading import Identity
 from cardd.desk.reception import CardIdentified, Notice, Reception
-from cardd.desk.requests import CardRequests
+from cardd.desk.requests import CardRequests, Chosen
 from cardd.desk.social import open_social
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import DeedRow, NewEvent
 from cardd.journal.store import Journal
 from cardd.readers.insertion import Insertion
-from cardd.readers.registry import Readers
 from cardd.rules.content import Fields
 from cardd.wire.accounts import (
     AccountBalanceResult,
@@ -65,7 +64,6 @@ class AccountDesk:
 
     def __init__(
         self,
-        readers: Readers,
         requests: CardRequests,
         reception: Reception,
         journal: Journal,
@@ -74,7 +72,6 @@ class AccountDesk:
         *,
         clock: Clock,
     ) -> None:
-        self._readers = readers
         self._requests = requests
         self._reception = reception
         self._journal = journal
@@ -102,11 +99,11 @@ class AccountDesk:
 
     async def balance(self, params: AccountChoice) -> AccountBalanceResult:
         """Return the three sums and the starting day. Raises CarddError as `read_balances`, and for the choice."""
-        insertion = await self._requests.insertion(params)
-        expected = self._reception.identity_of(insertion.id)
-        found = await self._run(insertion, lambda channel, inside: account.read_balances(channel, inside, expected))
+        chosen = await self._requests.choose(params)
+        expected = self._reception.identity_of(chosen.insertion.id)
+        found = await self._run(chosen, lambda channel, inside: account.read_balances(channel, inside, expected))
         return AccountBalanceResult(
-            insertion=insertion.id,
+            insertion=chosen.insertion.id,
             account=found.account,
             self_paid=found.self_paid,
             pool=found.pool,
@@ -116,30 +113,30 @@ class AccountDesk:
 
     async def records(self, params: AccountRecordsParams) -> AccountRecordsResult:
         """Return the card's transactions, the newest first; the holder is asked for the PIN where one is set."""
-        async with self._requests.held(params) as insertion:
-            expected = self._reception.identity_of(insertion.id)
-            pin = await self._pin(insertion, "account.records", None)
+        async with self._requests.held(params) as chosen:
+            expected = self._reception.identity_of(chosen.insertion.id)
+            pin = await self._pin(chosen, "account.records", None)
             found = await self._run(
-                insertion, lambda channel, inside: account.read_debit_records(channel, inside, expected, pin)
+                chosen, lambda channel, inside: account.read_debit_records(channel, inside, expected, pin)
             )
         return AccountRecordsResult(
-            insertion=insertion.id, records=[_record(fields) for fields in found[: params.limit]]
+            insertion=chosen.insertion.id, records=[_record(fields) for fields in found[: params.limit]]
         )
 
     async def proof(self, params: AccountProofParams, *, client: str) -> AccountProofResult:
         """Return the card's word on a deed. That of an open `request` is settled by it, and on record."""
         if (params.request is None) == (params.sequence is None):
             raise CarddError(Reason.INVALID, "name either a `request` or a `sequence`", path="$")
-        insertion = await self._requests.insertion(params)
+        chosen = await self._requests.choose(params)
         if params.request is not None:
-            return await self._proof_of_request(insertion, client, params.request)
+            return await self._proof_of_request(chosen, client, params.request)
         sequence, deed = params.sequence or 0, _TYPES[params.type]
-        expected = self._reception.identity_of(insertion.id)
+        expected = self._reception.identity_of(chosen.insertion.id)
         found = await self._run(
-            insertion, lambda channel, inside: account.read_proof(channel, inside, expected, deed, sequence)
+            chosen, lambda channel, inside: account.read_proof(channel, inside, expected, deed, sequence)
         )
         return AccountProofResult(
-            insertion=insertion.id,
+            insertion=chosen.insertion.id,
             outcome="not_done" if found is None else "done",
             sequence=sequence,
             tac=None if found is None else found.tac.hex().upper(),
@@ -182,21 +179,21 @@ class AccountDesk:
         known = self._open.get(key) or await self._journal.deed(*key)
         if known is not None:
             return known
-        async with self._requests.held(params) as insertion:
-            pin = await self._pin(insertion, account_rows.METHODS[order.deed], key[1])
-            return await self._move(insertion, key, order, move, pin)
+        async with self._requests.held(params) as chosen:
+            pin = await self._pin(chosen, account_rows.METHODS[order.deed], key[1])
+            return await self._move(chosen, key, order, move, pin)
 
     async def _move(
-        self, insertion: Insertion, key: tuple[str, str], order: Order, move: Move, pin: Secret | None
+        self, chosen: Chosen, key: tuple[str, str], order: Order, move: Move, pin: Secret | None
     ) -> DeedRow:
         """Do a deed that is not known yet, and return its row: ended, or open where only the card knows."""
-        expected = self._reception.identity_of(insertion.id)
+        expected = self._reception.identity_of(chosen.insertion.id)
         deadline = self._clock.monotonic() + JOB_S
         loop = asyncio.get_running_loop()
 
         def intend(intent: Intent) -> None:
             """Have the intent made durable, on the worker's thread, while the card waits in its power."""
-            written = asyncio.run_coroutine_threadsafe(self._intend(key, insertion, intent), loop)
+            written = asyncio.run_coroutine_threadsafe(self._intend(key, chosen.insertion, intent), loop)
             try:
                 written.result(timeout=min(INTEND_S, deadline - self._clock.monotonic()))
             except TimeoutError:
@@ -207,7 +204,7 @@ class AccountDesk:
             return move(channel, inside, expected, self._services, order, pin, intend, deadline)
 
         try:
-            settled = await self._readers.run(insertion.id, operation, timeout_s=JOB_S)
+            settled = await self._run(chosen, operation)
         except (CarddError, UnsettledError) as error:
             return await self._failed(key, error)
         return await self._end(key, account_rows.ended(self._open[key], settled))
@@ -249,40 +246,40 @@ class AccountDesk:
             return
         for key, row in list(self._open.items()):
             if _is_of(row, notice.identity):
-                task = asyncio.get_running_loop().create_task(self._settle_quietly(notice.insertion, key))
+                task = asyncio.get_running_loop().create_task(self._settle_quietly(Chosen(notice.insertion), key))
                 self._settling.add(task)
                 task.add_done_callback(self._settling.discard)
 
-    async def _settle_quietly(self, insertion: Insertion, key: tuple[str, str]) -> None:
+    async def _settle_quietly(self, chosen: Chosen, key: tuple[str, str]) -> None:
         try:
-            await self._settle(insertion, key, None)
+            await self._settle(chosen, key, None)
         except CarddError as error:
             # it stays open: the client may ask with the PIN, or the card comes again
-            log.info("account.still_in_doubt", insertion=insertion.id, reason=str(error.reason))
+            log.info("account.still_in_doubt", insertion=chosen.insertion.id, reason=str(error.reason))
 
-    async def _proof_of_request(self, insertion: Insertion, client: str, request: str) -> AccountProofResult:
+    async def _proof_of_request(self, chosen: Chosen, client: str, request: str) -> AccountProofResult:
         key = (client, request)
         row = self._open.get(key) or await self._journal.deed(*key)
         if row is None:
             raise CarddError(Reason.NOT_FOUND, "no such request is on record", path="$.request")
         if row.open:
             try:
-                row = await self._settle(insertion, key, None)
+                row = await self._settle(chosen, key, None)
             except CarddError as error:
                 if error.reason is not Reason.ACCESS_DENIED:
                     raise
-                pin = await self._pin(insertion, "account.proof", request)
-                row = await self._settle(insertion, key, pin)
+                pin = await self._pin(chosen, "account.proof", request)
+                row = await self._settle(chosen, key, pin)
         result = account_rows.result_of(row)
         return AccountProofResult(
-            insertion=insertion.id,
+            insertion=chosen.insertion.id,
             outcome=result.outcome,
             sequence=result.sequence,
             tac=result.tac,
             mac=result.mac,
         )
 
-    async def _settle(self, insertion: Insertion, key: tuple[str, str], pin: Secret | None) -> DeedRow:
+    async def _settle(self, chosen: Chosen, key: tuple[str, str], pin: Secret | None) -> DeedRow:
         running = self._running.get(key)
         if running is not None:
             await asyncio.wait([running])
@@ -294,24 +291,24 @@ class AccountDesk:
             return known
         intent, deadline = account_rows.intent_of(row), self._clock.monotonic() + JOB_S
         settled = await self._run(
-            insertion,
+            chosen,
             lambda channel, inside: account.ask_proof(channel, inside, self._services, intent, deadline, pin),
         )
         return await self._end(key, account_rows.ended(row, settled))
 
     # -- the card
 
-    async def _run(self, insertion: Insertion, operation: Operation[T]) -> T:
-        return await self._readers.run(insertion.id, operation, timeout_s=JOB_S)
+    async def _run(self, chosen: Chosen, operation: Operation[T]) -> T:
+        return await self._requests.run(chosen, operation, timeout_s=JOB_S)
 
-    async def _pin(self, insertion: Insertion, method: str, request: str | None) -> Secret | None:
+    async def _pin(self, chosen: Chosen, method: str, request: str | None) -> Secret | None:
         """Have the holder type the PIN where one is set. Raises CarddError(PIN_LOCKED), and as `Asking.ask` does."""
-        left = await self._run(insertion, _tries)
+        left = await self._run(chosen, _tries)
         if left is None:
             return None
         if left == 0:
             raise CarddError(Reason.PIN_LOCKED, tries_left=0)
-        return await self._asking.ask(Question(insertion, Purpose.SOCIAL_PIN, method, left, request))
+        return await self._asking.ask(Question(chosen.insertion, Purpose.SOCIAL_PIN, method, left, request))
 
 
 def _tries(channel: Channel, insertion: Insertion) -> int | None:

@@ -20,7 +20,7 @@ from cardd.desk.keypad import TYPING_S, change_at_keypad, verify_at_keypad
 from cardd.desk.prompts import Purpose
 from cardd.desk.reading import Identity
 from cardd.desk.reception import Reception
-from cardd.desk.requests import CardRequests
+from cardd.desk.requests import CardRequests, Chosen
 from cardd.desk.social import refuse_forged
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.updates import prepare
@@ -30,7 +30,6 @@ from cardd.journal.events import Json, NewEvent
 from cardd.journal.store import Journal
 from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
-from cardd.readers.registry import Readers
 from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult, Kind
 from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
 
@@ -52,9 +51,14 @@ AtKeypad = Callable[[Channel, Insertion, Identity, int], None]
 class _Inside:
     """The card of a deed, and how many tries its PIN has left: None where it has none."""
 
-    insertion: Insertion
+    chosen: Chosen
     expected: Identity
     tries: int | None
+
+    @property
+    def insertion(self) -> Insertion:
+        """Return the card's insertion."""
+        return self.chosen.insertion
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,6 @@ class CardDesk:
 
     def __init__(
         self,
-        readers: Readers,
         requests: CardRequests,
         reception: Reception,
         journal: Journal,
@@ -87,7 +90,6 @@ class CardDesk:
         *,
         clock: Clock,
     ) -> None:
-        self._readers = readers
         self._requests = requests
         self._reception = reception
         self._keys = keys
@@ -104,10 +106,10 @@ class CardDesk:
         """Read a card, with the holder's PIN where that is asked for. Raises CarddError as `CardRequests.read` does."""
         if not params.with_pin:
             return await self._requests.read(params, personal=personal)
-        async with self._requests.held(params) as insertion:
-            inside = await self._look(insertion)
+        async with self._requests.held(params) as chosen:
+            inside = await self._look(chosen)
             pin = await self._pin_of(inside, "card.read", params.request)
-            return await self._requests.read_from(insertion, params, personal=personal, pin=pin)
+            return await self._requests.read_from(chosen, params, personal=personal, pin=pin)
 
     async def write(self, params: CardWriteParams, *, client: str) -> CardWriteResult:
         """Write files, once for each request.
@@ -119,8 +121,8 @@ class CardDesk:
         deed = Deed(client, "card.write", params.request, about={file: [*items] for file, items in written.items()})
 
         async def work() -> tuple[CardWriteResult, tuple[NewEvent, ...]]:
-            async with self._requests.held(params) as insertion:
-                inside = await self._look(insertion)
+            async with self._requests.held(params) as chosen:
+                inside = await self._look(chosen)
                 pin = await self._pin_of(inside, deed.method, params.request) if params.with_pin else None
                 deadline = self._deadline()
 
@@ -136,7 +138,8 @@ class CardDesk:
                         pin=pin,
                     )
 
-                unchecked = await self._run(insertion, operation)
+                unchecked = await self._run(chosen, operation)
+            insertion = chosen.insertion
             files: Json = {file: [*items] for file, items in written.items()}
             told = _event("card.written", insertion, {"files": files, "unchecked": [*unchecked], "client": client})
             return CardWriteResult(insertion=insertion.id, written=written, unchecked=list(unchecked)), (told,)
@@ -145,7 +148,7 @@ class CardDesk:
 
     async def query_pin(self, params: CardChoice) -> CardPinQueryResult:
         """Tell whether the card has a PIN and how many tries are left, which costs none."""
-        inside = await self._look(await self._requests.insertion(params))
+        inside = await self._look(await self._requests.choose(params))
         return CardPinQueryResult(insertion=inside.insertion.id, set=inside.tries is not None, tries_left=inside.tries)
 
     async def verify_pin(self, params: CardPinParams, *, client: str) -> CardPinResult:
@@ -160,9 +163,7 @@ class CardDesk:
                 await self._typed(inside, verify_at_keypad, params.keypad_digits)
                 return
             pin = await self._ask(inside, Purpose.SOCIAL_PIN, _VERIFY.method, params.request)
-            await self._run(
-                inside.insertion, lambda channel, card: pins.verify_pin(channel, card, inside.expected, pin)
-            )
+            await self._run(inside.chosen, lambda channel, card: pins.verify_pin(channel, card, inside.expected, pin))
 
         return await self._pin_deed(_VERIFY, params, client, do)
 
@@ -180,7 +181,7 @@ class CardDesk:
             old = await self._pin_of(inside, _CHANGE.method, params.request)
             new = await self._ask(inside, Purpose.NEW_PIN, _CHANGE.method, params.request)
             await self._run(
-                inside.insertion, lambda channel, card: pins.change_pin(channel, card, inside.expected, old, new)
+                inside.chosen, lambda channel, card: pins.change_pin(channel, card, inside.expected, old, new)
             )
 
         return await self._pin_deed(_CHANGE, params, client, do)
@@ -192,7 +193,7 @@ class CardDesk:
             new = await self._ask(inside, Purpose.NEW_PIN, _RELOAD.method, params.request)
             deadline = self._deadline()
             await self._run(
-                inside.insertion,
+                inside.chosen,
                 lambda channel, card: pins.reload_pin(
                     channel, card, self._keys, inside.expected, new, deadline, stopped=self._stopped
                 ),
@@ -206,7 +207,7 @@ class CardDesk:
         async def do(inside: _Inside) -> int | None:
             deadline = self._deadline()
             return await self._run(
-                inside.insertion,
+                inside.chosen,
                 lambda channel, card: pins.unblock_pin(
                     channel, card, self._keys, inside.expected, deadline, stopped=self._stopped
                 ),
@@ -222,9 +223,10 @@ class CardDesk:
         where: list[Insertion] = []
 
         async def work() -> tuple[CardPinResult, tuple[NewEvent, ...]]:
-            async with self._requests.held(params) as insertion:
+            async with self._requests.held(params) as chosen:
+                insertion = chosen.insertion
                 where.append(insertion)
-                tries = await do(await self._look(insertion))
+                tries = await do(await self._look(chosen))
             result = CardPinResult(insertion=insertion.id, done=act.done, tries_left=tries)
             if act.event is None:
                 return result, ()
@@ -239,21 +241,21 @@ class CardDesk:
 
         return await self._deeds.once(Deed(client, act.method, params.request), CardPinResult, work, told)
 
-    async def _look(self, insertion: Insertion) -> _Inside:
+    async def _look(self, chosen: Chosen) -> _Inside:
         """Find out which card it is that everything after this must be done to, and how its PIN stands.
 
         Raises CarddError: FILE_ABSENT for a card without the social application, CARD_NOT_GENUINE.
         """
-        expected = self._reception.identity_of(insertion.id)
+        expected = self._reception.identity_of(chosen.insertion.id)
         if expected is None:
             deadline = self._deadline()
-            expected = await self._run(insertion, lambda channel, card: identify(channel, card, self._keys, deadline))
+            expected = await self._run(chosen, lambda channel, card: identify(channel, card, self._keys, deadline))
         if expected.kind is not Kind.SOCIAL_SECURITY:
             raise CarddError(Reason.FILE_ABSENT, f"a card of kind {expected.kind} has no social application")
         refuse_forged(expected)
         known = expected
-        tries = await self._run(insertion, lambda channel, card: pins.query_pin(channel, card, known))
-        return _Inside(insertion, known, tries)
+        tries = await self._run(chosen, lambda channel, card: pins.query_pin(channel, card, known))
+        return _Inside(chosen, known, tries)
 
     async def _pin_of(self, inside: _Inside, method: str, request: str | None) -> Secret | None:
         """Ask for the PIN where the card has one. Raises CarddError(PIN_LOCKED), and as `Asking.ask` does."""
@@ -266,8 +268,8 @@ class CardDesk:
         tries = inside.tries if purpose is Purpose.SOCIAL_PIN else None
         return await self._asking.ask(Question(inside.insertion, purpose, method, tries, request))
 
-    async def _run(self, insertion: Insertion, operation: Operation[T]) -> T:
-        return await self._readers.run(insertion.id, operation, timeout_s=JOB_S)
+    async def _run(self, chosen: Chosen, operation: Operation[T]) -> T:
+        return await self._requests.run(chosen, operation, timeout_s=JOB_S)
 
     async def _typed(self, inside: _Inside, at_keypad: AtKeypad, digits: int) -> None:
         """Run a job that waits for somebody at the reader's keypad."""
@@ -275,7 +277,7 @@ class CardDesk:
         def operation(channel: Channel, card: Insertion) -> None:
             at_keypad(channel, card, inside.expected, digits)
 
-        await self._readers.run(inside.insertion.id, operation, timeout_s=JOB_S + _KEYPAD_S)
+        await self._requests.run(inside.chosen, operation, timeout_s=JOB_S + _KEYPAD_S)
 
     def _deadline(self) -> float:
         return self._clock.monotonic() + JOB_S - _MARGIN_S

@@ -92,6 +92,8 @@ class Reception:
         self._listeners: list[Listener] = []
         self._announcements: asyncio.Queue[_Announcement] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        readers.on_release(lambda _: self._freed.set())
 
     def start(self) -> None:
         """Begin, with the event loop running; after `Readers.start` as well as before, nothing is missed."""
@@ -183,6 +185,10 @@ class Reception:
         return await self._ask_once(insertion)
 
     async def _ask_once(self, insertion: Insertion) -> Identity:
+        """Identify a card, once nobody leases it: a client's selection and challenge are not to be disturbed."""
+        while self._readers.lease_of(insertion.id) is not None:
+            self._freed.clear()
+            await self._freed.wait()
         end = self._clock.monotonic() + IDENTIFY_S
 
         def operation(channel: Channel, insertion: Insertion) -> Identity:

@@ -4,7 +4,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
@@ -22,6 +23,8 @@ from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult
 
+T = TypeVar("T")
+
 JOB_S: Final = 20.0
 """How long one reading may take: a contact card at its slowest, the PSAM's share included."""
 
@@ -32,9 +35,20 @@ _TROUBLE: Final = {
     ReaderState.MUTE: Reason.CARD_MUTE,
     ReaderState.UNPOWERED: Reason.CARD_UNPOWERED,
     ReaderState.UNAVAILABLE: Reason.READER_UNAVAILABLE,
+    ReaderState.IN_USE: Reason.READER_IN_USE,
 }
 
-_WORTH_WAITING: Final = frozenset({Reason.NO_CARD, Reason.BUSY, Reason.PCSC_UNAVAILABLE, *_TROUBLE.values()})
+_WORTH_WAITING: Final = frozenset(
+    {Reason.NO_CARD, Reason.BUSY, Reason.LEASE_HELD, Reason.PCSC_UNAVAILABLE, *_TROUBLE.values()}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The card that is meant, and the lease under which work on it is done, where there is one."""
+
+    insertion: Insertion
+    lease: str | None = None
 
 
 class CardRequests:
@@ -57,17 +71,22 @@ class CardRequests:
         """Read the card that is named, or the only one that is in; wait up to `wait_s` for it and for its station.
 
         Raises CarddError: PCSC_*, NOT_FOUND for an unknown reader, NO_CARD, INVALID where several cards are in and none
-        was named, STALE_INSERTION, BUSY while the station is held by an activation, and as `read_card` does.
+        was named, STALE_INSERTION, BUSY while the station is held by an activation, LEASE_HELD while another client
+        holds the card, LEASE_LOST for a lease that is over, and as `read_card` does.
         """
-        return await self.read_from(await self.insertion(params), params, personal=personal)
+        return await self.read_from(await self.choose(params), params, personal=personal)
 
     async def read_from(
-        self, insertion: Insertion, params: CardReadParams, *, personal: bool, pin: Secret | None = None
+        self, chosen: Chosen, params: CardReadParams, *, personal: bool, pin: Secret | None = None
     ) -> CardReadResult:
         """Read a card that was chosen, with its holder's PIN where that was asked for. Raises as `read_card` does."""
-        reading = await self._readers.run(insertion.id, self._operation(params.files, pin), timeout_s=JOB_S)
+        reading = await self.run(chosen, self._operation(params.files, pin), timeout_s=JOB_S)
         show = whole_result if personal else masked_result
-        return show(insertion.id, reading, self._token_key)
+        return show(chosen.insertion.id, reading, self._token_key)
+
+    async def run(self, chosen: Chosen, operation: Callable[[Channel, Insertion], T], *, timeout_s: float) -> T:
+        """Do an operation on a card that was chosen. Raises as `Readers.run` does."""
+        return await self._readers.run(chosen.insertion.id, operation, timeout_s=timeout_s, hold=chosen.lease)
 
     def _operation(self, files: str | None, pin: Secret | None) -> Callable[[Channel, Insertion], CardReading]:
         deadline = self._clock.monotonic() + JOB_S
@@ -78,25 +97,25 @@ class CardRequests:
         return read
 
     @asynccontextmanager
-    async def held(self, params: CardChoice) -> AsyncIterator[Insertion]:
-        """Choose a card and hold its station until the end. Raises CarddError as `insertion` does, and BUSY."""
-        insertion = await self.insertion(params)
-        holder = DEED + secrets.token_hex(8)
-        self._readers.reserve(insertion.station, holder)
+    async def held(self, params: CardChoice) -> AsyncIterator[Chosen]:
+        """Choose a card and hold its station until the end. Raises CarddError as `choose` does, and BUSY."""
+        chosen = await self.choose(params)
+        holder, station = DEED + secrets.token_hex(8), chosen.insertion.station
+        self._readers.reserve(station, holder, lease=chosen.lease)
         try:
-            yield insertion
+            yield chosen
         finally:
-            self._readers.release(insertion.station, holder)
+            self._readers.release(station, holder)
 
-    async def insertion(self, params: CardChoice) -> Insertion:
-        """Return the insertion that is meant, of a station that nobody holds; wait for it up to `wait_s`.
+    async def choose(self, params: CardChoice) -> Chosen:
+        """Return the card that is meant, of a station that nobody holds; wait for it up to `wait_s`.
 
         Raises CarddError as `read` does before it reads.
         """
         deadline = self._clock.monotonic() + (params.wait_s or 0.0)
         while True:
             try:
-                return self._free(self._choose(params))
+                return self._free(Chosen(self._choose(params), params.lease))
             except CarddError as error:
                 left = deadline - self._clock.monotonic()
                 if error.reason not in _WORTH_WAITING or left <= 0:
@@ -106,16 +125,21 @@ class CardRequests:
             await self._changed.wait()
             timer.cancel()
 
-    def _free(self, insertion: Insertion) -> Insertion:
-        """Return the insertion if nobody holds its station."""
+    def _free(self, chosen: Chosen) -> Chosen:
+        """Return the card if nobody holds its station, and nobody else the card."""
+        insertion = chosen.insertion
         holder = self._readers.reserved_by(insertion.station)
         if holder is not None and holder.startswith(DEED):
             raise CarddError(Reason.BUSY, f"station {insertion.station} is held by another request")
         if holder is not None:
             raise CarddError(Reason.BUSY, f"station {insertion.station} is held by an activation", activation=holder)
-        return insertion
+        if chosen.lease is None and self._readers.lease_of(insertion.id) is not None:
+            raise CarddError(Reason.LEASE_HELD, reader=insertion.reader, insertion=insertion.id)
+        return chosen
 
     def _choose(self, params: CardChoice) -> Insertion:
+        if params.lease is not None:
+            return self._by_lease(params, params.lease)
         if params.insertion is not None:
             return self._by_insertion(params)
         views = [view for view in self._readers.views() if view.role is Role.COUNTER]
@@ -128,6 +152,13 @@ class CardRequests:
         if not inside:
             raise self._nothing(views)
         return inside[0]
+
+    def _by_lease(self, params: CardChoice, lease: str) -> Insertion:
+        insertion = self._readers.leased(lease).insertion
+        elsewhere = params.reader not in {None, insertion.reader, insertion.pcsc_name}
+        if elsewhere or params.insertion not in {None, insertion.id}:
+            raise CarddError(Reason.INVALID, "that lease is for another card", path="$.lease")
+        return insertion
 
     def _by_insertion(self, params: CardChoice) -> Insertion:
         reader = self._readers.reader_of(params.insertion or "")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from cardd.wire import accounts, activation, cards, deeds, events, session, stations, system
+from cardd.wire import accounts, activation, cards, deeds, events, leases, session, stations, system
 from cardd.wire.base import Params
 
 P = TypeVar("P", bound=Params)
@@ -29,6 +29,10 @@ CARD_PIN_VERIFY: Final = Signature("card.pin.verify", deeds.CardPinParams, deeds
 CARD_PIN_CHANGE: Final = Signature("card.pin.change", deeds.CardPinParams, deeds.CardPinResult)
 CARD_PIN_RELOAD: Final = Signature("card.pin.reload", deeds.CardPinParams, deeds.CardPinResult)
 CARD_PIN_UNBLOCK: Final = Signature("card.pin.unblock", deeds.CardPinParams, deeds.CardPinResult)
+CARD_TRANSMIT: Final = Signature("card.transmit", leases.CardTransmitParams, leases.CardTransmitResult)
+LEASE_ACQUIRE: Final = Signature("lease.acquire", leases.LeaseAcquireParams, leases.LeaseResult)
+LEASE_RENEW: Final = Signature("lease.renew", leases.LeaseRenewParams, leases.LeaseResult)
+LEASE_RELEASE: Final = Signature("lease.release", leases.LeaseReleaseParams, leases.LeaseReleaseResult)
 ACTIVATION_START: Final = Signature("activation.start", activation.ActivationStartParams, activation.ActivationResult)
 ACTIVATION_GET: Final = Signature("activation.get", activation.ActivationIdParams, activation.ActivationResult)
 ACTIVATION_LIST: Final = Signature("activation.list", activation.ActivationListParams, activation.ActivationListResult)
@@ -38,6 +42,8 @@ ACCOUNT_DEBIT: Final = Signature("account.debit", accounts.AccountDebitParams, a
 ACCOUNT_LOAD: Final = Signature("account.load", accounts.AccountLoadParams, accounts.AccountMoved)
 ACCOUNT_PROOF: Final = Signature("account.proof", accounts.AccountProofParams, accounts.AccountProofResult)
 ACCOUNT_RECORDS: Final = Signature("account.records", accounts.AccountRecordsParams, accounts.AccountRecordsResult)
+READER_LEND: Final = Signature("reader.lend", stations.ReaderLendParams, stations.ReaderLendResult)
+READER_TAKE_BACK: Final = Signature("reader.take_back", stations.ReaderLendParams, stations.ReaderTakeBackResult)
 STATION_CLEAR: Final = Signature("station.clear", stations.StationClearParams, stations.StationClearResult)
 PROMPT_ANSWER: Final = Signature("prompt.answer", activation.PromptAnswerParams, activation.PromptAnswerResult)
 EVENTS_SUBSCRIBE: Final = Signature("events.subscribe", events.EventsSubscribeParams, events.EventsSubscribeResult)

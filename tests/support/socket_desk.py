@@ -16,6 +16,7 @@ from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.desk.asking import Asking
 from cardd.desk.card_desk import CardDesk
+from cardd.desk.lease_desk import LeaseDesk
 from cardd.desk.reception import Reception
 from cardd.desk.requests import CardRequests
 from cardd.desk.stopped import StoppedKeys
@@ -92,7 +93,7 @@ async def socket_desk(
         requests = CardRequests(desk.readers, desk.keys, keys, clock=desk.clock, token_key=KEY)
         asking = Asking(journal, clock=desk.clock)
         asking.listen(reception)
-        cards = CardDesk(desk.readers, requests, reception, journal, desk.keys, keys, asking, clock=desk.clock)
+        cards = CardDesk(requests, reception, journal, desk.keys, keys, asking, clock=desk.clock)
         services = Services(
             clock=desk.clock,
             journal=journal,
@@ -103,6 +104,8 @@ async def socket_desk(
             status=dict,
             cards=cards,
             prompts=asking,
+            leases=LeaseDesk(desk.readers, requests, journal),
+            leave=desk.readers.end_holds_of,
         )
         server = Server(services, rights or Rights.own_user())
         path = directory / "cardd.sock"

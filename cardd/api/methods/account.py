@@ -1,6 +1,7 @@
 """The medical account of the card that is in a reader."""
 
-from cardd.api.method import Call, Method, seconds
+from cardd.api.leasing import check_choice
+from cardd.api.method import Call, Method
 from cardd.api.rights import Right
 from cardd.api.services import AccountService
 from cardd.base.errors import CarddError
@@ -20,27 +21,27 @@ from cardd.wire.methods import ACCOUNT_BALANCE, ACCOUNT_DEBIT, ACCOUNT_LOAD, ACC
 
 
 async def _balance(call: Call, params: AccountChoice) -> AccountBalanceResult:
-    seconds(params.wait_s, "$.wait_s")
+    check_choice(call, params)
     return await _accounts(call).balance(params)
 
 
 async def _records(call: Call, params: AccountRecordsParams) -> AccountRecordsResult:
-    seconds(params.wait_s, "$.wait_s")
+    check_choice(call, params)
     return await _accounts(call).records(params)
 
 
 async def _debit(call: Call, params: AccountDebitParams) -> AccountMoved:
-    seconds(params.wait_s, "$.wait_s")
+    check_choice(call, params)
     return await call.office.deeds.carry_out(_accounts(call).debit(params, client=call.session.client))
 
 
 async def _load(call: Call, params: AccountLoadParams) -> AccountMoved:
-    seconds(params.wait_s, "$.wait_s")
+    check_choice(call, params)
     return await call.office.deeds.carry_out(_accounts(call).load(params, client=call.session.client))
 
 
 async def _proof(call: Call, params: AccountProofParams) -> AccountProofResult:
-    seconds(params.wait_s, "$.wait_s")
+    check_choice(call, params)
     return await call.office.deeds.carry_out(_accounts(call).proof(params, client=call.session.client))
 
 

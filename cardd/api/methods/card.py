@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable, Coroutine
 import msgspec
 
 from cardd.api.audit import Disclosure, leaves
-from cardd.api.method import Call, Method, seconds
+from cardd.api.leasing import check_choice, check_lease, leases
+from cardd.api.method import Call, Method
 from cardd.api.rights import Right
 from cardd.api.services import CardService
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult
 from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
+from cardd.wire.leases import CardTransmitParams, CardTransmitResult
 from cardd.wire.methods import (
     CARD_PIN_CHANGE,
     CARD_PIN_QUERY,
@@ -19,6 +21,7 @@ from cardd.wire.methods import (
     CARD_PIN_UNBLOCK,
     CARD_PIN_VERIFY,
     CARD_READ,
+    CARD_TRANSMIT,
     CARD_WRITE,
 )
 
@@ -40,7 +43,7 @@ _NOT_PERSONAL = frozenset(
 
 
 async def _read(call: Call, params: CardReadParams) -> CardReadResult:
-    seconds(params.wait_s, "$.wait_s")
+    check_choice(call, params)
     personal = await call.personal_for(params.purpose)
     result = await call.office.services.read_card(params, personal=personal)
     if personal and params.purpose is not None:
@@ -71,13 +74,18 @@ def _reader_of(call: Call, insertion: str) -> str:
 
 
 async def _write(call: Call, params: CardWriteParams) -> CardWriteResult:
-    seconds(params.wait_s, "$.wait_s")
+    check_choice(call, params)
     return await call.office.deeds.carry_out(_cards(call).write(params, client=call.session.client))
 
 
 async def _query_pin(call: Call, params: CardChoice) -> CardPinQueryResult:
-    seconds(params.wait_s, "$.wait_s")
+    check_choice(call, params)
     return await _cards(call).query_pin(params)
+
+
+async def _transmit(call: Call, params: CardTransmitParams) -> CardTransmitResult:
+    check_lease(call, params.lease)
+    return await leases(call).transmit(params, client=call.session.client)
 
 
 def _cards(call: Call) -> CardService:
@@ -94,7 +102,7 @@ def _pin(deed: _PinDeed) -> Callable[[Call, CardPinParams], Awaitable[CardPinRes
     """Return the handler of a deed with the PIN: it goes on to its end when the client has gone."""
 
     async def handler(call: Call, params: CardPinParams) -> CardPinResult:
-        seconds(params.wait_s, "$.wait_s")
+        check_choice(call, params)
         return await call.office.deeds.carry_out(deed(_cards(call))(params, client=call.session.client))
 
     return handler
@@ -108,4 +116,5 @@ METHODS = (
     Method(CARD_PIN_CHANGE, Right.PIN, _pin(lambda cards: cards.change_pin)),
     Method(CARD_PIN_RELOAD, Right.PIN, _pin(lambda cards: cards.reload_pin)),
     Method(CARD_PIN_UNBLOCK, Right.PIN, _pin(lambda cards: cards.unblock_pin)),
+    Method(CARD_TRANSMIT, Right.RAW_APDU, _transmit),
 )

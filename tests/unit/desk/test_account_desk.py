@@ -61,7 +61,7 @@ class Till:
         self.asking = Asking(journal, clock=desk.clock)
         money = SoftwareMoney(Secret(ROOT), tests_only=True, terminal=TERMINAL)
         self.accounts = AccountDesk(
-            desk.readers, requests, self.reception, journal, Services(keys, money), self.asking, clock=desk.clock
+            requests, self.reception, journal, Services(keys, money), self.asking, clock=desk.clock
         )
         self._holder = asyncio.create_task(self._type())
 

@@ -1,0 +1,31 @@
+"""Leases as every method on cards meets them: they are of the connection that acquired them, and of no other."""
+
+from cardd.api.method import Call, seconds
+from cardd.api.services import LeaseService
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.wire.cards import CardChoice
+
+
+def check_choice(call: Call, params: CardChoice) -> None:
+    """Check which card a client means, as far as that is its own affair.
+
+    Raises CarddError: INVALID for a time to wait that is none, LEASE_LOST for a lease that is over or another's.
+    """
+    seconds(params.wait_s, "$.wait_s")
+    if params.lease is not None:
+        check_lease(call, params.lease)
+
+
+def check_lease(call: Call, lease: str) -> None:
+    """Raise CarddError(LEASE_LOST) for a lease that is over, or another connection's."""
+    if call.office.services.leases is None:
+        raise CarddError(Reason.LEASE_LOST, "no leases are given here")
+    call.office.services.leases.check(lease, holder=call.session.name)
+
+
+def leases(call: Call) -> LeaseService:
+    """Return who gives leases. Raises CarddError(NOT_FOUND) where nobody does."""
+    if call.office.services.leases is None:
+        raise CarddError(Reason.NOT_FOUND, "no leases are given here")
+    return call.office.services.leases

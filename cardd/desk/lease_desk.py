@@ -1,0 +1,91 @@
+"""Leases for clients: a card held across requests, and commands sent to it as they are. Event loop's thread only."""
+
+from typing import Final
+
+from cardd.desk.requests import CardRequests
+from cardd.iso7816.channel import Channel
+from cardd.journal.events import NewEvent
+from cardd.journal.store import Journal
+from cardd.readers.insertion import Insertion
+from cardd.readers.leases import LONGEST_S
+from cardd.readers.registry import Readers
+from cardd.wire.cards import CardChoice
+from cardd.wire.leases import (
+    CardTransmitParams,
+    CardTransmitResult,
+    LeaseAcquireParams,
+    LeaseReleaseParams,
+    LeaseReleaseResult,
+    LeaseRenewParams,
+    LeaseResult,
+)
+
+USUAL_S: Final = 30.0
+"""How long a lease lasts for a client that does not say, where so long a one is given."""
+
+TRANSMIT_S: Final = 20.0
+"""How long one command may take: a contact card asks for more time again and again while it computes."""
+
+
+class LeaseDesk:
+    """Gives leases to connections, by whose names they hold them."""
+
+    def __init__(
+        self, readers: Readers, requests: CardRequests, journal: Journal, *, longest_s: float = LONGEST_S
+    ) -> None:
+        self._readers = readers
+        self._requests = requests
+        self._journal = journal
+        self._usual_s = min(USUAL_S, longest_s)
+        self._on_record: set[str] = set()
+
+    async def acquire(self, params: LeaseAcquireParams, *, holder: str) -> LeaseResult:
+        """Lease the card that is meant; wait for it, and for whoever holds it, up to `wait_s`.
+
+        Raises CarddError as `CardRequests.choose` and `Readers.lease` do.
+        """
+        chosen = await self._requests.choose(params)
+        ttl_s = self._seconds(params.ttl_s)
+        lease = self._readers.lease(chosen.insertion.id, holder, ttl_s=ttl_s)
+        return LeaseResult(lease=lease.id, insertion=lease.insertion.id, ttl_s=ttl_s)
+
+    def check(self, lease: str, *, holder: str) -> None:
+        """Raise CarddError(LEASE_LOST) unless that lease lasts and is the holder's."""
+        self._readers.leased(lease, holder)
+
+    def renew(self, params: LeaseRenewParams, *, holder: str) -> LeaseResult:
+        """Let a lease last for another while from now. Raises CarddError: LEASE_LOST, INVALID."""
+        ttl_s = self._seconds(params.ttl_s)
+        lease = self._readers.renew(params.lease, holder, ttl_s=ttl_s)
+        return LeaseResult(lease=lease.id, insertion=lease.insertion.id, ttl_s=ttl_s)
+
+    def release(self, params: LeaseReleaseParams, *, holder: str) -> LeaseReleaseResult:
+        """End a lease. Raises CarddError(LEASE_LOST)."""
+        self._readers.end_lease(params.lease, holder)
+        return LeaseReleaseResult(lease=params.lease)
+
+    async def transmit(self, params: CardTransmitParams, *, client: str) -> CardTransmitResult:
+        """Send one command to the card of a lease and return its answer; that a lease is used so, is on record before.
+
+        Raises CarddError: LEASE_LOST; BUSY while something else is done under the lease; what the journal raises, then
+        nothing is sent; as `Readers.run` does.
+        """
+        chosen = await self._requests.choose(CardChoice(lease=params.lease))
+        await self._put_on_record(params.lease, chosen.insertion, client)
+        command = bytes.fromhex(params.apdu)
+
+        def operation(channel: Channel, _: Insertion) -> bytes:
+            return channel.exchange(command)
+
+        answer = await self._requests.run(chosen, operation, timeout_s=TRANSMIT_S)
+        return CardTransmitResult(response=answer.hex().upper())
+
+    async def _put_on_record(self, lease: str, insertion: Insertion, client: str) -> None:
+        if lease in self._on_record:
+            return
+        data = {"station": insertion.station, "client": client}
+        await self._journal.record(NewEvent("card.transmitted", insertion.reader, data, insertion=insertion.id))
+        self._on_record = {one for one in self._on_record if self._readers.lasts(one)} | {lease}
+
+    def _seconds(self, ttl_s: float | None) -> float:
+        return self._usual_s if ttl_s is None else ttl_s
