@@ -9,8 +9,9 @@ from typing import Final
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observer, Transport
-from cardd.pcsc.errors import CONTEXT_LOST, Phase, explain
+from cardd.pcsc.errors import CARD_DENIED, COMM_ERROR, CONTEXT_LOST, Phase, convey, explain
 from cardd.pcsc.scard import Disposition, PcscError, Protocol, Scard, Share
+from cardd.pcsc.service import explain_absence
 from cardd.pcsc.watcher import Watcher
 
 _STATUS_WORD_LENGTH: Final = 2
@@ -50,7 +51,19 @@ class PcscBackend:
         try:
             return self._connect(slot, exclusive=exclusive)
         except PcscError as error:
-            raise explain(error, Phase.CONNECTING) from None
+            raise self._explain_again(error) from None
+
+    def _explain_again(self, error: PcscError) -> CarddError:
+        """Explain why connecting on a new context failed too."""
+        if (error.call, error.code) != ("SCardConnect", COMM_ERROR):
+            return explain_absence(error)
+        self._threads.context = None
+        try:
+            self._own_context()
+        except PcscError as gone:
+            return explain_absence(gone)
+        # the service takes us and hangs up on the one question: up to 2.0.0 that is how it passes on polkit's no
+        return convey(error, CARD_DENIED, Phase.CONNECTING)
 
     def _connect(self, slot: str, *, exclusive: bool) -> "PcscConnection":
         let_go = self._held.hold(slot) if exclusive else _nothing

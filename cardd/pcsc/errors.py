@@ -41,13 +41,43 @@ NO_SERVICE: Final = Meaning(
     _R.PCSC_UNAVAILABLE,
     "The smart-card service (pcscd) is not running. Start it: systemctl start pcscd.socket.",
 )
+SOCKET_ABSENT: Final = Meaning(
+    _R.PCSC_UNAVAILABLE,
+    _R.PCSC_UNAVAILABLE,
+    "The smart-card service's socket is not there. Install pcscd and start it: systemctl start pcscd.socket.",
+)
+SOCKET_ABANDONED: Final = Meaning(
+    _R.PCSC_UNAVAILABLE,
+    _R.PCSC_UNAVAILABLE,
+    "Nobody listens at the smart-card service's socket: pcscd has ended. "
+    "Start it: systemctl start pcscd.socket, or systemctl restart pcscd.socket.",
+)
+SOCKET_CLOSED: Final = Meaning(
+    _R.PCSC_DENIED,
+    _R.PCSC_DENIED,
+    "This user may not open the smart-card service's socket. Let the cardd user write to it.",
+)
+OTHER_VERSION: Final = Meaning(
+    _R.PCSC_UNAVAILABLE,
+    _R.PCSC_UNAVAILABLE,
+    "libpcsclite and the smart-card service (pcscd) speak different versions of their protocol. "
+    "Install both from one release (libpcsclite1, pcscd) and restart both services.",
+)
+CARD_DENIED: Final = Meaning(
+    _R.PCSC_DENIED,
+    _R.PCSC_DENIED,
+    "The smart-card service is there and breaks off when a card is opened: polkit refuses cardd the cards. "
+    "Install cardd's polkit rule (org.debian.pcsc-lite.access_card); if it is there, pcscd's log tells more.",
+)
 OVERLOADED: Final = Meaning(
     _R.PCSC_UNAVAILABLE,
     _R.PCSC_UNAVAILABLE,
     "The smart-card service has more to do than it can. Close other programs that use readers, or restart it.",
 )
 DENIED: Final = Meaning(
-    _R.PCSC_DENIED, _R.PCSC_DENIED, "The smart-card service refused access. Install cardd's polkit rule."
+    _R.PCSC_DENIED,
+    _R.PCSC_DENIED,
+    "The smart-card service refused access. Install cardd's polkit rule (org.debian.pcsc-lite.access_pcsc).",
 )
 HANDLE_LOST: Final = Meaning(
     _R.PCSC_UNAVAILABLE,
@@ -145,7 +175,8 @@ TABLE: Final = MappingProxyType(
         0x8010001B: ("SCARD_E_DUPLICATE_READER", READER_NAMED_TWICE),
         0x8010001C: ("SCARD_E_CARD_UNSUPPORTED", MUTE),
         0x8010001D: ("SCARD_E_NO_SERVICE", NO_SERVICE),
-        0x8010001E: ("SCARD_E_SERVICE_STOPPED", NO_SERVICE),
+        # pcscd's only use of it: the client's protocol is another than its own
+        0x8010001E: ("SCARD_E_SERVICE_STOPPED", OTHER_VERSION),
         # pcsc-lite has one number for this and for SCARD_E_UNEXPECTED
         0x8010001F: ("SCARD_E_UNSUPPORTED_FEATURE", READER_UNFIT),
         0x80100020: ("SCARD_E_ICC_INSTALLATION", MISPLACED),
@@ -172,7 +203,7 @@ TABLE: Final = MappingProxyType(
         0x80100067: ("SCARD_W_UNPOWERED_CARD", UNPOWERED),
         0x80100068: ("SCARD_W_RESET_CARD", RESET),
         0x80100069: ("SCARD_W_REMOVED_CARD", REMOVED),
-        # what pcscd says when polkit says no
+        # what libpcsclite says when pcscd hangs up on it before the first answer: polkit says no
         0x8010006A: ("SCARD_W_SECURITY_VIOLATION", DENIED),
         0x8010006B: ("SCARD_W_WRONG_CHV", MISPLACED),
         0x8010006C: ("SCARD_W_CHV_BLOCKED", MISPLACED),
@@ -185,6 +216,8 @@ TABLE: Final = MappingProxyType(
 CANCELLED: Final = 0x80100002
 TIMED_OUT: Final = 0x8010000A
 UNKNOWN_READER: Final = 0x80100009
+COMM_ERROR: Final = 0x80100013
+NO_SERVICE_CODE: Final = 0x8010001D
 
 CONTEXT_LOST: Final = frozenset({0x80100003, 0x80100013, 0x80100018, 0x8010001D, 0x8010001E})
 """Codes after which a context is of no use, although it calls itself valid: only a new one helps."""
@@ -192,6 +225,12 @@ CONTEXT_LOST: Final = frozenset({0x80100003, 0x80100013, 0x80100018, 0x8010001D,
 
 def explain(error: PcscError, phase: Phase) -> CarddError:
     """Return the CarddError for a PC/SC failure. Total: a code that PC/SC does not list has a reason too."""
-    name, meaning = TABLE.get(error.code, ("unlisted", UNLISTED))
+    _, meaning = TABLE.get(error.code, ("unlisted", UNLISTED))
+    return convey(error, meaning, phase)
+
+
+def convey(error: PcscError, meaning: Meaning, phase: Phase) -> CarddError:
+    """Return the CarddError for a PC/SC failure of which more is known than its code."""
+    name, _ = TABLE.get(error.code, ("unlisted", UNLISTED))
     reason = meaning.open if phase is Phase.OPEN else meaning.connecting
     return CarddError(reason, f"{meaning.sentence} ({error.call}: {name})", pcsc=f"0x{error.code:08X}")

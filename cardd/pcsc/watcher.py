@@ -12,8 +12,9 @@ from typing import Final
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observer, Presence, ServiceDown, ServiceUp, Slot, Slots
 from cardd.pcsc.devices import UNKNOWN, Device, Devices
-from cardd.pcsc.errors import CANCELLED, TIMED_OUT, UNKNOWN_READER, Phase, explain
+from cardd.pcsc.errors import CANCELLED, TIMED_OUT, UNKNOWN_READER
 from cardd.pcsc.scard import FOREVER, PNP_NOTIFICATION, PcscError, ReaderState, Scard, State
+from cardd.pcsc.service import explain_absence
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -141,7 +142,7 @@ class Watcher:
                     raise
 
     def _tell_down(self, error: PcscError) -> None:
-        problem = explain(error, Phase.CONNECTING)
+        problem = explain_absence(error)
         # a service that is being killed may take a connection once more and refuse it: one that means it says so again
         first, self._refused = not self._refused, problem.reason is Reason.PCSC_DENIED
         if self._refused and first:
