@@ -76,22 +76,28 @@ class StationDesk:
         It is taken back by `take_back`, and when the holder's holds end, which those of a connection do with it.
 
         Raises CarddError: NOT_FOUND; READER_IN_USE if it is lent to somebody else; BUSY, LEASE_HELD; READER_UNAVAILABLE
-        if it cannot be closed; JOURNAL_*. Then it is not lent.
+        if it cannot be closed; LEASE_LOST if the holder's holds ended meanwhile; JOURNAL_*. Then it is not lent.
         """
         self._sweep()
         status = self._reader(params.reader)
         closed = self._readers.lend(status.reader, holder)
         try:
-            await closed
-            if status.reader not in self._lent and self._readers.lent_for(status.reader) == holder:
-                self._lent[status.reader] = loan = _Loan(status.station, holder, client)
-                await self._journal.record(_told("reader.lent", status.reader, loan))
+            await self._hand_over(closed, status.reader, _Loan(status.station, holder, client))
         except BaseException:
-            # the holder may have gone meanwhile, and its holds with it
             with suppress(CarddError):
                 self._readers.take_back(status.reader, holder)
             raise
         return ReaderLendResult(reader=status.reader, pcsc_name=status.pcsc_name)
+
+    async def _hand_over(self, closed: "asyncio.Future[None]", reader: str, loan: _Loan) -> None:
+        """Wait until a reader is closed and record the loan, once."""
+        await closed
+        if self._readers.lent_for(reader) != loan.holder:
+            # its holds have ended meanwhile, this one with them
+            raise CarddError(Reason.LEASE_LOST, "the reader was taken back", reader=reader)
+        if reader not in self._lent:
+            self._lent[reader] = loan
+            await self._journal.record(_told("reader.lent", reader, loan))
 
     def take_back(self, params: ReaderLendParams, *, holder: str) -> ReaderTakeBackResult:
         """Take a reader back. Raises CarddError(NOT_FOUND) if it is not lent for that holder."""

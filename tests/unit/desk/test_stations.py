@@ -24,7 +24,7 @@ from cardd.readers.facts import ReaderState
 from cardd.readers.insertion import Insertion
 from cardd.readers.supervisor import GRACE_S
 from cardd.rules.keys import KeyName
-from cardd.wire.stations import StationClearParams, StationClearResult
+from cardd.wire.stations import ReaderLendParams, ReaderLendResult, StationClearParams, StationClearResult
 
 pytestmark = pytest.mark.asyncio
 
@@ -46,6 +46,12 @@ class Operated:
 
     async def clear(self, station: str | None = "desk") -> StationClearResult:
         return await self.desk.clear(StationClearParams(station=station), client="operator/x")
+
+    async def lend(self, reader: str = "R", holder: str = "c-1") -> ReaderLendResult:
+        return await self.desk.lend(ReaderLendParams(reader=reader), holder=holder, client="operator/x")
+
+    def take_back(self, reader: str = "R", holder: str = "c-1") -> None:
+        assert self.desk.take_back(ReaderLendParams(reader=reader), holder=holder).reader == "R"
 
     async def stop(self, key: KeyName, station: str = "desk") -> None:
         """Stop a key as a reader's thread does."""
@@ -184,3 +190,94 @@ async def test_a_hung_reader_of_the_station_is_forgotten_and_named(tmp_path: Pat
         assert states["S"] is ReaderState.UNAVAILABLE
         for gate in gates:
             gate.open()
+
+
+async def test_a_reader_is_lent_on_record_and_taken_back_on_record(tmp_path: Path) -> None:
+    async with operated(tmp_path) as it:
+        assert (await it.lend()).pcsc_name == "R"
+        assert await it.told("reader.lent") == [{"station": "desk", "client": "operator/x"}]
+        assert (it.desk.lent("desk"), it.desk.lent("other")) == ({"R": "operator/x"}, {})
+        assert await it.told("reader.taken_back") == []
+        it.take_back()
+        assert await it.told("reader.taken_back") == [{"station": "desk", "client": "operator/x"}]
+        assert it.desk.lent("desk") == {}
+
+
+async def test_the_end_of_a_connection_takes_back_what_was_lent_for_it_on_record(tmp_path: Path) -> None:
+    async with operated(tmp_path) as it:
+        await it.lend()
+        it.rig.readers.end_holds_of("c-1")
+        assert len(await it.told("reader.taken_back")) == 1
+        await it.lend(holder="c-2")
+        assert len(await it.told("reader.lent")) == 2
+
+
+async def test_a_reader_that_was_unplugged_meanwhile_is_taken_back_too(tmp_path: Path) -> None:
+    async with operated(tmp_path) as it:
+        await it.lend()
+        bay = it.rig.backend.bays.pop("R")
+        await it.rig.seen()
+        it.take_back()
+        assert len(await it.told("reader.taken_back")) == 1
+        it.rig.backend.bays["R"] = bay
+        await it.rig.seen()
+        await it.lend(holder="c-2")
+
+
+async def test_lending_a_reader_again_to_the_same_is_one_loan(tmp_path: Path) -> None:
+    async with operated(tmp_path) as it:
+        await it.lend()
+        await it.lend()
+        assert len(await it.told("reader.lent")) == 1
+
+
+@pytest.mark.parametrize("reader", ["nowhere", ""])
+async def test_only_a_reader_that_is_there_is_lent(tmp_path: Path, reader: str) -> None:
+    async with operated(tmp_path) as it:
+        with pytest.raises(CarddError) as caught:
+            await it.lend(reader)
+        assert caught.value.reason is Reason.NOT_FOUND
+
+
+async def test_what_is_lent_to_another_is_neither_lent_again_nor_taken_back_for_somebody_else(tmp_path: Path) -> None:
+    async with operated(tmp_path) as it:
+        await it.lend()
+        with pytest.raises(CarddError) as caught:
+            await it.lend(holder="c-2")
+        assert caught.value.reason is Reason.READER_IN_USE
+        with pytest.raises(CarddError) as caught:
+            it.take_back(holder="c-2")
+        assert caught.value.reason is Reason.NOT_FOUND
+        assert it.desk.lent("desk") == {"R": "operator/x"}
+
+
+async def test_without_a_record_nothing_is_lent(tmp_path: Path) -> None:
+    async with operated(tmp_path) as it:
+        await it.journal.close()
+        with pytest.raises(CarddError) as caught:
+            await it.lend()
+        assert caught.value.reason is Reason.JOURNAL_UNAVAILABLE
+        assert it.rig.readers.lent_for("R") is None
+        assert it.desk.lent("desk") == {}
+
+
+@pytest.mark.parametrize("gone", ["cancelled", "let go"])
+async def test_a_connection_that_goes_while_the_reader_is_being_closed_is_lent_nothing(
+    tmp_path: Path, gone: str
+) -> None:
+    async with operated(tmp_path) as it:
+        gate = Gate()
+        insertion = await it.rig.insert("R", Card(b"\x3b\x0a"))
+        it.rig.backend.bays["R"].on_transmit.append(gate)
+        working = asyncio.create_task(it.rig.readers.run(insertion.id, twice, timeout_s=60))
+        await it.rig.until(gate.reached.is_set)
+        lending = asyncio.create_task(it.lend())
+        await it.rig.until(lambda: it.rig.readers.lent_for("R") is not None)
+        if gone == "cancelled":
+            lending.cancel()
+        it.rig.readers.end_holds_of("c-1")
+        gate.open()
+        await asyncio.wait([working, lending])
+        assert lending.cancelled() or isinstance(lending.exception(), CarddError)
+        assert it.rig.readers.lent_for("R") is None
+        assert await it.told("reader.lent") == []
