@@ -40,7 +40,7 @@ from cardd.readers.reconcile import (
     take_back,
     view,
 )
-from cardd.readers.supervisor import Supervisor
+from cardd.readers.supervisor import Supervisor, left_too_early
 from cardd.readers.worker import HeldChannel, Told, Worker
 
 T = TypeVar("T")
@@ -201,7 +201,19 @@ class Readers:
         Raises what the operation raises, and CarddError: NOT_FOUND for no such reader, INVALID for one of another role,
         NO_CARD, CARD_MUTE, CARD_UNPOWERED, READER_UNAVAILABLE where there is no insertion in it, and as `run` does.
         """
-        return self.begin_on(reader, operation, deadline=deadline).result()
+        worker, insertion = self._sam(reader)
+        job: Job[T] = Job(insertion, deadline, self._clock)
+        self._supervisor.attend(job, worker)
+        if self._state.holding(insertion.id) is None:
+            # it ended before this thread could be told
+            job.drop(left_too_early(job))
+        worker.call(job, operation)
+        try:
+            return Begun(job).result()
+        finally:
+            self._supervisor.leave(job)
+            if not job.finished:
+                self._post(lambda: self._watch_call(job, worker))
 
     def begin_on(self, reader: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> Begun[T]:
         """Begin what `call_on` does, and return at once: for other workers' threads, which wait for the result.
@@ -209,8 +221,6 @@ class Readers:
         An operation that waits for its caller in turn must end with its deadline, as everything else does.
         """
         worker, insertion = self._sam(reader)
-        if worker.is_current or threading.get_ident() == self._loop_thread:
-            raise RuntimeError("call_on blocks: it is for other workers' threads")
         job: Job[T] = Job(insertion, deadline, self._clock)
         self._post(lambda: self._watch_call(job, worker))
         worker.call(job, operation)
@@ -329,7 +339,8 @@ class Readers:
 
     def _job_finished(self, worker: Worker, job: AnyJob) -> None:
         """Take a finished job on its worker's thread."""
-        self._post(lambda: self._conclude(worker, job))
+        if not (self._supervisor.attends(job) and self._is_routine(worker, job)):
+            self._post(lambda: self._conclude(worker, job))
 
     def _post(self, call: Callable[[], None]) -> None:
         """Have something done on the event loop's thread, in order; nothing any more once closed."""
@@ -418,12 +429,21 @@ class Readers:
             self._supervisor.give_up(worker, error)
             self._adopt(hang(self._state, worker.slot, error.detail))
 
+    def _is_routine(self, worker: Worker, job: AnyJob) -> bool:
+        """Tell whether the end of a job says nothing new of its card: then the event loop need not wake up for it."""
+        slot = self._state.slots.get(worker.slot)
+        well = slot is not None and not (slot.hung or slot.losses or slot.silent)
+        return well and job.loss is None and job.silent is None
+
     def _watch_call(self, job: AnyJob, worker: Worker) -> None:
         self._supervisor.watch(job, worker, _nobody)
-        if self._state.holding(job.insertion.id) is None:
+        if job.finished:
+            self._supervisor.finished(job)
+        elif self._state.holding(job.insertion.id) is None:
             self._supervisor.end_insertion(job.insertion.id)
 
     def _sam(self, reader: str) -> tuple[Worker, Insertion]:
+        """Return a module's worker and insertion, for a thread that may wait for it."""
         state = self._state
         slot = next((slot for slot in state.slots.values() if slot.place.reader == reader), None)
         if slot is None:
@@ -434,6 +454,8 @@ class Readers:
         if slot.insertion is None or worker is None:
             reason = _NO_INSERTION.get(view(state, slot, ours=True), Reason.NO_CARD)
             raise CarddError(reason, reader=reader)
+        if worker.is_current or threading.get_ident() == self._loop_thread:
+            raise RuntimeError("call_on blocks: it is for other workers' threads")
         return worker, slot.insertion
 
     def _slot_of(self, reader: str) -> SlotState | None:

@@ -1,5 +1,6 @@
-"""Deadlines of jobs, and readers whose calls do not return. Event loop's thread only."""
+"""Deadlines of jobs, and readers whose calls do not return."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,13 +29,37 @@ class _Watched:
 class Supervisor:
     """Sees to it that every job has an end for its caller, whatever its worker does.
 
-    `hung` is called with a worker whose call does not return a second after the deadline.
+    `hung` is called with a worker whose call does not return a second after the deadline. Event loop's thread only,
+    except where it says otherwise.
     """
 
     def __init__(self, clock: Clock, hung: Callable[[Worker], None]) -> None:
         self._clock = clock
         self._hung = hung
         self._watched: dict[AnyJob, _Watched] = {}
+        self._lock = threading.Lock()
+        self._attended: dict[AnyJob, Worker] = {}
+
+    # -- any thread --
+
+    def attend(self, job: AnyJob, worker: Worker) -> None:
+        """Take note of a job for which a thread waits until its deadline by itself: it needs no timer here.
+
+        A thread that waited in vain has the job watched, because its worker may hang.
+        """
+        with self._lock:
+            self._attended[job] = worker
+
+    def leave(self, job: AnyJob) -> None:
+        """Take note that nobody waits for a job any more."""
+        with self._lock:
+            self._attended.pop(job, None)
+
+    def attends(self, job: AnyJob) -> bool:
+        """Tell whether a thread waits for a job by itself."""
+        return job in self._attended
+
+    # -- event loop's thread --
 
     def watch(self, job: AnyJob, worker: Worker, answer: Answer) -> None:
         """Watch a job until its worker has nothing more to do with it, and answer its caller by its deadline."""
@@ -51,16 +76,15 @@ class Supervisor:
 
     def end_insertion(self, insertion: str) -> None:
         """End the jobs of an insertion that is over: at once where queued, at the next exchange where running."""
-        for job in [job for job in self._watched if job.insertion.id == insertion]:
-            over = CarddError(Reason.STALE_INSERTION, "the card left before its turn came", insertion=insertion)
-            if job.drop(over):
+        for job in [job for job in self._all() if job.insertion.id == insertion]:
+            if job.drop(left_too_early(job)):
                 self.finished(job)
             else:
                 job.stop(CarddError(Reason.CARD_REMOVED, "the card left in the middle of the work"))
 
     def give_up(self, worker: Worker, error: CarddError) -> None:
         """End the jobs that wait for a worker."""
-        for job in [job for job, watched in self._watched.items() if watched.worker is worker]:
+        for job in [job for job, its in self._all().items() if its is worker]:
             if job.drop(error):
                 self.finished(job)
 
@@ -72,12 +96,17 @@ class Supervisor:
     def close(self) -> None:
         """End every job, running ones too: their callers are answered now, their next exchange fails."""
         error = CarddError(Reason.READER_UNAVAILABLE, "the daemon is stopping")
+        for job in self._all():
+            if not job.drop(error):
+                job.stop(error)
         watched, self._watched = self._watched, {}
         for job, entry in watched.items():
             entry.timer.cancel()
-            if not job.drop(error):
-                job.stop(error)
             entry.answer(job.outcome or Failed(error))
+
+    def _all(self) -> dict[AnyJob, Worker]:
+        with self._lock:
+            return self._attended | {job: entry.worker for job, entry in self._watched.items()}
 
     def _deadline(self, job: AnyJob) -> None:
         error = job.overdue()
@@ -92,3 +121,8 @@ class Supervisor:
     def _overdue(self, job: AnyJob) -> None:
         if not job.finished:
             self._hung(self._watched[job].worker)
+
+
+def left_too_early(job: AnyJob) -> CarddError:
+    """Return the error of a job whose insertion ended before its turn came."""
+    return CarddError(Reason.STALE_INSERTION, "the card left before its turn came", insertion=job.insertion.id)

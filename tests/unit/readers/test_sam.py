@@ -1,4 +1,5 @@
 import asyncio
+from threading import Thread
 
 import pytest
 from support.readers import Card, Gate, Rig, ScriptedBackend
@@ -218,3 +219,85 @@ async def test_a_module_that_hangs_is_given_up_and_comes_back_with_a_fresh_handl
         r.clock.advance(SETTLE_S)
         assert await call(r) is True
         assert (bay.connections, bay.open_now) == (2, 1)
+
+
+async def test_a_call_that_goes_well_does_not_wake_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with rig() as r:
+        await place_module(r, Card(SAM))
+        await call(r)
+        woken: list[object] = []
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_soon_threadsafe", lambda *said: woken.append(said))
+        fresh: list[bool] = []
+        deadline = r.clock.monotonic() + WORK_S
+        caller = Thread(target=lambda: fresh.append(r.readers.call_on("module", ask, deadline=deadline)))
+        caller.start()
+        caller.join(WORK_S)
+        monkeypatch.undo()
+        # one after it on the same worker: the first has been told, if it is told at all
+        await call(r)
+        assert fresh == [False]
+        assert woken == []
+
+
+async def test_calls_end_with_the_module_the_running_one_at_its_next_exchange() -> None:
+    async with rig() as r:
+        module = Card(SAM)
+        await place_module(r, module)
+        await call(r)
+        gate = Gate()
+        r.backend.bays["S"].on_transmit.append(gate)
+
+        def twice(held: HeldChannel) -> bool:
+            return ask(held) and ask(held)
+
+        running = asyncio.create_task(call(r, twice))
+        await r.until(gate.reached.is_set)
+        queued = asyncio.create_task(call(r))
+        await r.until(lambda: len(r.readers._supervisor._all()) == 2)
+        module.commands.clear()
+        r.backend.take("S")
+        await r.seen()
+        with pytest.raises(CarddError) as dropped:
+            await queued
+        assert dropped.value.reason is Reason.STALE_INSERTION
+        gate.open()
+        with pytest.raises(CarddError) as stopped:
+            await running
+        assert stopped.value.reason is Reason.CARD_REMOVED
+        assert module.commands == []
+        assert r.readers._supervisor._all() == {}
+
+
+async def test_closing_ends_the_calls_that_wait_for_a_module() -> None:
+    async with rig() as r:
+        await place_module(r, Card(SAM))
+        gate = Gate()
+        r.backend.bays["S"].on_transmit.append(gate)
+        running = asyncio.create_task(call(r))
+        await r.until(gate.reached.is_set)
+        queued = asyncio.create_task(call(r))
+        await r.until(lambda: len(r.readers._supervisor._all()) == 2)
+        r.readers.close()
+        with pytest.raises(CarddError) as caught:
+            await queued
+        assert caught.value.reason is Reason.READER_UNAVAILABLE
+        gate.open()
+        with pytest.raises(CarddError) as stopped:
+            await running
+        assert stopped.value.reason is Reason.READER_UNAVAILABLE
+
+
+async def test_a_call_that_ends_as_its_caller_gives_up_leaves_nothing_watched() -> None:
+    async with rig() as r:
+        await place_module(r, Card(SAM))
+        gate = Gate()
+        r.backend.bays["S"].on_transmit.append(gate)
+        deadline = r.clock.monotonic() + 0.1
+        task = asyncio.create_task(asyncio.to_thread(r.readers.call_on, "module", ask, deadline=deadline))
+        await r.until(task.done)
+        gate.open()
+        await r.until(lambda: r.readers._supervisor._all() == {})
+        r.clock.advance(WORK_S + GRACE_S)
+        assert r.told(ReaderUnavailable) == []
+        assert isinstance(task.exception(), CarddError)
+        assert await call(r) is True
