@@ -10,6 +10,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observer, Transport
 from cardd.pcsc.errors import CARD_DENIED, COMM_ERROR, CONTEXT_LOST, Phase, convey, explain
+from cardd.pcsc.neighbours import Neighbours
 from cardd.pcsc.scard import Disposition, PcscError, Protocol, Scard, Share
 from cardd.pcsc.service import explain_absence
 from cardd.pcsc.watcher import Watcher
@@ -28,6 +29,7 @@ class PcscBackend:
         self._scard = scard or Scard()
         self._threads = threading.local()
         self._held = _Held()
+        self._neighbours = Neighbours()
 
     def watch(self, observer: Observer) -> Watcher:
         """Start the watching thread; it outlives the service."""
@@ -45,7 +47,7 @@ class PcscBackend:
             return self._connect(slot, exclusive=exclusive)
         except PcscError as error:
             if error.code not in CONTEXT_LOST:
-                raise explain(error, Phase.CONNECTING) from None
+                raise self._explain(error) from None
         # the service went and came back since this thread used it: its context is of no use, a new one may be
         self._threads.context = None
         try:
@@ -53,10 +55,18 @@ class PcscBackend:
         except PcscError as error:
             raise self._explain_again(error) from None
 
+    def _explain(self, error: PcscError) -> CarddError:
+        problem = explain(error, Phase.CONNECTING)
+        names = ", ".join(self._neighbours.names()) if problem.reason is Reason.READER_IN_USE else ""
+        if not names:
+            return problem
+        detail = f"{problem.detail} Other programs that use readers now: {names}."
+        return CarddError(problem.reason, detail, pcsc=problem.facts["pcsc"], programs=names)
+
     def _explain_again(self, error: PcscError) -> CarddError:
         """Explain why connecting on a new context failed too."""
         if (error.call, error.code) != ("SCardConnect", COMM_ERROR):
-            return explain_absence(error)
+            return explain_absence(error) if error.code in CONTEXT_LOST else self._explain(error)
         self._threads.context = None
         try:
             self._own_context()

@@ -1,6 +1,8 @@
 """Cards opened through a real pcscd."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -55,6 +57,36 @@ def test_a_card_held_exclusively_is_in_use_for_everybody_else(
     assert refusal(other, readers[0], exclusive=True) is Reason.READER_IN_USE
     other.connect(readers[0], exclusive=False).disconnect(reset=False)
     shared.disconnect(reset=False)
+
+
+HOLD = """
+import sys
+from smartcard import scard
+
+_, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+code, handle, _ = scard.SCardConnect(context, sys.argv[1], scard.SCARD_SHARE_EXCLUSIVE, 3)
+print(code, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_other_program_is_named_where_a_reader_is_in_use(
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend
+) -> None:
+    lab.insert(EchoCard(), 0)
+    environment = os.environ | {"PCSCLITE_CSOCK_NAME": str(lab.pcscd_socket)}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, readers[0]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"0\n"
+        with pytest.raises(CarddError) as caught:
+            backend.connect(readers[0], exclusive=True)
+        # its input ends: so does it
+        other.communicate()
+    assert caught.value.reason is Reason.READER_IN_USE
+    assert f"({other.pid})" in caught.value.detail
+    assert f"({other.pid})" in str(caught.value.facts["programs"])
 
 
 def test_a_look_says_in_use_of_other_programs_readers_only(
