@@ -22,6 +22,7 @@ _COMMANDS: Final = MappingProxyType(
         "watch": "print events as they happen",
         "activate": "enable the social function of a card",
         "cancel": "cancel an activation",
+        "lend": "give a reader to another program, then take it back",
         "clear": "let a station use its stopped keys and hung readers again",
         "answer": "answer a prompt for a password",
     }
