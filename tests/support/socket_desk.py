@@ -19,6 +19,8 @@ from cardd.desk.card_desk import CardDesk
 from cardd.desk.lease_desk import LeaseDesk
 from cardd.desk.reception import Reception
 from cardd.desk.requests import CardRequests
+from cardd.desk.stations import StationDesk
+from cardd.desk.stop_record import StopRecord
 from cardd.desk.stopped import StoppedKeys
 from cardd.journal.delivery import Delivery
 from cardd.journal.store import Journal
@@ -39,6 +41,7 @@ class SocketDesk:
     cards: CardDesk
     reception: Reception
     path: Path
+    stopped: StoppedKeys
 
     async def insert(self, persona: str | Path, interface: str = "contact") -> tuple[Card, Insertion]:
         """Put a card in and wait until it is known what it is."""
@@ -89,7 +92,8 @@ async def socket_desk(
         journal = Journal.open(directory / "journal", sealer=sealer, clock=desk.clock, source="/cardd/test")
         reception = Reception(desk.readers, journal, desk.keys, clock=desk.clock)
         reception.start()
-        keys = stopped or StoppedKeys()
+        record = StopRecord(journal)
+        keys = stopped or StoppedKeys(record)
         requests = CardRequests(desk.readers, desk.keys, keys, clock=desk.clock, token_key=KEY)
         asking = Asking(journal, clock=desk.clock)
         asking.listen(reception)
@@ -106,12 +110,13 @@ async def socket_desk(
             prompts=asking,
             leases=LeaseDesk(desk.readers, requests, journal),
             leave=desk.readers.end_holds_of,
+            stations=StationDesk(desk.readers, journal, keys, record),
         )
         server = Server(services, rights or Rights.own_user())
         path = directory / "cardd.sock"
         await server.serve(listen(path))
         try:
-            yield SocketDesk(desk, journal, cards, reception, path)
+            yield SocketDesk(desk, journal, cards, reception, path, keys)
         finally:
             await server.close()
             cards.close()
