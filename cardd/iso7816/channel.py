@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, Protocol
 
 from cardd.base.errors import CarddError
@@ -88,7 +87,9 @@ class Channel:
         had = self.rights_gained
         # An answer that never comes may have been a yes.
         self.rights_gained = had or opens
-        response = self._gather(self._exchange(self._as_sent(command)))
+        response = self._exchange(self._as_sent(command))
+        if more_data(response.sw) is not None:
+            response = self._gather(response)
         self.rights_gained = had or (opens and response.ok)
         return response
 
@@ -129,7 +130,7 @@ class Channel:
     def _as_sent(self, command: Command) -> Command:
         if not command.data or command.le is None:
             return command
-        return replace(command, le=None if self._transport is Transport.T0 else MAX_LE)
+        return _asking(command, None if self._transport is Transport.T0 else MAX_LE)
 
     def _gather(self, response: Response) -> Response:
         """Fetch what 61xx promises, within bounds."""
@@ -143,7 +144,7 @@ class Channel:
                 )
             response = self._exchange(Command(0x00, 0xC0, 0x00, 0x00, le=waiting))
             parts.append(response.data)
-        return response if len(parts) == 1 else Response(b"".join(parts), response.sw)
+        return Response(b"".join(parts), response.sw)
 
     def _exchange(self, command: Command) -> Response:
         """Send one command as it stands, and once more with the right Le where the card asks for that."""
@@ -151,7 +152,7 @@ class Channel:
         le = right_le(response.sw)
         if le is None or command.le is None or command.ins in _COUNTED:
             return response
-        return self._once(replace(command, le=le))
+        return self._once(_asking(command, le))
 
     def _once(self, command: Command) -> Response:
         raw = command.encode()
@@ -164,3 +165,8 @@ class Channel:
         response = Response.decode(self._transmit(raw))
         self._tracer.response(command, response, self._monotonic() - began)
         return response
+
+
+def _asking(command: Command, le: int | None) -> Command:
+    """Return a command with another Le. Written out, because `dataclasses.replace` takes as long as all else here."""
+    return Command(command.cla, command.ins, command.p1, command.p2, command.data, le)

@@ -187,7 +187,7 @@ class Scard:
         except SystemError:
             # pyscard has no code for a number that never was a handle
             raise PcscError(name, _INVALID_HANDLE) from None
-        code, *values = outcome if isinstance(outcome, list | tuple) else (outcome,)
+        code, *values = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
         code = int(code) & 0xFFFFFFFF
         if code != _SUCCESS:
             raise PcscError(name, code)

@@ -339,6 +339,7 @@ class Readers:
 
     def _job_finished(self, worker: Worker, job: AnyJob) -> None:
         """Take a finished job on its worker's thread."""
+        # the event loop need not wake up for a job that tells it nothing and whose caller knows already
         if not (self._supervisor.attends(job) and self._is_routine(worker, job)):
             self._post(lambda: self._conclude(worker, job))
 
@@ -414,14 +415,18 @@ class Readers:
             self._adopt(settle(self._state, name, ticket))
 
     def _conclude(self, worker: Worker, job: AnyJob) -> None:
-        """Judge a job whose worker has let go of the card: first what it says of the card, then its caller."""
+        """Take in a job whose worker has let go of the card: first what it says of the card, then its caller."""
+        if not self._is_routine(worker, job):
+            self._judge(worker, job)
+        self._supervisor.finished(job)
+
+    def _judge(self, worker: Worker, job: AnyJob) -> None:
         if self._workers.get(worker.slot) is worker:
             self._adopt(revive(self._state, worker.slot))
         if job.loss is not None:
             self._adopt(lose(self._state, job.insertion.id, job.loss.cause, answered=job.loss.answered))
         elif job.silent is not None or isinstance(job.outcome, Done):
             self._adopt(note_answer(self._state, job.insertion.id, job.silent))
-        self._supervisor.finished(job)
 
     def _hung(self, worker: Worker) -> None:
         if self._workers.get(worker.slot) is worker:
@@ -430,7 +435,7 @@ class Readers:
             self._adopt(hang(self._state, worker.slot, error.detail))
 
     def _is_routine(self, worker: Worker, job: AnyJob) -> bool:
-        """Tell whether the end of a job says nothing new of its card: then the event loop need not wake up for it."""
+        """Tell whether the end of a job says nothing new of its card or reader."""
         slot = self._state.slots.get(worker.slot)
         well = slot is not None and not (slot.hung or slot.losses or slot.silent)
         return well and job.loss is None and job.silent is None
