@@ -84,7 +84,7 @@ class Readers:
         self._holds = Holds([station.name for station in self._placement.stations])
         self._leases = Leases(self._holds, clock, self._lease_ended, longest_s=lease_s)
         self._supervisor = Supervisor(clock, self._hung)
-        told = Told(self._job_finished, self._lease_lost, self._holds.lasts)
+        told = Told(self._job_finished, self._closing_begins, self._lease_lost, self._holds.lasts)
         self._make_worker: Callable[[str], Worker] = lambda slot: Worker(
             slot, backend, clock=clock, exclusive=exclusive, tracer=tracer, told=told
         )
@@ -342,6 +342,10 @@ class Readers:
         # the event loop need not wake up for a job that tells it nothing and whose caller knows already
         if not (self._supervisor.attends(job) and self._is_routine(worker, job)):
             self._post(lambda: self._conclude(worker, job))
+
+    def _closing_begins(self, worker: Worker, job: AnyJob) -> None:
+        """Take the beginning of a closing on its worker's thread."""
+        self._post(lambda: self._supervisor.watch(job, worker, _nobody))
 
     def _post(self, call: Callable[[], None]) -> None:
         """Have something done on the event loop's thread, in order; nothing any more once closed."""

@@ -22,6 +22,9 @@ from cardd.readers.opening import Opener
 
 T = TypeVar("T")
 
+CLOSE_S: Final = 5.0
+"""How long closing a handle may take, a reset of the card included."""
+
 AFTERGLOW_S: Final = 0.3
 """For so long after a disconnection a look may still call the card in use."""
 
@@ -52,10 +55,12 @@ class _Held:
 class Told:
     """Whom a worker tells, on its own thread: of each job that ran, and of a lease whose open card was lost.
 
-    `lasts` is what it asks whether a lease lasts.
+    `closing` is told of a job that was not asked for: closing a handle, which may hang as any call may. `lasts` is what
+    it asks whether a lease lasts.
     """
 
     finished: Callable[["Worker", AnyJob], None]
+    closing: Callable[["Worker", AnyJob], None]
     lost: Callable[[str], None]
     lasts: Callable[[str], bool]
 
@@ -105,7 +110,7 @@ class Worker:
         """Close the handle that stays open, when its turn comes, and call on."""
 
         def close() -> None:
-            self._drop_held()
+            self._close_held()
             then()
 
         self._tasks.put(close)
@@ -231,6 +236,17 @@ class Worker:
     def _channel(self, link: Link) -> Channel:
         transport = link.connection.transport
         return Channel(link.transmit, transport, self._tracer, monotonic=self._clock.monotonic, control=link.control)
+
+    def _close_held(self) -> None:
+        """Close the handle that stays open, watched: no work is under way whose deadline would tell of a hung call."""
+        if self._held is None:
+            return
+        job: AnyJob = Job(self._held.insertion, self._clock.monotonic() + CLOSE_S, self._clock)
+        job.claim()
+        self._told.closing(self, job)
+        self._drop_held()
+        job.finish()
+        self._told.finished(self, job)
 
     def _drop_held(self) -> None:
         held, self._held = self._held, None

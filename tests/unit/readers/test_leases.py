@@ -11,7 +11,9 @@ from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import ReaderState
 from cardd.readers.holds import Lease
 from cardd.readers.insertion import Insertion
+from cardd.readers.reconcile import SETTLE_S
 from cardd.readers.supervisor import GRACE_S
+from cardd.readers.worker import CLOSE_S
 
 A, B = b"\x3b\x0a", b"\x3b\x0b"
 SELECT = Command(0x00, 0xA4, 0x04, 0x00, b"\x01")
@@ -260,6 +262,25 @@ async def test_a_lease_ends_when_its_reader_hangs() -> None:
         assert r.readers.lease_of(lease.insertion.id) is None
         gate.open()
         await closed(r)
+
+
+async def test_a_reader_whose_card_cannot_be_let_go_at_the_end_of_a_lease_is_given_up() -> None:
+    async with rig() as r:
+        gate = Gate()
+        lease = await leased(r)
+        await work(r, lease)
+        r.backend.bays["R"].on_disconnect.append(gate)
+        r.readers.end_lease(lease.id, ME)
+        await r.until(gate.reached.is_set)
+        await r.drained()
+        r.clock.advance(CLOSE_S)
+        assert r.readers.views()[0].state is ReaderState.PRESENT
+        r.clock.advance(GRACE_S)
+        assert r.readers.views()[0].state is ReaderState.UNAVAILABLE
+        gate.open()
+        await r.until(lambda: r.readers.views()[0].state is ReaderState.PRESENT)
+        r.clock.advance(SETTLE_S)
+        assert await r.readers.run("7-2", select, timeout_s=WORK_S) == 0x9000
 
 
 async def test_whoever_waits_is_told_when_a_lease_ends() -> None:
