@@ -1,7 +1,8 @@
 """One thread that watches every reader: it sleeps in the smart-card service until something happens.
 
 It has a context of its own, waits without a time limit, and outlives the service: when that goes, the thread says so
-once, tries again with growing pauses, and says once that it is back.
+once, tries again with growing pauses, and says once that it is back. A machine that slept is told as a service that
+went and came back, since nobody saw what became of the cards.
 """
 
 import contextlib
@@ -13,8 +14,10 @@ from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observer, Presence, ServiceDown, ServiceUp, Slot, Slots
 from cardd.pcsc.devices import UNKNOWN, Device, Devices
 from cardd.pcsc.errors import CANCELLED, TIMED_OUT, UNKNOWN_READER
+from cardd.pcsc.flapping import Flapping
 from cardd.pcsc.scard import FOREVER, PNP_NOTIFICATION, PcscError, ReaderState, Scard, State
 from cardd.pcsc.service import explain_absence
+from cardd.pcsc.sleep import Alarm, Sleep
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -22,6 +25,9 @@ _SECOND_LOOK_MS: Final = 1000
 _CANCEL_EVERY: Final = 0.02
 _MOST_STATES: Final = 16
 """libpcsclite takes no more in one wait (PCSCLITE_MAX_READERS_CONTEXTS), and pcscd holds no more readers."""
+_SLEPT: Final = ServiceDown(
+    Reason.PCSC_UNAVAILABLE, "The machine has slept, and cards may have been exchanged meanwhile. All are read anew."
+)
 _NOTHING_NEW: Final = frozenset({CANCELLED, TIMED_OUT})
 
 
@@ -33,14 +39,24 @@ def pauses() -> Iterator[float]:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
+class _SleptError(Exception):
+    """The machine has slept since the last look."""
+
+
 class Watcher:
     """A watch over all readers of the service. `own` says which readers this process itself holds exclusively."""
 
-    def __init__(self, scard: Scard, observer: Observer, own: Callable[[str], bool]) -> None:
+    def __init__(
+        self, scard: Scard, observer: Observer, own: Callable[[str], bool], sleep: Sleep | None = None
+    ) -> None:
         self._scard = scard
         self._observer = observer
         self._own = own
         self._devices = Devices(scard)
+        self._flapping = Flapping()
+        self._sleep = sleep or Sleep()
+        self._alarm = Alarm(self.wake)
+        self._woken = threading.Event()
         self._closing = threading.Event()
         self._context: int | None = None
         self._down: ServiceDown | None = None
@@ -56,17 +72,26 @@ class Watcher:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+        self._alarm.start()
+
+    def wake(self) -> None:
+        """Have the thread look whether the machine has slept; returns when it does."""
+        self._woken.set()
+        self._cancel_while(lambda: self._woken.is_set() and not self._closing.is_set())
 
     def close(self) -> None:
         """Ask the thread to end and return at once, also where the service hangs."""
         if self._closing.is_set():
             return
         self._closing.set()
-        threading.Thread(target=self._cancel_until_ended, name="pcsc-watch-cancel", daemon=True).start()
+        self._alarm.close()
+        threading.Thread(
+            target=self._cancel_while, args=(self._thread.is_alive,), name="pcsc-watch-cancel", daemon=True
+        ).start()
 
-    def _cancel_until_ended(self) -> None:
+    def _cancel_while(self, wanted: Callable[[], bool]) -> None:
         # a cancel is not remembered: one that comes just before the wait begins is lost
-        while self._thread.is_alive():
+        while wanted():
             context = self._context
             if context is not None:
                 with contextlib.suppress(PcscError):
@@ -82,9 +107,14 @@ class Watcher:
                     return
                 self._tell_down(error)
                 self._closing.wait(next(self._pauses))
+            except _SleptError:
+                self._down = _SLEPT
+                self._observer(_SLEPT)
 
     def _follow(self) -> None:
-        """Watch on one context until it fails or the watch is closed."""
+        """Watch on one context until it fails, the machine has slept or the watch is closed."""
+        self._woken.clear()
+        self._sleep.over()
         self._context = self._scard.establish_context()
         try:
             self._look_until_closed(self._context)
@@ -105,13 +135,20 @@ class Watcher:
         # when a program takes or frees a reader: `in_use` is as of the last look, which comes every second meanwhile.
         limit = _SECOND_LOOK_MS
         while not self._closing.is_set():
-            seen = self._relist(context, self._wait(context, known, limit))
+            seen = self._wait(context, known, limit)
+            self._woken.clear()
+            if self._sleep.over():
+                raise _SleptError
+            seen = self._relist(context, seen)
             settled = seen == known
             known = seen
             self._devices.meet([state.name for state in known])
             told = self._tell(told, known)
             awaited = self._devices.waiting or any(slot.in_use for slot in told.slots)
             limit = FOREVER if settled and not awaited else _SECOND_LOOK_MS
+            rest = self._flapping.rest_s
+            if rest is not None:
+                limit = min(limit, int(rest * 1000) + 1)
 
     def _wait(self, context: int, known: tuple[ReaderState, ...], limit: int) -> tuple[ReaderState, ...]:
         """Sleep until something happens or the limit is over; return what is known then of the readers that were."""
@@ -159,11 +196,7 @@ class Watcher:
             self._observer(ServiceUp())
 
     def _tell(self, told: Slots | None, states: tuple[ReaderState, ...]) -> Slots:
-        slots = Slots(
-            tuple(
-                slot_of(state, own=self._own(state.name), device=self._devices.device(state.name)) for state in states
-            )
-        )
+        slots = Slots(self._flapping.steady([self._slot(state) for state in states]))
         if slots != told and not self._closing.is_set():
             self._observer(slots)
         return slots

@@ -3,6 +3,7 @@
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -11,6 +12,7 @@ from support.notebook import Notebook
 
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Presence, ServiceDown, ServiceUp, Slot, Slots
+from cardd.pcsc.flapping import CALM_S
 from cardd.pcsc.scard import (
     FOREVER,
     PNP_NOTIFICATION,
@@ -23,6 +25,7 @@ from cardd.pcsc.scard import (
     Share,
     State,
 )
+from cardd.pcsc.sleep import Sleep
 from cardd.pcsc.watcher import Watcher, pauses, slot_of
 
 EMPTY = 0x0010
@@ -335,6 +338,55 @@ def test_after_the_service_came_back_the_readers_are_asked_again(
     notebook.until(lambda told: ServiceUp() in told)
     assert service.asked == ["one", "one"]
     assert len(service.contexts) == 1
+
+
+def test_a_bouncing_card_is_told_once_it_is_still(service: Service, watcher: Watcher, notebook: Notebook) -> None:
+    watcher.start()
+    service.then(lambda: service.set("one", 0x10000 | PRESENT, ATR))
+    service.then(lambda: service.set("one", 0x20000 | EMPTY))
+    service.then(lambda: service.set("one", 0x30000 | PRESENT, ATR))
+    service.then(lambda: service.set("one", 0x50000 | PRESENT, ATR))
+    notebook.until_slot("one", lambda slot: slot.counter == 5)
+    assert [slot.presence for told in notebook.told if isinstance(told, Slots) for slot in told.slots] == [
+        Presence.EMPTY,
+        Presence.PRESENT,
+        *[Presence.EMPTY] * 3,
+    ]
+    notebook.until(lambda _: len(service.limits) == 5)
+    # it does not sleep longer than until the contacts may have come to rest
+    assert service.limits[-1] <= CALM_S * 1000 + 1
+    time.sleep(service.limits[-1] / 1000)
+    service.then_fail(TIMEOUT)
+    assert notebook.until_slot("one", lambda slot: slot.presence is Presence.PRESENT).atr == ATR
+
+
+def test_after_a_sleep_everything_is_told_as_if_the_service_had_gone_and_come_back(
+    service: Service, notebook: Notebook
+) -> None:
+    service.set("one", 0x10000 | PRESENT, ATR)
+    asleep = [7.0]
+    watcher = Watcher(cast("Scard", service), notebook, own=lambda _: False, sleep=Sleep(lambda: asleep[0]))
+    watcher.start()
+    notebook.until_slot("one", lambda _: True)
+    # nothing changes in any reader: only the kernel's alarm says so
+    asleep[0] += 30
+    watcher.wake()
+    notebook.until(lambda told: len(told) == 4)
+    watcher.close()
+    watcher.thread.join(2)
+    assert kinds(notebook) == ["Slots", "ServiceDown", "ServiceUp", "Slots"]
+    down = notebook.told[1]
+    assert isinstance(down, ServiceDown)
+    assert "slept" in down.detail
+    assert service.contexts == set()
+
+
+def test_a_clock_that_was_set_is_no_sleep(service: Service, watcher: Watcher, notebook: Notebook) -> None:
+    watcher.start()
+    notebook.until(bool)
+    watcher.wake()
+    notebook.until(lambda _: len(service.limits) == 2)
+    assert kinds(notebook) == ["Slots"]
 
 
 def test_the_pauses_grow_from_50_ms_to_one_second_and_stay_there() -> None:
