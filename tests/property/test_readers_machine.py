@@ -1,7 +1,12 @@
-"""Readers under any order of events, with real threads: what is told of cards, and which card work reaches."""
+"""Readers under any order of events, with real threads: what is told of cards, which card work reaches, who holds what.
+
+Holding is held against a small model: it knows every lease, held station and lent reader, and why each may end.
+"""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -23,15 +28,31 @@ from cardd.readers.facts import (
     ServiceCameUp,
     ServiceWentDown,
 )
+from cardd.readers.holds import Lease
 from cardd.readers.insertion import Insertion
 from cardd.readers.supervisor import GRACE_S
 
 SLOTS = ("R", "Q")
+PEOPLE = ("till", "ward")
+STATION = "desk"
+TTL_S = 30.0
 JOB_S = 10.0
 LONG_S = 200.0
 
 slots = st.sampled_from(SLOTS)
+people = st.sampled_from(PEOPLE)
+latest = st.integers(1, 3)
 failures = st.sampled_from([Reason.CARD_REMOVED, Reason.CARD_UNPOWERED, Reason.PCSC_UNAVAILABLE])
+
+
+@dataclass
+class Held:
+    """A lease as the model knows it. `number` marks its commands; `broken`: work under it may have failed half-way."""
+
+    lease: Lease
+    holder: str
+    number: int
+    broken: bool = False
 
 
 class ReadersMachine(RuleBasedStateMachine):
@@ -45,6 +66,12 @@ class ReadersMachine(RuleBasedStateMachine):
         self.up = True
         self.gates: dict[str, Gate] = {}
         self.jobs: dict[asyncio.Task[int], str] = {}
+        self.connections = dict.fromkeys(PEOPLE, 0)
+        self.leases: dict[str, Held] = {}
+        self.given: list[Held] = []
+        self.channels: dict[str, list[Channel]] = {}
+        self.reserved: str | None = None
+        self.lent: dict[str, str] = {}
         self.loop.run_until_complete(self._open())
 
     async def _open(self) -> None:
@@ -153,10 +180,7 @@ class ReadersMachine(RuleBasedStateMachine):
         bay = self.backend.bays.get(slot)
         if bay is None:
             return
-        insertion = self.rig.readers.insertion_in(slot)
-        if insertion is None:
-            self.put_card(slot, seen=True)
-            insertion = self.rig.readers.insertion_in(slot)
+        insertion = self.card_in(slot)
         if insertion is not None:
             if before == "put":
                 self.backend.put(slot, self.new_card())
@@ -166,16 +190,195 @@ class ReadersMachine(RuleBasedStateMachine):
             if rests:
                 self.rest()
 
-    async def _work(self, slot: str, insertion: Insertion, commands: int) -> None:
+    def lately_given(self, back: int) -> Held | None:
+        """Return the lease that was given so many leases ago, 1 for the last."""
+        return self.given[-back] if back <= len(self.given) else None
+
+    def card_in(self, slot: str) -> Insertion | None:
+        """Return the insertion in a slot, and put a card there first if it is empty."""
+        if self.rig.readers.insertion_in(slot) is None:
+            self.put_card(slot, seen=True)
+        return self.rig.readers.insertion_in(slot)
+
+    async def _work(self, slot: str, insertion: Insertion, commands: int, held: Held | None = None) -> None:
+        """Begin work, under a lease or none. Its commands name the card that is meant, and the lease by its number."""
+        number = 0 if held is None else held.number
+
         def operation(channel: Channel, mine: Insertion) -> int:
             assert mine == insertion
+            if held is not None:
+                self.channels.setdefault(held.lease.id, []).append(channel)
             for _ in range(commands):
-                channel.expect(Command(0x00, 0xA4, 0x04, 0x00, mine.atr))
+                channel.expect(Command(0x00, 0xA4, number >> 8, number & 0xFF, mine.atr))
             return commands
 
-        task = asyncio.create_task(self.rig.readers.run(insertion.id, operation, timeout_s=JOB_S))
+        async def job() -> int:
+            self.compare()
+            refusal = self.inadmissible(insertion, held)
+            hold = None if held is None else held.lease.id
+            try:
+                result = await self.rig.readers.run(insertion.id, operation, timeout_s=JOB_S, hold=hold)
+            except CarddError as error:
+                if held is not None:
+                    held.broken = True
+                self.judge(error.reason, refusal, held)
+                raise
+            assert refusal is None
+            return result
+
+        task = asyncio.create_task(job())
         self.jobs[task] = slot
         await asyncio.sleep(0)
+
+    @staticmethod
+    def judge(reason: Reason, refusal: Reason | None, held: Held | None) -> None:
+        """What the model refuses is refused for that reason, and nothing else for such a reason, but too late work."""
+        ended_meanwhile = held is not None and reason is Reason.LEASE_LOST
+        assert refusal in {None, reason}
+        assert refusal or ended_meanwhile or reason not in {Reason.LEASE_HELD, Reason.LEASE_LOST}
+
+    def inadmissible(self, insertion: Insertion, held: Held | None) -> Reason | None:
+        """Return why the model lets no job of that lease begin on an insertion."""
+        if held is not None:
+            return None if held.lease.id in self.leases else Reason.LEASE_LOST
+        leased = any(one.lease.insertion.id == insertion.id for one in self.leases.values())
+        return Reason.LEASE_HELD if leased else None
+
+    # -- holding --
+
+    def name(self, who: str) -> str:
+        return f"{who} {self.connections[who]}"
+
+    def refusing(self, expected: Reason | None, act: Callable[[], object]) -> bool:
+        """Do something that the model allows or refuses, and return whether it was done."""
+        try:
+            act()
+        except CarddError as error:
+            assert error.reason is expected  # noqa: PT017 - the reason is what the model said, or it fails
+            return False
+        assert expected is None
+        return True
+
+    @rule(slot=slots, who=people, ttl_s=st.sampled_from([1.0, TTL_S]))
+    def lease(self, slot: str, who: str, ttl_s: float) -> None:
+        insertion = self.card_in(slot) if slot in self.backend.bays else None
+        if insertion is None:
+            return
+        self.compare()
+        expected = self.inadmissible(insertion, None) or (Reason.BUSY if self.reserved else None)
+
+        def acquire() -> None:
+            lease = self.rig.readers.lease(insertion.id, self.name(who), ttl_s=ttl_s)
+            held = Held(lease, self.name(who), len(self.given) + 1)
+            self.given.append(held)
+            self.leases[lease.id] = held
+
+        self.refusing(expected, acquire)
+
+    @rule(back=latest, commands=st.integers(1, 3), rests=st.booleans())
+    def work_under_a_lease(self, back: int, commands: int, *, rests: bool) -> None:
+        held = self.lately_given(back)
+        if held is None:
+            return
+        slot = held.lease.insertion.reader
+        self._run(self._work(slot, held.lease.insertion, commands, held))
+        if rests:
+            self.rest()
+
+    @rule(back=latest, who=people)
+    def renew(self, back: int, who: str) -> None:
+        held = self.lately_given(back)
+        if held is None:
+            return
+        self.compare()
+        own = held.lease.id in self.leases and held.holder == self.name(who)
+
+        def renew() -> None:
+            held.lease = self.rig.readers.renew(held.lease.id, self.name(who), ttl_s=TTL_S)
+
+        self.refusing(None if own else Reason.LEASE_LOST, renew)
+
+    @rule(back=latest, who=people)
+    def release(self, back: int, who: str) -> None:
+        held = self.lately_given(back)
+        if held is None:
+            return
+        self.compare()
+        own = held.lease.id in self.leases and held.holder == self.name(who)
+        done = self.refusing(
+            None if own else Reason.LEASE_LOST, lambda: self.rig.readers.end_lease(held.lease.id, self.name(who))
+        )
+        if done:
+            del self.leases[held.lease.id]
+
+    @rule(who=people)
+    def connection_closes(self, who: str) -> None:
+        self.compare()
+        holder = self.name(who)
+        self.connections[who] += 1
+        self.rig.readers.end_holds_of(holder)
+        self.leases = {name: held for name, held in self.leases.items() if held.holder != holder}
+        self.lent = {slot: lent for slot, lent in self.lent.items() if lent != holder}
+
+    @rule(holder=st.sampled_from(["activation 1", "activation 2"]))
+    def reserve(self, holder: str) -> None:
+        self.compare()
+        expected = None
+        if self.reserved not in {None, holder}:
+            expected = Reason.BUSY
+        elif self.leases:
+            expected = Reason.LEASE_HELD
+        elif self.lent:
+            expected = Reason.READER_IN_USE
+        if self.refusing(expected, lambda: self.rig.readers.reserve(STATION, holder)):
+            self.reserved = holder
+
+    @rule(holder=st.sampled_from(["activation 1", "activation 2"]))
+    def let_the_station_go(self, holder: str) -> None:
+        self.rig.readers.release(STATION, holder)
+        self.reserved = None if self.reserved == holder else self.reserved
+
+    @rule(slot=slots, who=people)
+    def lend(self, slot: str, who: str) -> None:
+        view = next((view for view in self.rig.readers.views() if view.reader == slot), None)
+        if view is None or self.rig.readers._state.slots[slot].hung:
+            return
+        self.compare()
+        expected = None
+        if self.lent.get(slot, self.name(who)) != self.name(who):
+            expected = Reason.READER_IN_USE
+        elif any(held.lease.insertion.reader == slot for held in self.leases.values()):
+            expected = Reason.LEASE_HELD
+        elif self.reserved:
+            expected = Reason.BUSY
+        self._run(self._lend(expected, slot, who))
+
+    async def _lend(self, expected: Reason | None, slot: str, who: str) -> None:
+        if self.refusing(expected, lambda: self.rig.readers.lend(slot, self.name(who))):
+            self.lent[slot] = self.name(who)
+
+    @rule(slot=slots, who=people)
+    def take_back(self, slot: str, who: str) -> None:
+        own = self.lent.get(slot) == self.name(who)
+        if self.refusing(None if own else Reason.NOT_FOUND, lambda: self.rig.readers.take_back(slot, self.name(who))):
+            del self.lent[slot]
+
+    def compare(self) -> None:
+        """Forget the leases that have ended by themselves, of which each needs a cause that the model knows."""
+        readers = self.rig.readers
+        for name, held in list(self.leases.items()):
+            over = readers.reader_of(held.lease.insertion.id) is None
+            late = held.lease.expires <= self.rig.clock.monotonic()
+            if readers.lasts(name):
+                assert not over
+                assert not late
+            else:
+                assert over or late or held.broken or self.under_way(held)
+                del self.leases[name]
+
+    def under_way(self, held: Held) -> bool:
+        """Tell whether work may have failed under a lease without its caller having been told yet."""
+        return any(slot == held.lease.insertion.reader for slot in self.jobs.values())
 
     @rule(slot=slots, reason=failures)
     def next_command_fails(self, slot: str, reason: Reason) -> None:
@@ -236,6 +439,32 @@ class ReadersMachine(RuleBasedStateMachine):
             assert {Command.decode(command).data for command in list(card.commands)} <= {card.atr}
 
     @invariant()
+    def nobody_works_on_a_card_between_the_work_under_a_lease(self) -> None:
+        for card in self.cards:
+            numbers = [command.p1 << 8 | command.p2 for command in map(Command.decode, list(card.commands))]
+            runs = [number for number, _ in groupby(numbers) if number]
+            assert len(runs) == len(set(runs))
+
+    @invariant()
+    def a_lease_has_one_open_card_from_its_first_command_to_its_end(self) -> None:
+        for channels in self.channels.values():
+            assert all(channel is channels[0] for channel in channels)
+
+    @invariant()
+    def nothing_is_held_that_is_over_and_nothing_by_nobody(self) -> None:
+        self.compare()
+        holds = self.rig.readers._holds
+        living = {self.name(who) for who in PEOPLE}
+        assert holds._leased.keys() == self.leases.keys()
+        assert {one.holder for one in holds._leased.values()} | set(self.lent.values()) <= living
+        assert len({one.lease.insertion.id for one in holds._leased.values()}) == len(self.leases)
+        assert holds.holder(STATION) == self.reserved
+        assert not (self.reserved and (self.leases or self.lent))
+        assert {slot: one.holder for slot, one in holds._lent.items()} == self.lent
+        for slot in self.lent:
+            assert self.rig.readers.insertion_in(slot) is None
+
+    @invariant()
     def every_insertion_is_told_once_and_ended_once(self) -> None:
         lasting: dict[str, Insertion] = {}
         numbers: list[int] = []
@@ -277,6 +506,10 @@ class ReadersMachine(RuleBasedStateMachine):
         self.gates.clear()
         for bay in self.backend.bays.values():
             bay.on_transmit.clear()
+        for who in PEOPLE:
+            self.connection_closes(who)
+        self.rig.readers.release(STATION, self.reserved or "")
+        self.reserved = None
         self.service_comes()
         self.rest()
         self._run(self._returned())
@@ -285,6 +518,8 @@ class ReadersMachine(RuleBasedStateMachine):
         self.rest()
         self.time_passes(LONG_S)
         assert not self.jobs
+        self.nothing_is_held_that_is_over_and_nothing_by_nobody()
+        self._run(self.rig.until(lambda: not any(bay.open_now for bay in self.backend.bays.values()), "closed cards"))
         for slot, bay in self.backend.bays.items():
             insertion = self.rig.readers.insertion_in(slot)
             answers = bay.card is not None and bay.presence is None
