@@ -285,31 +285,46 @@ class ReadersMachine(RuleBasedStateMachine):
         if rests:
             self.rest()
 
-    @rule(back=latest, who=people)
-    def renew(self, back: int, who: str) -> None:
+    @rule(back=latest, own=st.booleans())
+    def renew(self, back: int, *, own: bool) -> None:
         held = self.lately_given(back)
         if held is None:
             return
         self.compare()
-        own = held.lease.id in self.leases and held.holder == self.name(who)
+        holder = held.holder if own else "a stranger"
+        may = own and held.lease.id in self.leases
 
         def renew() -> None:
-            held.lease = self.rig.readers.renew(held.lease.id, self.name(who), ttl_s=TTL_S)
+            held.lease = self.rig.readers.renew(held.lease.id, holder, ttl_s=TTL_S)
 
-        self.refusing(None if own else Reason.LEASE_LOST, renew)
+        self.refusing(None if may else Reason.LEASE_LOST, renew)
 
-    @rule(back=latest, who=people)
-    def release(self, back: int, who: str) -> None:
+    @rule(back=latest, own=st.booleans())
+    def release(self, back: int, *, own: bool) -> None:
         held = self.lately_given(back)
         if held is None:
             return
         self.compare()
-        own = held.lease.id in self.leases and held.holder == self.name(who)
-        done = self.refusing(
-            None if own else Reason.LEASE_LOST, lambda: self.rig.readers.end_lease(held.lease.id, self.name(who))
-        )
-        if done:
+        holder = held.holder if own else "a stranger"
+        may = own and held.lease.id in self.leases
+        if self.refusing(None if may else Reason.LEASE_LOST, lambda: self.rig.readers.end_lease(held.lease.id, holder)):
             del self.leases[held.lease.id]
+
+    @rule(slot=slots, who=people)
+    def lease_ends_while_work_under_it_waits(self, slot: str, who: str) -> None:
+        if slot in self.gates:
+            return
+        self.lease(slot, who, TTL_S)
+        bay = self.backend.bays.get(slot)
+        held = self.lately_given(1)
+        if bay is None or held is None or held.lease.insertion.reader != slot:
+            return
+        gate = Gate()
+        bay.on_transmit.append(gate)
+        for _ in range(2):
+            self._run(self._work(slot, held.lease.insertion, 1, held))
+        self.connection_closes(who)
+        gate.open()
 
     @rule(who=people)
     def connection_closes(self, who: str) -> None:
@@ -378,7 +393,7 @@ class ReadersMachine(RuleBasedStateMachine):
 
     def under_way(self, held: Held) -> bool:
         """Tell whether work may have failed under a lease without its caller having been told yet."""
-        return any(slot == held.lease.insertion.reader for slot in self.jobs.values())
+        return any(slot == held.lease.insertion.reader and not job.done() for job, slot in self.jobs.items())
 
     @rule(slot=slots, reason=failures)
     def next_command_fails(self, slot: str, reason: Reason) -> None:
