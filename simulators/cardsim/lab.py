@@ -326,11 +326,11 @@ def _is_out(before: ReaderView | None, view: ReaderView) -> bool:
     """Say whether pcscd has counted the removal; `before` is what it showed before the card was taken out.
 
     A reset of a card that was torn out makes pcscd show an empty reader before its own look has found it empty. A card
-    put in before that look is never seen. The count of an empty reader is even, except where pcscd found a card inside
-    when it started, which it does not count.
+    put in before that look is never seen. Where the reader was not shown as taken, the count of an empty one is even,
+    except where pcscd found a card inside when it started, which it does not count.
     """
-    counted = before is not None and before.present and view.counter != before.counter
-    return not view.present and (counted or view.counter % 2 == 0)
+    counted = view.counter != before.counter if before is not None and before.present else view.counter % 2 == 0
+    return counted and not view.present
 
 
 def _recorded(card: VirtualCard, path: str, *, masked: bool) -> VirtualCard:
