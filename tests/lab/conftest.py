@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.chaos import Stages
 from support.notebook import Notebook
 
 from cardd.pcsc.backend import PcscBackend
@@ -58,3 +59,11 @@ def watch(backend: PcscBackend, notebook: Notebook) -> Iterator[Watcher]:
     yield watcher
     watcher.close()
     watcher.thread.join(3)
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    """Counters to be disturbed, one for each way of opening cards."""
+    stages = Stages(tmp_path_factory.mktemp("s"))
+    yield stages
+    stages.close()

@@ -114,6 +114,11 @@ class Clerk:
                 assert left > 0, f"no {kind}; since the last one: {self.since()}"
                 self._came.wait(left)
 
+    def turn_the_page(self) -> None:
+        """Wait for what comes from now on only."""
+        with self._came:
+            self._mark = len(self.events)
+
     def step(self, state: str, code: str | None = None) -> Event:
         """Return the next step into a state (with a prompt of that code)."""
 
