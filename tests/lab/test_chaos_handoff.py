@@ -102,9 +102,9 @@ class Handoff:
     def _waiting_same_card(self) -> Release:
         release = self._updating_card()
         self.at.aside(self.at.take)
+        self._step(State.WAITING_SAME_CARD)
         release()
         self.at.settle()
-        self._step(State.WAITING_SAME_CARD)
         return nothing
 
     def _confirming(self) -> Release:
