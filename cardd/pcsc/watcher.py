@@ -20,7 +20,7 @@ from cardd.pcsc.service import explain_absence
 from cardd.pcsc.sleep import Alarm, Sleep
 
 _FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 0.5
 _SECOND_LOOK_MS: Final = 1000
 _CANCEL_EVERY: Final = 0.02
 _MOST_STATES: Final = 16
@@ -32,7 +32,7 @@ _NOTHING_NEW: Final = frozenset({CANCELLED, TIMED_OUT})
 
 
 def pauses() -> Iterator[float]:
-    """Yield the seconds to wait before each next try, for ever: 50 ms, doubling, at most one second."""
+    """Yield the seconds to wait before each next try, for ever: 50 ms, doubling, at most half a second."""
     pause = _FIRST_PAUSE
     while True:
         yield pause
