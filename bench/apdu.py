@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from smartcard import scard  # type: ignore[import-untyped] # it has no types
 
 from bench.laboratory import ECHO, Place, laboratory
 from bench.programs import compile_c, microseconds
-from bench.report import Row, publish
+from bench.report import Bound, Goal, Row, Settings, publish, ratios
 from cardd.base.clock import SystemClock
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
@@ -24,10 +25,18 @@ from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 
 GET_CHALLENGE: Final = Command(0x00, 0x84, 0x00, 0x00, le=8)
-ROUNDS: Final = 10
-COUNT: Final = 500
-JOBS: Final = 50
+ABOUT: Final = "one GET CHALLENGE over pcscd and vpcd to an echo card"
+ROUNDS: Final = 20
+COUNT: Final = 250
+JOBS: Final = 25
 WARM_UP: Final = 20
+BESIDE_C: Final = 1.3
+"""The goal: the most that a command through a Channel in a worker may take, in parts of C's."""
+
+IN_C: Final = "C, winscard"
+IN_PYSCARD: Final = "pyscard, low level"
+IN_WORKER: Final = "Channel in a worker"
+AS_JOBS: Final = "one job each"
 
 Times = list[float]
 """Microseconds, one exchange each."""
@@ -96,8 +105,8 @@ def timed(send: Callable[[], None]) -> Times:
     return times
 
 
-async def measure(place: Place, program: Path) -> list[Row]:
-    """Let the ways take turns."""
+async def measure(place: Place, program: Path) -> dict[str, list[Times]]:
+    """Let the ways take turns; return the times of each by round."""
     readers = Readers(PcscBackend(), (), clock=SystemClock(), boot=1)
     inserted: asyncio.Queue[Insertion] = asyncio.Queue()
 
@@ -108,27 +117,29 @@ async def measure(place: Place, program: Path) -> list[Row]:
     readers.start()
     readers.subscribe(note)
     insertion = await asyncio.wait_for(inserted.get(), 5)
-    ways: dict[str, Times] = {
-        "C, winscard": [],
-        "pyscard, low level": [],
-        "Channel in a worker": [],
-        "one job each": [],
-    }
+    ways: dict[str, list[Times]] = {IN_C: [], IN_PYSCARD: [], IN_WORKER: [], AS_JOBS: []}
     for _ in range(ROUNDS):
-        ways["C, winscard"] += await asyncio.to_thread(in_c, program, place)
-        ways["pyscard, low level"] += await asyncio.to_thread(in_pyscard, place)
-        ways["Channel in a worker"] += await in_worker(readers, insertion)
-        ways["one job each"] += await as_jobs(readers, insertion)
+        ways[IN_C].append(await asyncio.to_thread(in_c, program, place))
+        ways[IN_PYSCARD].append(await asyncio.to_thread(in_pyscard, place))
+        ways[IN_WORKER].append(await in_worker(readers, insertion))
+        ways[AS_JOBS].append(await as_jobs(readers, insertion))
     readers.close()
-    return [Row.of(name, times) for name, times in ways.items()]
+    return ways
+
+
+def comparing(name: str, about: str) -> None:
+    """Measure and publish it."""
+    with laboratory(ECHO) as place, tempfile.TemporaryDirectory() as directory:
+        ways = asyncio.run(measure(place, compile_c("apdu", Path(directory))))
+    rows = [Row.of(way, [*chain.from_iterable(rounds)]) for way, rounds in ways.items()]
+    beside = Goal.of("a worker in parts of C", Bound.AT_MOST, BESIDE_C, ratios(ways[IN_WORKER], ways[IN_C]))
+    settings: Settings = {"rounds": ROUNDS, "commands_a_round": COUNT, "jobs_a_round": JOBS}
+    publish(name, about, rows, settings, [beside])
 
 
 def main() -> None:
     """Measure, print, write."""
-    with laboratory(ECHO) as place, tempfile.TemporaryDirectory() as directory:
-        rows = asyncio.run(measure(place, compile_c("apdu", Path(directory))))
-    settings = {"rounds": ROUNDS, "commands_a_round": COUNT, "jobs_a_round": JOBS}
-    publish("apdu", "one GET CHALLENGE over pcscd and vpcd to an echo card", rows, settings)
+    comparing("apdu", ABOUT)
 
 
 if __name__ == "__main__":

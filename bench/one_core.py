@@ -6,13 +6,14 @@ takes to wake up: that depends on where the scheduler put it, and hides what the
 
 import os
 
-from bench import card, read
+from bench import apdu, card, read
 
 
 def main() -> None:
     """Measure, print, write."""
     # what is started from here on stays there too
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    apdu.comparing("apdu-one-core", f"{apdu.ABOUT}, all on one core")
     card.outside("card-pcscd-one-core", f"{card.ABOUT}, all on one core")
     read.reading("read-one-core", f"{read.ABOUT}, all on one core")
 

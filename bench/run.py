@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEASUREMENTS = ("apdu", "card", "read", "one_core")
+MEASUREMENTS = ("apdu", "card", "read", "one_core", "watch", "recovery")
 
 
 def main() -> int:
