@@ -74,6 +74,7 @@ class Stage:
         self.visits: list[tuple[str, ...]] = []
         self._people = people
         self._log_read = 0
+        self._judged = 0
         self._inside: Plastic | None = None
         self._put_in_at = 0.0
         self._answered: set[str] = set()
@@ -229,8 +230,11 @@ class Stage:
 
     # -- what must be so
 
-    def check(self, *cards: Plastic) -> None:
-        """Judge the counter after a disturbance that is over, and make it ready for the next one."""
+    def check(self, *cards: Plastic, expected: frozenset[str] = frozenset()) -> None:
+        """Judge the counter after a disturbance that is over, and make it ready for the next one.
+
+        `expected` are events that tell of harm, and had to come.
+        """
         self.settle()
         self.take()
         self.until(_in_order)
@@ -238,11 +242,11 @@ class Stage:
         assert self.clerk.client.call(ACTIVATION_LIST, ActivationListParams(open_only=True)).activations == []
         for card in (*cards, self.module):
             _sent_once(card)
-        self._check_events()
+        self._check_events(expected)
         self._check_log()
         self.module.exchanges.clear()
 
-    def _check_events(self) -> None:
+    def _check_events(self, expected: frozenset[str]) -> None:
         # what is so is on record a moment later, and here a moment after that
         deadline = time.monotonic() + _PATIENCE_S
         # all are over but the module's, which is inside
@@ -252,7 +256,8 @@ class Stage:
         events = list(self.clerk.events)
         sequences = [int(event["sequence"]) for event in events]
         assert sequences == list(range(1, len(sequences) + 1))
-        assert not _HARM & {short_type(event["type"]) for event in events}
+        new, self._judged = events[self._judged :], len(events)
+        assert _HARM & {short_type(event["type"]) for event in new} == expected
         for kind in ("card.inserted", "card.removed"):
             assert len(set(self._told(kind))) == len(self._told(kind))
 

@@ -9,6 +9,7 @@
 #include <winscard.h>
 
 #define BYTES 258
+#define PROTOCOLS (SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1)
 #define PATIENCE_MS 3000
 #define PAUSE_US 5000
 
@@ -16,60 +17,71 @@ static SCARDCONTEXT context;
 static SCARDHANDLE card;
 static DWORD protocol;
 
+static unsigned char response[BYTES];
+static DWORD received;
+
 static void answer(LONG code) {
-    if (code == SCARD_S_SUCCESS)
-        puts("ok");
-    else
+    if (code == SCARD_S_SUCCESS) {
+        fputs("ok ", stdout);
+        for (DWORD index = 0; index < received; index++)
+            printf("%02X", response[index]);
+        puts("");
+    } else
         printf("no %08lX\n", (unsigned long)code & 0xFFFFFFFF);
+    received = 0;
     fflush(stdout);
 }
 
-/* Connects, however often that takes, as programs do that wait for a card. */
-static LONG connect_to(const char *reader, DWORD share) {
+/* Does something as long as it is refused because somebody else has the card, as impatient programs do: so it comes
+ * between two of the others' transactions. */
+static LONG insist(LONG (*act)(const char *), const char *what, LONG (*worth_it)(LONG)) {
     LONG code = SCARD_E_TIMEOUT;
     for (int waited = 0; waited < PATIENCE_MS * 1000; waited += PAUSE_US) {
-        code = SCardConnect(context, reader, share, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol);
-        if (code == SCARD_S_SUCCESS)
+        code = act(what);
+        if (!worth_it(code))
             return code;
         usleep(PAUSE_US);
     }
     return code;
 }
 
-static void transmit(const char *hex) {
-    unsigned char command[BYTES], response[BYTES];
-    DWORD length = 0, received = sizeof response;
+static LONG failed(LONG code) { return code != SCARD_S_SUCCESS; }
+
+static LONG refused(LONG code) { return code == SCARD_E_SHARING_VIOLATION; }
+
+static LONG connect_shared(const char *reader) {
+    return SCardConnect(context, reader, SCARD_SHARE_SHARED, PROTOCOLS, &card, &protocol);
+}
+
+static LONG reset(const char *unused) {
+    (void)unused;
+    return SCardReconnect(card, SCARD_SHARE_SHARED, PROTOCOLS, SCARD_RESET_CARD, &protocol);
+}
+
+static LONG transmit(const char *hex) {
+    unsigned char command[BYTES];
+    DWORD length = 0;
     unsigned byte;
     for (; sscanf(hex, "%2x", &byte) == 1 && length < sizeof command; hex += 2)
         command[length++] = (unsigned char)byte;
+    received = sizeof response;
     const SCARD_IO_REQUEST *header = protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
-    LONG code = SCardTransmit(card, header, command, length, NULL, response, &received);
-    if (code != SCARD_S_SUCCESS) {
-        answer(code);
-        return;
-    }
-    fputs("ok ", stdout);
-    for (DWORD index = 0; index < received; index++)
-        printf("%02X", response[index]);
-    puts("");
-    fflush(stdout);
+    return SCardTransmit(card, header, command, length, NULL, response, &received);
 }
 
 static void obey(const char *order, const char *rest) {
     if (!strcmp(order, "shared"))
-        answer(connect_to(rest, SCARD_SHARE_SHARED));
-    else if (!strcmp(order, "exclusive"))
-        answer(connect_to(rest, SCARD_SHARE_EXCLUSIVE));
+        answer(insist(connect_shared, rest, failed));
     else if (!strcmp(order, "begin"))
         answer(SCardBeginTransaction(card));
     else if (!strcmp(order, "end"))
         answer(SCardEndTransaction(card, SCARD_LEAVE_CARD));
     else if (!strcmp(order, "reset"))
-        answer(SCardReconnect(card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, SCARD_RESET_CARD, &protocol));
+        answer(insist(reset, rest, refused));
     else if (!strcmp(order, "leave"))
         answer(SCardDisconnect(card, SCARD_LEAVE_CARD));
     else if (!strcmp(order, "transmit"))
-        transmit(rest);
+        answer(insist(transmit, rest, refused));
     else
         exit(EXIT_FAILURE);
 }
