@@ -40,7 +40,7 @@ class Case:
 class Result:
     """How one case ended with one card, and why if it did not pass.
 
-    `refused`: the card refused a PIN or a key that should have been right, which cost it a try.
+    `refused`: the card refused a PIN or a key that should have been right, or proved itself by another.
     """
 
     case: str

@@ -20,7 +20,7 @@ CASES: Final[tuple[Case, ...]] = (
     *account.CASES,
 )
 
-_STOPPED: Final = "not tried: the card refused a PIN or key that was said to be right"
+_STOPPED: Final = "not tried: a PIN or key that was said to be right is not this card's"
 
 
 def run_case(case: Case, subject: Subject, link: Link) -> Result:
@@ -39,9 +39,9 @@ def run_case(case: Case, subject: Subject, link: Link) -> Result:
 
 
 def run_cases(cases: Iterable[Case], subject: Subject, link: Link) -> Iterator[Result]:
-    """Put one card to cases, the cheapest first; none that proves anything follows one whose proof was refused.
+    """Put one card to cases, the cheapest first; none that proves anything follows one in which a proof was wrong.
 
-    A wrong file of keys then costs a card one try, not its life.
+    The card proves itself first. So a wrong file of keys costs it nothing, a wrong PIN one try.
     """
     refused = False
     for case in in_order(cases):

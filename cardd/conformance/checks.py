@@ -12,7 +12,7 @@ class FailedError(Exception):
 
 
 class RefusedError(FailedError):
-    """The card refused a PIN or a key that should be right: go on, and it locks."""
+    """The card refused a PIN or a key that should be right, or proved itself by another: go on, and it locks."""
 
 
 class NotApplicableError(Exception):

@@ -17,7 +17,7 @@ from cardd.conformance.card import (
     set_pin,
 )
 from cardd.conformance.case import Case, Cost
-from cardd.conformance.checks import LOCKED, NotApplicableError, holds, same, tries
+from cardd.conformance.checks import LOCKED, NotApplicableError, RefusedError, same, tries
 from cardd.crypto.authentication import authentication_data
 from cardd.rules.keys import KEYS, KeyName
 
@@ -41,7 +41,8 @@ def internal(card: Card, version: int | None = None) -> None:
     data = _FACTOR + ORIGINAL + (b"" if version is None else bytes((version,)))
     answer = card.data("INTERNAL AUTHENTICATION", card.send(0x00, 0x88, 0x00, 0x00, data, 8))
     wanted = authentication_data(card.subject.algorithm, key, _FACTOR, ORIGINAL)
-    holds(answer == wanted, "INTERNAL AUTHENTICATION: the answer is not that of the issuer's IRK")
+    if answer != wanted:
+        raise RefusedError("INTERNAL AUTHENTICATION: the answer is not that of the issuer's IRK")
 
 
 def versions(number: int, card: Card) -> None:

@@ -6,6 +6,7 @@ from cardd.desk.requests import CardRequests
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import NewEvent
 from cardd.journal.store import Journal
+from cardd.readers.holds import Lease
 from cardd.readers.insertion import Insertion
 from cardd.readers.leases import LONGEST_S
 from cardd.readers.registry import Readers
@@ -47,7 +48,7 @@ class LeaseDesk:
         chosen = await self._requests.choose(params)
         ttl_s = self._seconds(params.ttl_s)
         lease = self._readers.lease(chosen.insertion.id, holder, ttl_s=ttl_s)
-        return LeaseResult(lease=lease.id, insertion=lease.insertion.id, ttl_s=ttl_s)
+        return _result(lease, ttl_s)
 
     def check(self, lease: str, *, holder: str) -> None:
         """Raise CarddError(LEASE_LOST) unless that lease lasts and is the holder's."""
@@ -57,7 +58,7 @@ class LeaseDesk:
         """Let a lease last for another while from now. Raises CarddError: LEASE_LOST, INVALID."""
         ttl_s = self._seconds(params.ttl_s)
         lease = self._readers.renew(params.lease, holder, ttl_s=ttl_s)
-        return LeaseResult(lease=lease.id, insertion=lease.insertion.id, ttl_s=ttl_s)
+        return _result(lease, ttl_s)
 
     def release(self, params: LeaseReleaseParams, *, holder: str) -> LeaseReleaseResult:
         """End a lease. Raises CarddError(LEASE_LOST)."""
@@ -89,3 +90,8 @@ class LeaseDesk:
 
     def _seconds(self, ttl_s: float | None) -> float:
         return self._usual_s if ttl_s is None else ttl_s
+
+
+def _result(lease: Lease, ttl_s: float) -> LeaseResult:
+    insertion = lease.insertion
+    return LeaseResult(lease=lease.id, insertion=insertion.id, ttl_s=ttl_s, atr=insertion.atr.hex().upper())

@@ -31,11 +31,12 @@ class LeaseReleaseParams(Params):
 
 
 class LeaseResult(Result):
-    """A lease, the card it is on, and for how many seconds from now."""
+    """A lease, the card it is on with its answer to reset in hexadecimal, and for how many seconds from now."""
 
     lease: str
     insertion: str
     ttl_s: float
+    atr: str = ""
 
 
 class LeaseReleaseResult(Result):
