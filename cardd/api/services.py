@@ -9,8 +9,8 @@ from cardd.base.clock import Clock
 from cardd.base.secret import Secret
 from cardd.journal.events import NewEvent, StoredEvent
 from cardd.wire.accounts import (
+    AccountBalanceParams,
     AccountBalanceResult,
-    AccountChoice,
     AccountDebitParams,
     AccountLoadParams,
     AccountMoved,
@@ -104,7 +104,7 @@ class ReadCard(Protocol):
 class AccountService(Protocol):
     """The medical accounts of cards. A debit or load is on record before it is done, and done once for each request."""
 
-    async def balance(self, params: AccountChoice) -> AccountBalanceResult:
+    async def balance(self, params: AccountBalanceParams) -> AccountBalanceResult:
         """Return the account as it stands."""
 
     async def records(self, params: AccountRecordsParams) -> AccountRecordsResult:

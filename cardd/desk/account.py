@@ -132,14 +132,26 @@ _LAST_SEQUENCE: Final = 0xFFFF
 _ABSENT: Final = "the card has no medical account"
 
 
-def read_balances(channel: Channel, insertion: Insertion, expected: Identity | None) -> Balances:
+def read_balances(
+    channel: Channel, insertion: Insertion, expected: Identity | None, pin: Secret | None = None
+) -> Balances:
     """Ask for the three sums and the starting day; no right is needed for that (LD/T 32.5, GET BALANCE).
 
-    Raises CarddError: CARD_DATA_DIFFERS; FILE_ABSENT for a card without an account, or one for use online only.
+    Some cards want the PIN all the same. `pin` is shown to those only that have refused without it.
+
+    Raises CarddError: CARD_DATA_DIFFERS; FILE_ABSENT for a card without an account, or one for use online only;
+    ACCESS_DENIED for one that wants the PIN where none was given; PIN_*.
     """
     with refusals():
-        _, account = _open(channel, insertion, expected)
-        balance = account.balance(Sum.ACCOUNT)
+        card, account = _open(channel, insertion, expected)
+        try:
+            balance = account.balance(Sum.ACCOUNT)
+        except StatusError as error:
+            if pin is None or error.sw != SW.SECURITY_STATUS_NOT_SATISFIED:
+                raise
+            card.environment.verify(pin_block(pin))
+            account = _select(channel)
+            balance = account.balance(Sum.ACCOUNT)
         self_paid, pool = account.balance(Sum.SELF_PAID), account.balance(Sum.POOL)
         day = None
         with suppress(StatusError):
@@ -259,12 +271,32 @@ def ask_proof(
         if certificate is not None:
             return _proven(card, services, intent, certificate, deadline)
         # some cards note a transaction under the number behind the one that they told
-        later = account.proof(intent.order.deed, intent.sequence + 1 & _LAST_SEQUENCE)
+        sequence = intent.sequence + 1 & _LAST_SEQUENCE
+        later = account.proof(intent.order.deed, sequence)
         settled = None if later is None else _proven(card, services, intent, later, deadline)
         if settled is None or settled.outcome is Outcome.UNPROVEN:
             # under that number lies another transaction
             return Settled(intent, Outcome.NOT_DONE, by_proof=True)
-        return settled if settled.tac_right or settled.mac_right else replace(settled, outcome=Outcome.UNPROVEN)
+        if settled.tac_right or settled.mac_right:
+            return settled
+        return replace(settled, outcome=_by_record(account, intent, sequence))
+
+
+def _by_record(account: Account, intent: Intent, sequence: int) -> Outcome:
+    """Tell by EF08 whose proof lies under a number, where nobody here can judge it.
+
+    The record of that number names terminal, time and amount. It is another's if one of them differs; without it, or
+    without the right to read it, nothing is known.
+    """
+    try:
+        for record in account.records():
+            if int.from_bytes(record[:2], "big") == sequence and record[2:3] == bytes((intent.order.deed,)):
+                amount = intent.order.amounts.account.to_bytes(4, "big")
+                same = record[3:20] == intent.terminal + intent.time + amount
+                return Outcome.DONE if same else Outcome.NOT_DONE
+    except StatusError:
+        pass
+    return Outcome.UNPROVEN
 
 
 def _proven(card: SocialCard, services: Services, intent: Intent, certificate: Certificate, deadline: float) -> Settled:

@@ -31,6 +31,7 @@ from cardd.journal.store import Journal
 from cardd.readers.insertion import Insertion
 from cardd.rules.content import Fields
 from cardd.wire.accounts import (
+    AccountBalanceParams,
     AccountBalanceResult,
     AccountChoice,
     AccountDebitParams,
@@ -97,11 +98,19 @@ class AccountDesk:
 
     # -- looking
 
-    async def balance(self, params: AccountChoice) -> AccountBalanceResult:
-        """Return the three sums and the starting day. Raises CarddError as `read_balances`, and for the choice."""
-        chosen = await self._requests.choose(params)
+    async def balance(self, params: AccountBalanceParams) -> AccountBalanceResult:
+        """Return the three sums and the starting day, with the holder's PIN where that was asked for.
+
+        Raises CarddError as `read_balances`, and for the choice.
+        """
+        if params.with_pin:
+            async with self._requests.held(params) as chosen:
+                return await self._balance(chosen, await self._pin(chosen, "account.balance", None))
+        return await self._balance(await self._requests.choose(params), None)
+
+    async def _balance(self, chosen: Chosen, pin: Secret | None) -> AccountBalanceResult:
         expected = self._reception.identity_of(chosen.insertion.id)
-        found = await self._run(chosen, lambda channel, inside: account.read_balances(channel, inside, expected))
+        found = await self._run(chosen, lambda channel, inside: account.read_balances(channel, inside, expected, pin))
         return AccountBalanceResult(
             insertion=chosen.insertion.id,
             account=found.account,

@@ -56,6 +56,14 @@ class Load:
     terminal: bytes
     time: bytes
 
+    @property
+    def certified(self) -> tuple[int, ...]:
+        """Return the balances that the card's certificate may be about: the one after it, or the one before.
+
+        The rule leaves it open. Either is the card's word, for nobody else holds the key.
+        """
+        return (self.balance + self.amount, self.balance)
+
 
 class Till(Protocol):
     """One purchase under way at the terminal's security module, which serves nobody else meanwhile."""

@@ -62,9 +62,12 @@ class SoftwareMoney:
 
     def load_tac_right(self, card: CardKeys, load: Load, tac: bytes, *, deadline: float) -> bool | None:  # noqa: ARG002
         """Judge a certificate, as MoneyService says."""
-        key, balance = self._key(card), load.balance + load.amount
-        right = money.load_tac(card.algorithm, key, balance, load.sequence, load.amount, load.terminal, load.time)
-        return hmac.compare_digest(right, tac)
+        key = self._key(card)
+        right = (
+            money.load_tac(card.algorithm, key, balance, load.sequence, load.amount, load.terminal, load.time)
+            for balance in load.certified
+        )
+        return any(hmac.compare_digest(one, tac) for one in right)
 
     def purchase_mac2_right(
         self,

@@ -78,6 +78,14 @@ LENGTHS_NOT_PUBLISHED: Final = frozenset(
 """Old items of which the sources print no type and length: those of the table above are taken from their neighbours."""
 
 
+_TOLD_TWICE: Final[Mapping[tuple[str, int], Item]] = MappingProxyType(
+    {
+        ("DF02EF09", 0x55): Item(0x55, "certificate_number", _CN, 0x08, "certificate number", "就业失业登记证编号"),
+    }
+)
+"""Items of which annex C says another type and length than the table of items; the length tells which a card has."""
+
+
 @dataclass(frozen=True, slots=True)
 class OldFile:
     """What a file was for on a 1.0 card, where that is not what it is for now."""
@@ -116,6 +124,14 @@ def has_old_meaning(rule: FileRule, generation: Generation, tag: int, records: M
     if not raw:
         return False
     return raw[-1] != _FILLED and not len(raw) == new.length != old.length
+
+
+def item_of(rule: FileRule, tag: int, raw: bytes) -> Item | None:
+    """Return what stands under a tag of a file, by its length where the sources tell it in two ways."""
+    usual, other = rule.item(tag), _TOLD_TWICE.get((rule.address, tag))
+    if usual is None or other is None or len(raw) == usual.length:
+        return usual
+    return other if len(unfilled(raw, other.length)) == other.length else usual
 
 
 def unfilled(raw: bytes, length: int) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cardd.iso7816.tlv import Record, TlvError, parse_records
-from cardd.rules.compatibility import has_old_meaning, old_item, unfilled
+from cardd.rules.compatibility import has_old_meaning, item_of, old_item, unfilled
 from cardd.rules.generations import Generation
 from cardd.rules.items import NO_TAG, Item, ItemType
 from cardd.rules.layout import FileRule
@@ -81,7 +81,7 @@ def read_records(rule: FileRule, generation: Generation, records: Sequence[Recor
         if has_old_meaning(rule, generation, record.tag, first):
             values.append(_old(rule, record))
         else:
-            item = rule.item(record.tag) or unknown_item(record.tag, len(record.value))
+            item = item_of(rule, record.tag, record.value) or unknown_item(record.tag, len(record.value))
             values.append(_as_stored(read_value(item, unfilled(record.value, item.length)), record.value))
     return tuple(values)
 

@@ -17,6 +17,12 @@ class AccountChoice(CardChoice, kw_only=True):
     """Whose account."""
 
 
+class AccountBalanceParams(AccountChoice, kw_only=True):
+    """Whose account. `with_pin`: the holder is asked for the PIN first, for cards that want it even for this."""
+
+    with_pin: bool = False
+
+
 class AccountBalanceResult(Result, kw_only=True):
     """The account as it stands. `year` is the payment year of the two sums, `starting_day` (mmdd) where it begins."""
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from support.clerk import Clerk, Watched, counter
 
 from cardd.wire.accounts import (
-    AccountChoice,
+    AccountBalanceParams,
     AccountDebitParams,
     AccountLoadParams,
     AccountMoved,
@@ -58,7 +58,7 @@ def debit(clerk: Clerk) -> "Future[AccountMoved]":
 
 
 def balance(clerk: Clerk) -> int:
-    return clerk.client.call(ACCOUNT_BALANCE, AccountChoice()).account
+    return clerk.client.call(ACCOUNT_BALANCE, AccountBalanceParams()).account
 
 
 def test_a_settlement_with_the_terminals_module_and_the_holders_pin(tmp_path: Path) -> None:

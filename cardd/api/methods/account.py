@@ -7,8 +7,8 @@ from cardd.api.services import AccountService
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.wire.accounts import (
+    AccountBalanceParams,
     AccountBalanceResult,
-    AccountChoice,
     AccountDebitParams,
     AccountLoadParams,
     AccountMoved,
@@ -20,7 +20,7 @@ from cardd.wire.accounts import (
 from cardd.wire.methods import ACCOUNT_BALANCE, ACCOUNT_DEBIT, ACCOUNT_LOAD, ACCOUNT_PROOF, ACCOUNT_RECORDS
 
 
-async def _balance(call: Call, params: AccountChoice) -> AccountBalanceResult:
+async def _balance(call: Call, params: AccountBalanceParams) -> AccountBalanceResult:
     check_choice(call, params)
     return await _accounts(call).balance(params)
 

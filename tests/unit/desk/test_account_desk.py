@@ -28,7 +28,7 @@ from cardd.journal.delivery import Delivery
 from cardd.journal.store import Journal
 from cardd.keys.software_money import SoftwareMoney
 from cardd.wire.accounts import (
-    AccountChoice,
+    AccountBalanceParams,
     AccountDebitParams,
     AccountLoadParams,
     AccountMoved,
@@ -96,7 +96,7 @@ class Till:
         return [json.loads(delivery.event(event, personal=True))["data"] for event in events]
 
     async def balance(self) -> int:
-        return (await self.accounts.balance(AccountChoice())).account
+        return (await self.accounts.balance(AccountBalanceParams())).account
 
     async def until(self, kind: str) -> dict[str, Any]:
         for _ in range(3000):
@@ -361,8 +361,17 @@ async def test_the_cards_own_records_are_shown_newest_first(tmp_path: Path) -> N
         assert (before.type, before.terminal, before.account, before.pool) == ("2", "510100000001", 12_50, 20_00)
 
 
+async def test_a_balance_that_wants_the_pin_is_told_once_the_holder_was_asked(tmp_path: Path) -> None:
+    async with till(tmp_path) as t:
+        await t.desk.insert("front", AccountCard(tmp_path, toggles={"balance_asked": "with_pin"}).laid())
+        assert (await refusal(t.accounts.balance(AccountBalanceParams()))).reason is Reason.ACCESS_DENIED
+        assert await t.told("prompt.opened") == []
+        assert (await t.accounts.balance(AccountBalanceParams(with_pin=True))).account == 1000_00
+        assert len(await t.told("prompt.opened")) == 1
+
+
 async def test_a_card_without_an_account_has_none(tmp_path: Path) -> None:
     async with till(tmp_path) as t:
         await t.desk.insert("front", virtual("old-jia"))
-        assert (await refusal(t.accounts.balance(AccountChoice()))).reason is Reason.FILE_ABSENT
+        assert (await refusal(t.accounts.balance(AccountBalanceParams()))).reason is Reason.FILE_ABSENT
         assert (await refusal(t.debit())).reason is Reason.FILE_ABSENT

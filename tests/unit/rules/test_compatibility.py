@@ -63,6 +63,27 @@ def test_a_value_of_the_new_length_alone_is_new() -> None:
     assert on_a_1_0_card("DF02EF09", t55="00000000000000000001")[0x55].old
 
 
+@pytest.mark.parametrize(
+    ("generation", "raw", "text"),
+    [
+        (Generation.V3, "5101010000000001", "5101010000000001"),
+        (Generation.V2, b"5101010000000001".hex(), "5101010000000001"),
+        (Generation.V1, "5101010000000001EEEE", "5101010000000001"),
+        (Generation.V3, "FFFFFFFFFFFFFFFF", None),
+    ],
+)
+def test_a_certificate_number_is_read_by_its_length_as_annex_or_table_has_it(
+    generation: Generation, raw: str, text: str | None
+) -> None:
+    (value,) = read_records(FILES["DF02EF09"], generation, [Record(0x55, bytes.fromhex(raw))])
+    assert (value.text, value.fault, value.raw.hex().upper()) == (text, None, raw.upper())
+
+
+def test_a_certificate_number_of_any_other_length_stays_a_fault() -> None:
+    (value,) = read_records(FILES["DF02EF09"], Generation.V3, [Record(0x55, bytes(range(1, 8)))])
+    assert value.fault is not None
+
+
 @pytest.mark.parametrize("generation", [Generation.V2, Generation.V3])
 def test_later_cards_have_no_old_meanings(generation: Generation) -> None:
     raw = {0x37: bytes.fromhex("00123456")}
