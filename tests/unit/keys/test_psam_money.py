@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import pytest
 from support.account import account_card
-from support.cards import OpenCard, altered, on_channel
+from support.cards import ROOT, OpenCard, altered, on_channel
 from support.modules import Desk
 
 from cardd.base.errors import CarddError
@@ -16,7 +16,7 @@ from cardd.cards.account import Deed
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import factors
 from cardd.crypto.money import Amounts
-from cardd.desk.account import Order, Outcome, Services, Settled, debit
+from cardd.desk.account import Order, Outcome, Services, Settled, debit, load, read_balances
 from cardd.iso7816.device import Transport
 from cardd.keys.money import CardKeys, Purchase
 from cardd.keys.psam_money import PsamMoney
@@ -27,9 +27,11 @@ T = TypeVar("T")
 
 FACTORS = factors("510100", bytes.fromhex("0081544C9686845101C0FFEE01"))
 ORDER = Order(Deed.PURCHASE, Amounts(12_50, 3_00, 20_00), "20240506101112")
+LOAD = Order(Deed.LOAD, Amounts(50_00), "20240506101112")
 ALGORITHMS = pytest.mark.parametrize("algorithm", [Algorithm.DES, Algorithm.SM4])
 PIN = Secret(b"123456")
 MAC1, MAC2, GET_RESPONSE = 0x70, 0x72, 0xC0
+CREDIT = 0x2A
 
 
 def purchase(sequence: int = 3) -> Purchase:
@@ -58,10 +60,54 @@ class Counter(Desk):
             debit, card.channel, card.insertion, None, services, ORDER, PIN, lambda _: None, end
         )
 
+    async def load(self, card: OpenCard) -> Settled:
+        services, end = Services(self.keys, self.money), self.deadline
+        return await asyncio.to_thread(
+            load, card.channel, card.insertion, None, services, LOAD, PIN, lambda _: None, end
+        )
+
     async def refused(self, work: Callable[[], object]) -> CarddError:
         with pytest.raises(CarddError) as caught:
             await asyncio.to_thread(work)
         return caught.value
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("level", ["national", "provincial", "city"])
+async def test_a_module_with_the_load_key_lets_money_be_loaded(
+    tmp_path: Path, level: str, algorithm: Algorithm
+) -> None:
+    async with Counter() as counter:
+        await counter.with_modules([altered(tmp_path, "psam", level=level)])
+        card = account(tmp_path, algorithm)
+        settled = await counter.load(card)
+        # a module makes session keys: the certificate is for the authority to judge
+        assert (settled.outcome, settled.tac_right) == (Outcome.DONE, None)
+        assert read_balances(card.again().channel, card.insertion, None).account == 1000_00 + 50_00
+
+
+async def test_a_load_is_refused_before_money_moves_where_no_module_has_the_key(tmp_path: Path) -> None:
+    async with Counter() as counter:
+        without = tmp_path / "without.yaml"
+        without.write_text(f"card: psam\nlevel: national\nkeys: {{IRK: {ROOT.hex()}, RKSSSE: {ROOT.hex()}}}\n")
+        await counter.with_modules([str(without)])
+        card = account(tmp_path)
+        with pytest.raises(CarddError) as caught:
+            await counter.load(card)
+        assert caught.value.reason in {Reason.PSAM_KEY_MISSING, Reason.PSAM_LEVEL}
+        assert CREDIT not in card.record.instructions
+        assert read_balances(card.again().channel, card.insertion, None).account == 1000_00
+
+
+async def test_a_load_whose_mac_is_another_issuers_moves_nothing(tmp_path: Path) -> None:
+    async with Counter() as counter:
+        await counter.with_modules(["psam"])
+        wrong = {"root": ROOT.hex(), "DLK": "0F" * 16}
+        card = on_channel(account_card(tmp_path, Algorithm.SM4, keys=wrong).on("contact"), Transport.T0)
+        with pytest.raises(CarddError) as caught:
+            await counter.load(card)
+        assert caught.value.reason is Reason.CARD_NOT_GENUINE
+        assert read_balances(card.again().channel, card.insertion, None).account == 1000_00
 
 
 def of(commands: list[bytes], instruction: int) -> list[bytes]:
