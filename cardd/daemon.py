@@ -54,7 +54,7 @@ from cardd.logs import configure
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
-from cardd.service import forbid_core_dumps, notify, passed_socket
+from cardd.service import forbid_core_dumps, notify, passed_socket, prove_life
 from cardd.wire.activation import Route, State
 from cardd.wire.base import Json
 
@@ -94,7 +94,10 @@ async def _serve(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     daemon = await Daemon.start(config)
     notify("READY=1")
+    # whatever is done here goes over this loop and into the journal: a sign of life has gone that way itself
+    alive = asyncio.create_task(prove_life(daemon.reach_journal))
     await stop.wait()
+    alive.cancel()
     notify("STOPPING=1")
     try:
         async with asyncio.timeout(STOP_S):
@@ -117,6 +120,10 @@ class Daemon:
             journal = await _Parts(config, stack).begin()
             return cls(journal, stack.pop_all())
         raise AssertionError  # an exit stack swallows nothing here
+
+    async def reach_journal(self) -> None:
+        """Return when the journal's thread has come by and everything that was recorded before is durable."""
+        await self._journal.record()
 
     async def stop(self) -> None:
         """Say goodbye in the journal, let subscribers have it, end every part."""
@@ -315,6 +322,7 @@ def _stations(config: Config) -> list[StationConfig]:
                     match=ReaderMatch(name=reader.match.name, serial=reader.match.serial, usb=reader.match.usb),
                     role=Role(reader.role.value),
                     name=reader.name,
+                    announces=reader.announces,
                 )
                 for reader in station.readers
             ),

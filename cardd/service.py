@@ -1,12 +1,15 @@
-"""What systemd wants of a service: readiness, a handed-over socket, no core dumps."""
+"""What systemd wants of a service: readiness, signs of life, a handed-over socket, no core dumps."""
 
+import asyncio
 import contextlib
 import os
 import resource
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 _FIRST_PASSED = 3
+_BEATS_A_TERM = 3
+"""So many signs of life are given in the time in which one is wanted."""
 
 
 def notify(message: str, environment: Mapping[str, str] = os.environ) -> bool:
@@ -21,6 +24,32 @@ def notify(message: str, environment: Mapping[str, str] = os.environ) -> bool:
         out.sendall(message.encode())
         return True
     return False
+
+
+def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
+    """Return the seconds within which the service manager wants a sign of life of this process; None for never."""
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    try:
+        microseconds = int(environment.get("WATCHDOG_USEC", "0"))
+    except ValueError:
+        return None
+    return microseconds / 1e6 if microseconds > 0 else None
+
+
+async def prove_life(work: Callable[[], Awaitable[object]], environment: Mapping[str, str] = os.environ) -> None:
+    """Give the service manager its signs of life, for ever, each one after a piece of work has been done.
+
+    Runs where the work is done, on the event loop: where that stands still, or the work does, no sign is given. Returns
+    at once where none is wanted.
+    """
+    term = watchdog_s(environment)
+    if term is None:
+        return
+    while True:
+        await work()
+        notify("WATCHDOG=1", environment)
+        await asyncio.sleep(term / _BEATS_A_TERM)
 
 
 def passed_socket(environment: Mapping[str, str] = os.environ) -> socket.socket | None:
