@@ -89,7 +89,8 @@ class VpcdLink:
 
     def _answer(self, link: socket.socket) -> None:
         while message := _message(link):
-            self._noticed.set()
+            if not self._noticed.is_set():
+                self._noticed.set()
             if len(message) == 1:
                 self._control(link, message[0])
                 # most of these have no answer that would carry the acknowledgement
@@ -114,9 +115,14 @@ class VpcdLink:
 
 def _message(link: socket.socket) -> bytes:
     """Return the next message, nothing when the reader has closed."""
-    length = _exactly(link, _LENGTH_BYTES)
+    head = link.recv(_LENGTH_BYTES)
     _acknowledge(link)
-    return _exactly(link, int.from_bytes(length, "big")) if length else b""
+    if len(head) < _LENGTH_BYTES:
+        head = _whole(link, head, _LENGTH_BYTES)
+    length = int.from_bytes(head, "big")
+    # that it has arrived whole is the rule, and then this is all
+    body = link.recv(length)
+    return body if len(body) == length else _whole(link, body, length)
 
 
 def _acknowledge(link: socket.socket) -> None:
@@ -128,9 +134,8 @@ def _acknowledge(link: socket.socket) -> None:
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-def _exactly(link: socket.socket, count: int) -> bytes:
-    """Return so many bytes, none when the reader has closed before."""
-    data = link.recv(count)
+def _whole(link: socket.socket, data: bytes, count: int) -> bytes:
+    """Go on receiving until there are so many bytes; return none when the reader has closed before."""
     while 0 < len(data) < count:
         part = link.recv(count - len(data))
         if not part:
