@@ -110,6 +110,9 @@ class Watcher:
             except _SleptError:
                 self._down = _SLEPT
                 self._observer(_SLEPT)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the watch must not end in silence
+                self._tell_stumbled(error)
+                self._closing.wait(next(self._pauses))
 
     def _follow(self) -> None:
         """Watch on one context until it fails, the machine has slept or the watch is closed."""
@@ -187,6 +190,15 @@ class Watcher:
         if self._down is None or self._down.reason is not problem.reason:
             self._down = ServiceDown(problem.reason, problem.detail)
             self._observer(self._down)
+
+    def _tell_stumbled(self, error: Exception) -> None:
+        """Tell once that nothing is known of the readers until the watch has begun anew."""
+        if self._down is None:
+            detail = f"The watch over the readers failed ({type(error).__name__}) and begins anew. Report it."
+            self._down = ServiceDown(Reason.PCSC_UNAVAILABLE, detail)
+            with contextlib.suppress(Exception):
+                # it may be the observer that failed: the state of the readers is told anew in any case
+                self._observer(self._down)
 
     def _tell_up(self) -> None:
         self._pauses = pauses()

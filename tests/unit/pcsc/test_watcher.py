@@ -245,6 +245,22 @@ def test_each_end_of_the_service_is_told_once_and_each_return_once(
     assert len(service.contexts) == 1
 
 
+def test_r01_a_fault_of_our_own_ends_the_watch_no_more_than_one_of_the_service(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    def stumble() -> None:
+        raise ValueError
+
+    watcher.start()
+    notebook.until(bool)
+    service.then(stumble)
+    notebook.until(lambda told: len(told) == 4)
+    assert kinds(notebook) == ["Slots", "ServiceDown", "ServiceUp", "Slots"]
+    service.then(lambda: service.set("one", 0x10000 | PRESENT, ATR))
+    notebook.until_slot("one", lambda slot: slot.presence is Presence.PRESENT)
+    assert len(service.contexts) == 1
+
+
 def test_another_reason_for_being_away_is_told(service: Service, watcher: Watcher, notebook: Notebook) -> None:
     service.refusals = [NO_SERVICE, NO_SERVICE, SECURITY_VIOLATION, SECURITY_VIOLATION]
     watcher.start()
