@@ -6,14 +6,13 @@ takes to wake up: that depends on where the scheduler put it, and hides what the
 
 import os
 
-from bench import apdu, card, read
+from bench import card, read
 
 
 def main() -> None:
     """Measure, print, write."""
     # what is started from here on stays there too
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    apdu.comparing("apdu-one-core", f"{apdu.ABOUT}, all on one core")
     card.outside("card-pcscd-one-core", f"{card.ABOUT}, all on one core")
     read.reading("read-one-core", f"{read.ABOUT}, all on one core")
 
