@@ -20,24 +20,22 @@ from cardd.iso7816.channel import Channel, Tracer
 from cardd.iso7816.device import Backend, Observation, Watch
 from cardd.readers.config import Role, StationConfig
 from cardd.readers.facts import CardRemoved, Fact, ReaderState, ReaderStatus
-from cardd.readers.holds import Holds, Lease
+from cardd.readers.holding import Holding
 from cardd.readers.insertion import Insertion
 from cardd.readers.job import AnyJob, Begun, Done, Failed, Job
-from cardd.readers.leases import LONGEST_S, Leases
+from cardd.readers.leases import LONGEST_S
 from cardd.readers.matching import Placement
 from cardd.readers.reconcile import (
     Change,
     SlotState,
     State,
     hang,
-    lend,
     lose,
     note_answer,
     reconcile,
     recount,
     revive,
     settle,
-    take_back,
     view,
 )
 from cardd.readers.supervisor import Supervisor, left_too_early
@@ -55,11 +53,8 @@ _NO_INSERTION: Final = {
     ReaderState.IN_USE: Reason.READER_IN_USE,
 }
 
-LET_GO_S: Final = 10.0
-"""How long a reader that is to be lent may take until work in it has come to its next exchange, and it is closed."""
 
-
-class Readers:
+class Readers(Holding):
     """Stations, readers and insertions; one worker thread for each reader that is not ignored.
 
     `boot` counts the daemon's starts: it begins every insertion's id. `exclusive`: cards are opened for us alone;
@@ -78,11 +73,9 @@ class Readers:
         tracer: Tracer | None = None,
         lease_s: float = LONGEST_S,
     ) -> None:
-        self._clock = clock
-        self._backend = backend
         self._placement = Placement(stations)
-        self._holds = Holds([station.name for station in self._placement.stations])
-        self._leases = Leases(self._holds, clock, self._lease_ended, longest_s=lease_s)
+        super().__init__([station.name for station in self._placement.stations], clock, lease_s=lease_s)
+        self._backend = backend
         self._supervisor = Supervisor(clock, self._hung)
         told = Told(self._job_finished, self._closing_begins, self._lease_lost, self._holds.lasts)
         self._make_worker: Callable[[str], Worker] = lambda slot: Worker(
@@ -91,7 +84,6 @@ class Readers:
         self._state = State(boot)
         self._workers: dict[str, Worker] = {}
         self._listeners: list[Callable[[Fact], None]] = []
-        self._successors: list[Callable[[str], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._watch: Watch | None = None
@@ -226,104 +218,6 @@ class Readers:
         worker.call(job, operation)
         return Begun(job)
 
-    # -- event loop's thread: holds --
-
-    def reserve(self, station: str, holder: str, *, lease: str | None = None) -> None:
-        """Hold a station across insertions, `lease` being the one under which that is done.
-
-        Raises CarddError: NOT_FOUND; BUSY if another holder has it; LEASE_HELD if a card in it is leased to somebody
-        else; READER_IN_USE if a reader of it is lent; LEASE_LOST.
-        """
-        self._holds.reserve(station, holder, lease=lease)
-
-    def release(self, station: str, holder: str) -> None:
-        """Let go of a station. Nothing happens if that holder does not have it."""
-        if self._holds.release(station, holder):
-            self._let_go(station)
-
-    def on_release(self, successor: Callable[[str], None]) -> None:
-        """Call back with the station of everything that was held and is let go."""
-        self._successors.append(successor)
-
-    def reserved_by(self, station: str) -> str | None:
-        """Return who holds a station."""
-        return self._holds.holder(station)
-
-    def lease(self, insertion: str, holder: str, *, ttl_s: float) -> Lease:
-        """Hold an insertion for a connection. Its card is opened by the first job under the lease and stays open.
-
-        The lease ends after `ttl_s` seconds unless it is renewed, with its insertion, with its connection, and when a
-        job under it fails in the middle of an exchange. Work that has begun goes on to its end; then the card is let go
-        of, with RESET if it was opened to more than its public data.
-
-        Raises CarddError: STALE_INSERTION; LEASE_HELD; BUSY if the station is held; NOT_FOUND for a security module;
-        INVALID for a time that is not above 0 and within the longest.
-        """
-        slot = self._state.holding(insertion)
-        if slot is None or slot.insertion is None or self._loop is None:
-            raise CarddError(Reason.STALE_INSERTION, "that insertion is over", insertion=insertion)
-        if slot.place.role is not Role.COUNTER:
-            raise CarddError(Reason.NOT_FOUND, "that card is in no counter reader", insertion=insertion)
-        return self._leases.begin(slot.insertion, holder, ttl_s)
-
-    def renew(self, lease: str, holder: str, *, ttl_s: float) -> Lease:
-        """Let a lease last `ttl_s` seconds from now. Raises CarddError: LEASE_LOST, INVALID as `lease` does."""
-        return self._leases.renew(lease, holder, ttl_s)
-
-    def leased(self, lease: str, holder: str | None = None) -> Lease:
-        """Return a lease that lasts, of that holder if one is named. Raises CarddError(LEASE_LOST)."""
-        return self._holds.leased(lease, holder)
-
-    def lasts(self, lease: str) -> bool:
-        """Tell whether a lease lasts."""
-        return self._holds.lasts(lease)
-
-    def lease_of(self, insertion: str) -> Lease | None:
-        """Return the lease on an insertion."""
-        return self._holds.lease_of(insertion)
-
-    def end_lease(self, lease: str, holder: str) -> None:
-        """End a lease. Raises CarddError(LEASE_LOST) if it is over, or somebody else's."""
-        self._leases.end(self._holds.leased(lease, holder).id)
-
-    def end_holds_of(self, holder: str) -> None:
-        """End every lease of a connection and take back every reader that was lent for it: it is closed."""
-        for lease in self._holds.leases_of(holder):
-            self._leases.end(lease.id)
-        for reader in self._holds.lent_to(holder):
-            self.take_back(reader, holder)
-
-    def lend(self, reader: str, holder: str) -> "asyncio.Future[None]":
-        """Give a reader to another program until `take_back`, and return what is done once it is closed here.
-
-        Its insertion ends at once, and none begins; work in it stops at its next exchange. A reader that goes and comes
-        back meanwhile is still lent.
-
-        Raises CarddError: NOT_FOUND; READER_IN_USE if it is lent to somebody else; BUSY if its station is held;
-        LEASE_HELD; READER_UNAVAILABLE if a call into it does not return, and from the future if that shows only then.
-        """
-        slot = self._slot_of(reader)
-        if slot is None or self._loop is None:
-            raise CarddError(Reason.NOT_FOUND, "there is no such reader", reader=reader)
-        if slot.hung:
-            raise CarddError(Reason.READER_UNAVAILABLE, "a call into the reader does not return", reader=reader)
-        insertion = None if slot.insertion is None else slot.insertion.id
-        self._holds.lend(reader, slot.place.station, insertion, holder)
-        self._adopt(lend(self._state, reader))
-        return self._closing(slot.place.pcsc_name)
-
-    def lent_for(self, reader: str) -> str | None:
-        """Return for whom a reader is lent."""
-        return self._holds.lent_for(reader)
-
-    def take_back(self, reader: str, holder: str) -> None:
-        """Take a reader back. Raises CarddError(NOT_FOUND) if it is not lent for that holder."""
-        station = self._holds.take_back(reader, holder)
-        if station is None:
-            raise CarddError(Reason.NOT_FOUND, "that reader is not lent for you", reader=reader)
-        self._adopt(take_back(self._state, reader))
-        self._let_go(station)
-
     def forget_hung(self, station: str) -> None:
         """Give every hung reader of a station a new worker. The thread that hangs is left behind with its call."""
         for name, slot in list(self._state.slots.items()):
@@ -387,32 +281,11 @@ class Readers:
         if insertion.role is Role.SAM and slot is not None:
             self._workers[slot.place.pcsc_name].let_go()
 
-    def _lease_ended(self, lease: Lease) -> None:
-        worker = self._workers.get(lease.insertion.pcsc_name)
-        if worker is not None:
-            worker.let_go()
-        self._let_go(lease.insertion.station)
+    def _now(self) -> State | None:
+        return self._state if self._loop is not None else None
 
-    def _lease_lost(self, lease: str) -> None:
-        """Take the loss of a leased card's handle on its worker's thread."""
-        self._post(lambda: self._leases.end(lease))
-
-    def _let_go(self, station: str) -> None:
-        for successor in self._successors:
-            successor(station)
-
-    def _closing(self, name: str) -> "asyncio.Future[None]":
-        """Return what is done once a reader's worker holds no card open."""
-        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        worker = self._workers.get(name)
-        if worker is None:
-            closed.set_result(None)
-            return closed
-        late = CarddError(Reason.READER_UNAVAILABLE, "work in the reader does not come to its end")
-        timer = self._clock.call_later(LET_GO_S, lambda: _settle(closed, late))
-        closed.add_done_callback(lambda _: timer.cancel())
-        worker.let_go(lambda: self._post(lambda: _settle(closed)))
-        return closed
+    def _worker_of(self, slot: str) -> Worker | None:
+        return self._workers.get(slot)
 
     def _settled(self, name: str, ticket: int) -> None:
         if self._loop is not None:
@@ -482,18 +355,6 @@ def _tell(listener: Callable[[Fact], None], fact: Fact) -> None:
         listener(fact)
     except Exception:
         log.exception("a listener failed", fact=type(fact).__name__)
-
-
-def _settle(closed: "asyncio.Future[None]", error: CarddError | None = None) -> None:
-    """Give a future its end, unless it has one; nobody has to look at it."""
-    if closed.done():
-        return
-    if error is None:
-        closed.set_result(None)
-    else:
-        closed.set_exception(error)
-        # read, so that asyncio does not complain where nobody waits
-        closed.exception()
 
 
 def _answer(answer: asyncio.Future[Any], outcome: Done[Any] | Failed) -> None:

@@ -10,8 +10,8 @@ from cardd.iso7816.channel import Channel
 from cardd.iso7816.device import Presence, ServiceDown, ServiceUp
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import CardTrouble, ReaderState
+from cardd.readers.holding import LET_GO_S
 from cardd.readers.insertion import Insertion
-from cardd.readers.registry import LET_GO_S
 from cardd.readers.supervisor import GRACE_S
 from cardd.readers.worker import HeldChannel
 
