@@ -4,7 +4,7 @@ The matrix is (what happens) x (the work it happens to) x (how cards are opened)
 it, and done once more; money moves once, a PIN is compared once for each time that it was typed.
 """
 
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from support.chaos import FRONT, Stages
@@ -27,8 +27,7 @@ pytestmark = [pytest.mark.xdist_group("chaos jobs"), pytest.mark.timeout(90)]
 def test_work_is_answered_and_can_be_done_again_whatever_happens(
     stages: Stages, what: str, kind: str, mode: str
 ) -> None:
-    with stages.at(mode) as at:
-        work = WORK[kind](at)
+    with stages.at(mode) as at, closing(WORK[kind](at)) as work:
         hold = work.begin()
         DISTURBANCES[what].strike(at)
         if hold is not None:
@@ -36,6 +35,7 @@ def test_work_is_answered_and_can_be_done_again_whatever_happens(
         DISTURBANCES[what].mend(at)
         work.answered()
         at.settle()
+        work.offer()
         work.again()
         at.check(work.card)
 
@@ -54,6 +54,7 @@ def test_a_service_that_stands_still_beyond_the_deadline_costs_that_work_only(st
         at.clerk.wait("reader.unavailable")
         assert at.views()["reader-0"].state == "unavailable"
         at.lab.continue_pcscd()
+        work.offer()
         work.again()
         at.check(work.card, expected=frozenset({"reader.unavailable"}))
 

@@ -71,9 +71,15 @@ class Work(ABC):
                 _check_it_lets_go_on(error)
 
     def offer(self) -> None:
-        """Have the card in the reader, and known."""
+        """Have the card in the reader, and known, and the module there to compute for it."""
         self.at.put(self.card)
+        self.at.until(lambda views: "sam-0" in views and views["sam-0"].state == "present")
         self.at.identified()
+
+    def close(self) -> None:
+        """Leave nothing standing still."""
+        self.card.go_on()
+        self.at.module.go_on()
 
     def tried(self, call: Callable[[], T]) -> T:
         """Do as a client does that is told to try again: now, or when the card is there."""
@@ -82,7 +88,7 @@ class Work(ABC):
                 return call()
             except CallError as error:
                 _check_it_lets_go_on(error)
-                self.at.identified()
+                self.offer()
         return call()
 
 
@@ -99,10 +105,8 @@ class Identifying(Work):
         return hold
 
     def again(self) -> None:
-        self.at.identified()
         if self._authentic() is None:
             # after a restart of pcscd the card may have been asked before the module was there to judge its answer
-            self.at.until(lambda views: views["sam-0"].state == "present")
             self.at.take()
             self.offer()
         assert self._authentic() is True
@@ -245,6 +249,9 @@ class Leasing(Work):
         self.lease = self.tried(self._acquire).lease
         assert self.line.call(CARD_READ, CardReadParams(lease=self.lease)).holder is not None
         self._release()
+
+    def close(self) -> None:
+        super().close()
         self.line.close()
 
     def _acquire(self) -> LeaseResult:

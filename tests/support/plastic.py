@@ -52,6 +52,11 @@ class Plastic:
         self._hold = Hold(wanted, nth)
         return self._hold
 
+    def go_on(self) -> None:
+        """Stand still no more."""
+        if self._hold is not None:
+            self._hold.release()
+
     def power_on(self) -> bytes:
         return self._card.power_on()
 
