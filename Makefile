@@ -20,7 +20,7 @@ sandbox: setup ## the same counter, up until Ctrl-C, with the lines to type next
 test: setup ## all tests that take minutes: unit, property, contract, crash, and the lab on a real pcscd
 	@$(bin)/pytest -q -n 2 --dist loadgroup -m 'not slow'
 
-test-slow: setup ## the long ones: the wheel as it is installed, and the property tests with many more examples
+test-slow: setup ## the long ones: the wheel as it is installed, all disturbances in all states, many more examples
 	@$(bin)/pytest -q -m slow
 	@$(bin)/pytest -q -n 2 -m 'not slow' --hypothesis-profile=long tests/property
 
