@@ -2,6 +2,7 @@
 """Write docs/ambiguity.md: which readings of the rule the reader depends on, as tried on virtual cards."""
 
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,11 +10,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
 from support.ambiguity import Verdict, alone, usual  # noqa: E402
-from support.choices import BASES, NOTES, READINGS, Basis, Reading  # noqa: E402
+from support.choices import BASES, NOTES, READINGS, TOGETHER, Basis, Fate, Reading, pairs  # noqa: E402
+from support.pairing import all_surprises, surprises, unknown  # noqa: E402
 
 from cardsim.toggles import rows  # noqa: E402
 
 PAGE = ROOT / "docs" / "ambiguity.md"
+WIDTH = 120
 SHOWN = 6
 """Steps that are named of each reading."""
 
@@ -23,8 +26,8 @@ Where the rule leaves something open, says it once only or lets one suppose, car
 toggle of the virtual card (`cardsim personas --toggles`). The reader is tried on cards that have one of them
 otherwise: it identifies the card, reads every file, writes to files of every structure and reads them again, verifies,
 changes, reloads and unblocks the PIN, pays, loads, and asks for the proofs, with a PSAM for the keys, which has the
-same toggles. The page is written by `tools/ambiguity.py`; do not edit it. `make test-slow` tries every two readings
-together.
+same toggles. The page is written by `tools/ambiguity.py`, which tries every two readings together too; do not edit it.
+`make test` tries each reading and a sample of the pairs, `make test-slow` all of them.
 
 `·`: the same commands, the same answers. `other way`: other commands or status words, and the same result.
 `other result`: what that is stands below the table.
@@ -49,7 +52,9 @@ def results() -> Iterator[str]:
         touched = [basis for basis in BASES if verdict(basis, reading) is Verdict.OTHER]
         if not touched:
             continue
-        yield f"**`{reading}`** ({', '.join(map(str, touched))}): {NOTES.get(reading, 'not explained yet')}.\n"
+        note = NOTES.get(reading)
+        said = f"{note.fate}; {note.why}" if note else "not explained yet"
+        yield f"**`{reading}`** ({', '.join(map(str, touched))}): {said}.\n"
         basis = touched[-1]
         steps = list(_steps(alone(basis, reading).differences(usual(basis))).items())
         for name, (was, now) in steps[:SHOWN]:
@@ -59,14 +64,36 @@ def results() -> Iterator[str]:
         yield ""
 
 
+def together() -> Iterator[str]:
+    """Give the pairs that do more than their readings do alone."""
+    count = len(list(pairs()))
+    yield "## Two readings together\n"
+    yield (
+        f"Every two of the {len(READINGS)} readings that one card can have, {count} pairs, were tried on each of the"
+        f" {len(BASES)} cards: {count * len(BASES)} trials. {len(TOGETHER)} pairs change something that neither reading"
+        " changes alone; the others do what their readings do.\n"
+    )
+    for pair, why in TOGETHER.items():
+        first, second = sorted(pair)
+        found = {basis: surprises(basis, [(first, second)]) for basis in BASES}
+        touched = [basis for basis in BASES if found[basis]]
+        steps = [step for of_pair in found[touched[-1]].values() for step in of_pair]
+        shown = ", ".join(steps[:SHOWN]) + (f" and {len(steps) - SHOWN} more" if len(steps) > SHOWN else "")
+        yield f"- **`{first}`** with **`{second}`** ({', '.join(map(str, touched))}): {why}. {shown}."
+    yield ""
+
+
 def summary() -> str:
     """Return the figures."""
     verdicts = [max((verdict(basis, reading) for basis in BASES), key=list(Verdict).index) for reading in READINGS]
     counts = {kind: verdicts.count(kind) for kind in Verdict}
-    return (
+    shown = sum(note.fate is Fate.SHOWN for note in NOTES.values())
+    said = (
         f"Of {len(READINGS)} readings, {counts[Verdict.UNTOUCHED]} make no difference on any of {len(BASES)} cards,"
-        f" {counts[Verdict.SURVIVED]} are met in another way, {counts[Verdict.OTHER]} change a result.\n"
+        f" {counts[Verdict.SURVIVED]} are met in another way, {counts[Verdict.OTHER]} change a result: {shown} because"
+        f" the card has other data, which are shown, {counts[Verdict.OTHER] - shown} because something is refused."
     )
+    return textwrap.fill(said, WIDTH) + "\n"
 
 
 def verdict(basis: Basis, reading: Reading) -> Verdict:
@@ -91,8 +118,18 @@ def _line(cells: list[str]) -> str:
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([INTRODUCTION, summary(), *table(), *results()]).rstrip() + "\n"
+    return "\n".join([INTRODUCTION, summary(), *table(), *results(), *together()]).rstrip() + "\n"
+
+
+def main() -> int:
+    """Try all pairs, write the page, and return 1 if a pair does what nobody knew."""
+    new = {basis: unknown(found) for basis, found in all_surprises(BASES, pairs()).items()}
+    for basis, found in new.items():
+        for pair, steps in found.items():
+            print(f"{basis}: {', '.join(map(str, pair))}: {', '.join(steps[:SHOWN])}")
+    PAGE.write_text(page(), encoding="utf-8")
+    return 1 if any(new.values()) else 0
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    sys.exit(main())

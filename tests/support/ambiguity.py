@@ -402,7 +402,7 @@ def _move_money(facts: dict[str, str], card: _Stay, keys: PsamKeys, toggles: Tog
         if proof is not None:
             facts[f"{name} proof"] = f"{proof.outcome} TAC {proof.tac_right} MAC {proof.mac_right}"
     balances = _noted(
-        facts, "balance", lambda: card.run(lambda channel, insertion: read_balances(channel, insertion, None))
+        facts, "balance", lambda: card.run(lambda channel, insertion: read_balances(channel, insertion, None, PIN))
     )
     if balances is not None:
         facts["balance"] = (

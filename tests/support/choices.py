@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from enum import StrEnum
+from itertools import combinations, islice
 from types import MappingProxyType
 from typing import Final
 
@@ -44,47 +45,94 @@ class Reading:
 READINGS: Final = tuple(Reading(row.name, value) for row in rows() for value in row.values[1:])
 
 
-def pairs() -> Iterator[tuple[Reading, Reading]]:
+Pair = tuple[Reading, Reading]
+
+
+def pairs() -> Iterator[Pair]:
     """Yield every two readings that one card can have."""
     return (pair for pair in combinations(READINGS, 2) if pair[0].toggle != pair[1].toggle)
 
 
-NOTES: Final[Mapping[Reading, str]] = MappingProxyType(
+class Fate(StrEnum):
+    """What a result is that comes out otherwise."""
+
+    SHOWN = "shown as it is"
+    """The card has other data, and the reader tells them."""
+    REFUSED = "refused"
+    """Something is not done on such a card, and why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of a reading that changes the result."""
+
+    fate: Fate
+    why: str
+
+
+NOTES: Final[Mapping[Reading, Note]] = MappingProxyType(
     {
-        Reading("fci_algorithm", "ssf33"): "SSF33 is refused by its name, whatever the card computes with",
-        Reading("identification_seal", "random"): "the card shows its own code",
-        Reading("certificate_number", "cn08"): "the item's bytes are kept and marked; the rest of the file is read",
-        Reading("first_generation_items", "rewritten"): "the card's values have the new meaning, and are told so",
-        Reading("df05_keys", "84"): "DF05 is read; its update key is not there (6A88), and nothing is written",
-        Reading("df07_keys", "reads_first"): (
-            "the keys of DF07 are mistaken for each other and its files stay closed: trying others would cost their"
-            " tries"
+        Reading("fci_algorithm", "ssf33"): Note(
+            Fate.REFUSED,
+            "SSF33 is refused by its name, whatever the card computes with: the cipher is not published, and a card"
+            " that names it is believed",
         ),
-        Reading("pin_limit", "3"): "the card tells its own limit",
-        Reading("pin_limit", "8"): "the card tells its own limit",
-        Reading("updates", "with_mac"): "everything is read; updates are refused (6987), nothing is written",
-        Reading("balance_asked", "with_pin"): "balances are asked without the PIN: ACCESS_DENIED. Money moves",
-        Reading("load_certificate_balance", "before"): "the load is done, and told as unproven: its TAC is another",
-        Reading(
-            "told_sequence", "after"
-        ): "a proof that nobody here can judge may be another transaction's, and is told as unproven",
-        Reading(
-            "sm4_environment_name", "sx1"
-        ): "a module whose only environment bears the name for DES and tells no algorithm is not used",
+        Reading("identification_seal", "random"): Note(Fate.SHOWN, "the card shows its own code"),
+        Reading("first_generation_items", "rewritten"): Note(
+            Fate.SHOWN, "the card's values have the new meaning, and are told so"
+        ),
+        Reading("df05_keys", "84"): Note(
+            Fate.REFUSED,
+            "DF05 is read; its update key is not there (6A88), and nothing is written: the next number may be another"
+            " key's, and would count the try",
+        ),
+        Reading("df07_keys", "reads_first"): Note(
+            Fate.REFUSED,
+            "the keys of DF07 are mistaken for each other and its files stay closed, after one try of each key that"
+            " was needed: no command tells which key a number is, and trying others would cost their tries",
+        ),
+        Reading("pin_limit", "3"): Note(Fate.SHOWN, "the card tells its own limit"),
+        Reading("pin_limit", "8"): Note(Fate.SHOWN, "the card tells its own limit"),
+        Reading("updates", "with_mac"): Note(
+            Fate.REFUSED,
+            "everything is read; updates are refused (6987), nothing is written and no try is spent: ordinary updates"
+            " have no MAC (LD/T 32.7 7.3), and the reader makes none. One under the STK of the level would cost no try"
+            " either, if such cards should turn up",
+        ),
+        Reading("sm4_environment_name", "sx1"): Note(
+            Fate.REFUSED,
+            "a module whose only environment bears the name for DES and tells no algorithm is not used: a DES module"
+            " may take a request of SM4 for one of another level, and what it answers then would make a genuine card"
+            " look forged",
+        ),
     }
 )
 """What becomes of those readings that change the result."""
 
-TOGETHER: Final = frozenset(
+TOGETHER: Final[Mapping[frozenset[Reading], str]] = MappingProxyType(
     {
-        # a module that cannot judge the proof leaves it open how the keys are made, and the host refuses the load
-        frozenset({Reading("card_factor", "padded"), Reading("sm4_environment_name", "sx1")}),
-        frozenset({Reading("fci_algorithm", "absent"), Reading("sm4_environment_name", "sx1")}),
-        # the new meaning is what has the other type
-        frozenset({Reading("certificate_number", "cn08"), Reading("first_generation_items", "rewritten")}),
-        # files that the PIN does not open, and nobody who computes the key
-        frozenset({Reading("fci_algorithm", "ssf33"), Reading("third_generation_conditions", "keys_only")}),
-        frozenset({Reading("sm4_environment_name", "sx1"), Reading("third_generation_conditions", "keys_only")}),
+        frozenset({Reading("card_factor", "padded"), Reading("sm4_environment_name", "sx1")}): (
+            "a module that cannot judge the card's proof leaves it open how its keys are made, and the host refuses the"
+            " load"
+        ),
+        frozenset({Reading("fci_algorithm", "absent"), Reading("sm4_environment_name", "sx1")}): (
+            "as before: nobody judges by which algorithm the card computes, and the host refuses the load"
+        ),
+        frozenset({Reading("fci_algorithm", "ssf33"), Reading("third_generation_conditions", "keys_only")}): (
+            "files that the PIN does not open, and nobody who computes the key"
+        ),
+        frozenset({Reading("sm4_environment_name", "sx1"), Reading("third_generation_conditions", "keys_only")}): (
+            "files that the PIN does not open, and no module for their key"
+        ),
     }
 )
-"""Readings that change a result together which neither changes alone."""
+"""Readings that change a result together which neither changes alone, and why."""
+
+
+def sample(basis: Basis) -> Iterator[Pair]:
+    """Yield every fortieth pair, on each card others, and those that are known to matter together."""
+    yield from (pair for pair in pairs() if frozenset(pair) in TOGETHER)
+    yield from islice(pairs(), 7 * BASES.index(basis), None, _SPARSE)
+
+
+_SPARSE: Final = 40
