@@ -81,11 +81,15 @@ class Role(StrEnum):
 
 
 class Reader(Strict):
-    """A rule for readers: which, what for, and what to call them."""
+    """A rule for readers: which, what for, and what to call them.
+
+    `announces: false` is for a SAM slot that does not notice its card: it is powered now and then to find out.
+    """
 
     match: Match
     role: Role = Role.COUNTER
     name: Name | None = None
+    announces: bool = True
 
 
 class Station(Strict):

@@ -6,7 +6,7 @@ process) and `in-process`. A backend knows slots and bytes; stations, roles and 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cardd.base.reasons import Reason
 
@@ -126,3 +126,11 @@ class Backend(Protocol):
 
     def connect(self, slot: str, *, exclusive: bool) -> Connection:
         """Power the card in a slot and open it. Blocking; raises CarddError as Connection does, and NO_CARD."""
+
+
+@runtime_checkable
+class Waker(Protocol):
+    """What a backend may do besides: make slots show their card that do not notice it."""
+
+    def wake(self, slot: str) -> None:
+        """Give power to whatever is in a slot and return at once; a card that answers is told by the watch."""

@@ -9,6 +9,7 @@ from typing import Final
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observer, Transport
+from cardd.pcsc.devices import direct
 from cardd.pcsc.errors import CARD_DENIED, COMM_ERROR, CONTEXT_LOST, Phase, convey, explain
 from cardd.pcsc.neighbours import Neighbours
 from cardd.pcsc.scard import Disposition, PcscError, Protocol, Scard, Share
@@ -30,12 +31,34 @@ class PcscBackend:
         self._threads = threading.local()
         self._held = _Held()
         self._neighbours = Neighbours()
+        self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
+        self._waking: set[str] = set()
 
     def watch(self, observer: Observer) -> Watcher:
         """Start the watching thread; it outlives the service."""
         watcher = Watcher(self._scard, observer, self._held.holds)
         watcher.start()
+        self._watchers.add(watcher)
         return watcher
+
+    def wake(self, slot: str) -> None:
+        """Give power to whatever is in a slot, in a thread of its own; a card that answers is told by the watch."""
+        if slot not in self._waking:
+            self._waking.add(slot)
+            threading.Thread(target=self._wake, args=(slot,), name="pcsc-wake", daemon=True).start()
+
+    def _wake(self, slot: str) -> None:
+        try:
+            with direct(self._scard, slot) as handle:
+                self._scard.power_anew(handle)
+        except PcscError:
+            # no card, or nobody may ask just now: the next try comes
+            return
+        finally:
+            self._waking.discard(slot)
+        # pcscd may tell nobody of what it has found
+        for watcher in self._watchers:
+            watcher.wake()
 
     def connect(self, slot: str, *, exclusive: bool) -> "PcscConnection":
         """Power the card in a slot and open it, on the calling thread's own context.

@@ -90,7 +90,7 @@ class _Question:
 
     def put(self, scard: Scard, reader: str, sysfs: Path) -> None:
         try:
-            with _direct(scard, reader) as handle:
+            with direct(scard, reader) as handle:
                 self.device = Device(_serial(scard, handle), _port(scard, handle, sysfs))
         except PcscError as error:
             # anything else (the reader has gone, or the service, polkit says no) the watch says in its own words
@@ -100,7 +100,7 @@ class _Question:
 
 
 @contextlib.contextmanager
-def _direct(scard: Scard, reader: str) -> Iterator[int]:
+def direct(scard: Scard, reader: str) -> Iterator[int]:
     """Connect to the reader itself, on a context of the calling thread."""
     context = scard.establish_context()
     try:

@@ -147,6 +147,10 @@ class Scard:
         handle, protocol = self._call("SCardConnect", context, reader, int(share), int(protocols))
         return int(handle), Protocol(protocol)
 
+    def power_anew(self, handle: int) -> None:
+        """Reset whatever is in the reader of a direct connection, also where the reader says that nothing is."""
+        self._call("SCardReconnect", handle, int(Share.DIRECT), int(Protocol.NONE), int(Disposition.RESET))
+
     def attribute(self, handle: int, which: Attribute) -> bytes:
         """Return what the reader says of itself."""
         (value,) = self._call("SCardGetAttrib", handle, int(which))

@@ -35,11 +35,15 @@ class ReaderMatch:
 
 @dataclass(frozen=True, slots=True)
 class ReaderConfig:
-    """One rule for readers: which, what for, and what people call it (else its PC/SC name)."""
+    """One rule for readers: which, what for, and what people call it (else its PC/SC name).
+
+    `announces` is False for a SAM slot that does not notice its card: it is powered to find out.
+    """
 
     match: ReaderMatch = field(default_factory=ReaderMatch)
     role: Role = Role.COUNTER
     name: str | None = None
+    announces: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,9 @@ class Place:
     device: str = field(default="", compare=False)
     """The same for all slots of one device."""
 
+    announces: bool = True
+    """It notices a card that is put in; False for some slots of security modules."""
+
 
 def device_of(slot: Slot) -> Device:
     """Return what is known of a slot's device; `ACS ACR39U [CCID Interface] (R-1234) 00 00` tells the serial itself."""
@@ -83,7 +86,7 @@ class Placement:
         wanted = rule.name or slot.name
         candidates = (wanted, slot.name, *(f"{slot.name} #{number}" for number in range(2, len(taken) + 3)))
         reader = next(name for name in candidates if name not in taken)
-        return Place(reader, station, rule.role, slot.name, device.key)
+        return Place(reader, station, rule.role, slot.name, device.key, rule.announces)
 
     def _fitting(self, device: Device) -> Iterator[tuple[str, ReaderConfig]]:
         for station in self.stations:

@@ -40,6 +40,7 @@ SETTLE_DOUBLINGS: Final = 7
 _COUNTER: Final = 0x10000
 _NO_DEVICE: Final = (None, None)
 _TROUBLE: Final = {Presence.MUTE: Reason.CARD_MUTE, Presence.UNPOWERED: Reason.CARD_UNPOWERED}
+_DARK: Final = frozenset({Presence.EMPTY, Presence.MUTE, Presence.UNPOWERED})
 _STATES: Final = {
     Presence.EMPTY: ReaderState.EMPTY,
     Presence.PRESENT: ReaderState.PRESENT,
@@ -225,6 +226,21 @@ def view(state: State, slot: SlotState, *, ours: bool) -> ReaderState:
     if slot.look.in_use and not ours:
         return ReaderState.IN_USE
     return _SILENT[slot.silent] if slot.silent is not None else ReaderState.PRESENT
+
+
+def dark(state: State) -> tuple[str, ...]:
+    """Return the SAM slots that announce no card and show none: one may be inside all the same."""
+    return tuple(
+        name
+        for name, slot in state.slots.items()
+        if slot.place.role is Role.SAM
+        and not slot.place.announces
+        and slot.insertion is None
+        and slot.look is not None
+        and slot.look.presence in _DARK
+        and not slot.hung
+        and slot.place.reader not in state.lent
+    )
 
 
 def _attached(place: Place) -> ReaderAttached:

@@ -17,7 +17,7 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.channel import Channel, Tracer
-from cardd.iso7816.device import Backend, Observation, Watch
+from cardd.iso7816.device import Backend, Observation, Waker, Watch
 from cardd.readers.config import Role, StationConfig
 from cardd.readers.facts import CardRemoved, Fact, ReaderState, ReaderStatus
 from cardd.readers.holding import Holding
@@ -29,6 +29,7 @@ from cardd.readers.reconcile import (
     Change,
     SlotState,
     State,
+    dark,
     hang,
     lose,
     note_answer,
@@ -39,6 +40,7 @@ from cardd.readers.reconcile import (
     view,
 )
 from cardd.readers.supervisor import Supervisor, left_too_early
+from cardd.readers.waking import Waking
 from cardd.readers.worker import HeldChannel, Told, Worker
 
 T = TypeVar("T")
@@ -82,6 +84,7 @@ class Readers(Holding):
             slot, backend, clock=clock, exclusive=exclusive, tracer=tracer, told=told
         )
         self._state = State(boot)
+        self._waking = Waking(clock, backend.wake if isinstance(backend, Waker) else lambda _slot: None)
         self._workers: dict[str, Worker] = {}
         self._listeners: list[Callable[[Fact], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -100,6 +103,7 @@ class Readers(Holding):
         """Stop watching and answer every waiting caller with READER_UNAVAILABLE. Never blocks, waits for no worker."""
         self._loop = None
         self._leases.close()
+        self._waking.tend(())
         if self._watch is not None:
             self._watch.close()
         for worker in self._workers.values():
@@ -258,6 +262,7 @@ class Readers(Holding):
         self._staff()
         for wish in change.settling:
             self._clock.call_later(wish.seconds, partial(self._settled, wish.slot, wish.ticket))
+        self._waking.tend(dark(self._state))
         for fact in change.facts:
             if isinstance(fact, CardRemoved):
                 self._end(fact.insertion)

@@ -1,0 +1,47 @@
+"""A SAM slot that is said not to notice its card, on a real pcscd.
+
+vpcd knows a card by its answer to reset alone and hangs without one, so what it can show is the other half: that power
+for an empty slot is survived, and what pcscd says of the slot afterwards. The finding of a card is shown in tests/unit.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from cardd.base.clock import SystemClock
+from cardd.iso7816.apdu import Command
+from cardd.pcsc.backend import PcscBackend
+from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
+from cardd.readers.registry import Readers
+from cardsim.lab import Lab
+from cardsim.links.echo import EchoCard
+
+SELECT = Command(0x00, 0xA4, 0x00, 0x00, b"\x3f\x00")
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.asyncio
+async def test_a_slot_that_was_powered_in_vain_is_mute_and_takes_a_module_later(
+    lab: Lab, readers: tuple[str, ...]
+) -> None:
+    rule = ReaderConfig(ReaderMatch(name=readers[1]), Role.SAM, "module", announces=False)
+    sam = Readers(PcscBackend(), (StationConfig("desk", readers=(rule,)),), clock=SystemClock(), boot=1)
+    sam.start()
+    try:
+        await until(lambda: {view.reader: str(view.state) for view in sam.views()}.get("module") == "mute")
+        await asyncio.to_thread(lab.insert, EchoCard(), 1)
+        await until(lambda: sam.insertion_in("module") is not None)
+        deadline = time.monotonic() + 5
+        compute = partial(sam.call_on, "module", lambda held: held.channel.send(SELECT).sw, deadline=deadline)
+        assert await asyncio.to_thread(compute) == 0x9000
+    finally:
+        sam.close()
