@@ -355,20 +355,22 @@ class ReadersMachine(RuleBasedStateMachine):
 
     @rule(slot=slots, who=people)
     def lend(self, slot: str, who: str) -> None:
-        view = next((view for view in self.rig.readers.views() if view.reader == slot), None)
-        if view is None or self.rig.readers._state.slots[slot].hung:
-            return
+        self._run(self._lend(slot, who))
+
+    async def _lend(self, slot: str, who: str) -> None:
         self.compare()
+        known = self.rig.readers._state.slots.get(slot)
         expected = None
-        if self.lent.get(slot, self.name(who)) != self.name(who):
+        if known is None:
+            expected = Reason.NOT_FOUND
+        elif known.hung:
+            expected = Reason.READER_UNAVAILABLE
+        elif self.lent.get(slot, self.name(who)) != self.name(who):
             expected = Reason.READER_IN_USE
         elif any(held.lease.insertion.reader == slot for held in self.leases.values()):
             expected = Reason.LEASE_HELD
         elif self.reserved:
             expected = Reason.BUSY
-        self._run(self._lend(expected, slot, who))
-
-    async def _lend(self, expected: Reason | None, slot: str, who: str) -> None:
         if self.refusing(expected, lambda: self.rig.readers.lend(slot, self.name(who))):
             self.lent[slot] = self.name(who)
 
