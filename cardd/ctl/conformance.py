@@ -18,6 +18,7 @@ from cardd.conformance.subject import Subject, read_subject
 from cardd.ctl.common import Terminal, command
 from cardd.ctl.lease_link import LeaseLink
 
+_FIRST = next(case for case in CASES if case.name == "K-INT")
 _COSTLY = (
     "These cases spend tries of the PIN and of keys, write to the card and move money of its account. "
     "Put no card to them that somebody needs.  "
@@ -55,6 +56,9 @@ def conformance(
     """
     cases = _chosen(wanted, costly=costly)
     subject = _known(persona, reader or "card")
+    if subject is not None:
+        # before anything is proved to a card it proves whose it is
+        cases = list(dict.fromkeys((_FIRST, *cases)))
     if costly:
         if subject is None:
             raise click.UsageError("--costly needs --keys: nothing can be proved without")

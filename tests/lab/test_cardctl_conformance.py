@@ -88,7 +88,7 @@ def test_another_issuers_file_costs_the_card_nothing_and_fails(counter: Rig, tmp
     file = tmp_path / "keys.yaml"
     file.write_text('card: social-security\nprofile: "3.0"\npin: "123456"\nkeys: {root: "' + "0F" * 16 + '"}\n')
     before = remembered(chip)
-    run = cardctl(counter, "reader-0", "--json", "--keys", str(file), "--case", "K-INT", "--case", "S-3.0")
+    run = cardctl(counter, "reader-0", "--json", "--keys", str(file), "--case", "S-3.0")
     assert run.returncode == os.EX_DATAERR
     assert outcomes(run) == {"K-INT": "FAIL", "S-3.0": "n/a"}
     assert remembered(chip) == before
