@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import borrower
 from support.clerk import PATIENCE_S, Clerk, counter
-from support.neighbour import build
 
 from cardd.wire.base import Json
 from cardd.wire.methods import READERS_LIST, SYSTEM_STATUS
@@ -18,12 +18,8 @@ from cardd.wire.system import NoParams
 READER = "reader-0"
 SELECT = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
 CARD = "social-jia-3.0"
-
-
-@pytest.fixture(scope="module")
-def neighbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program that opens readers as any other on the machine does."""
-    return build(tmp_path_factory.mktemp("neighbour"))
+BORROWER = (sys.executable, str(Path(borrower.__file__)))
+"""A program that opens readers as any other on the machine does."""
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +50,9 @@ def cardctl(clerk: Clerk, *words: str, own_session: bool = False) -> "subprocess
     )
 
 
-def lend(clerk: Clerk, *command: str | Path, orders: tuple[str, ...] = ()) -> tuple[int, str, str]:
+def lend(clerk: Clerk, *command: str, orders: tuple[str, ...] = ()) -> tuple[int, str, str]:
     """Lend the reader to a command that gets its orders as lines; returns exit code, output and complaints."""
-    with cardctl(clerk, "lend", READER, "--", *map(str, command)) as process:
+    with cardctl(clerk, "lend", READER, "--", *command) as process:
         out, err = process.communicate("".join(f"{order}\n" for order in orders), timeout=PATIENCE_S)
     return process.returncode, out, err
 
@@ -97,25 +93,25 @@ def back_again(clerk: Clerk, before: str) -> None:
     assert lent(clerk) == {}
 
 
-def test_a_program_has_the_reader_for_itself_while_it_runs(clerk: Clerk, neighbour: Path) -> None:
+def test_a_program_has_the_reader_for_itself_while_it_runs(clerk: Clerk) -> None:
     name = clerk.rig.lab.readers[0]
-    code, out, err = lend(clerk, neighbour, orders=(f"exclusive {name}", f"transmit {SELECT}", "leave"))
+    code, out, err = lend(clerk, *BORROWER, orders=(f"exclusive {name}", f"transmit {SELECT}", "leave"))
     assert (code, err) == (os.EX_OK, "")
     opened, selected, left = out.splitlines()
     assert (opened, selected[:5], left) == ("ok", "ok 61", "ok")
     back_again(clerk, given_out(clerk))
 
 
-def test_a_program_that_only_leaves_the_card_reset_leaves_a_new_insertion(clerk: Clerk, neighbour: Path) -> None:
+def test_a_program_that_only_leaves_the_card_reset_leaves_a_new_insertion(clerk: Clerk) -> None:
     name = clerk.rig.lab.readers[0]
-    assert lend(clerk, neighbour, orders=(f"shared {name}", "reset"))[:2] == (os.EX_OK, "ok\nok\n")
+    assert lend(clerk, *BORROWER, orders=(f"exclusive {name}", "reset"))[:2] == (os.EX_OK, "ok\nok\n")
     back_again(clerk, given_out(clerk))
 
 
-def test_a_program_that_dies_with_the_card_open_leaves_a_new_insertion(clerk: Clerk, neighbour: Path) -> None:
+def test_a_program_that_dies_with_the_card_open_leaves_a_new_insertion(clerk: Clerk) -> None:
     name = clerk.rig.lab.readers[0]
     # an order that it does not know ends it at once, in the middle of its transaction
-    code, out, _ = lend(clerk, neighbour, orders=(f"exclusive {name}", "begin", "nonsense"))
+    code, out, _ = lend(clerk, *BORROWER, orders=(f"exclusive {name}", "begin", "nonsense"))
     assert (code, out) == (1, "ok\nok\n")
     back_again(clerk, given_out(clerk))
 
@@ -144,10 +140,8 @@ def test_the_command_is_told_the_readers_name_and_keeps_its_own_options(clerk: C
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name)
-def test_with_cardctl_its_command_ends_and_the_reader_is_taken_back(
-    clerk: Clerk, neighbour: Path, how: signal.Signals
-) -> None:
-    with cardctl(clerk, "lend", READER, "--", str(neighbour)) as process:
+def test_with_cardctl_its_command_ends_and_the_reader_is_taken_back(clerk: Clerk, how: signal.Signals) -> None:
+    with cardctl(clerk, "lend", READER, "--", *BORROWER) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(f"exclusive {clerk.rig.lab.readers[0]}\n")
