@@ -135,6 +135,11 @@ def main(directory: str, readers: str) -> None:
         for line in sys.stdin:
             verb, *arguments = line.split()
             hands.orders[verb](*arguments)
+        if rig.daemon is not None and rig.daemon.poll() is not None:
+            # the directory is gone soon, and with it why
+            sys.stderr.write(
+                f"the daemon ended with {rig.daemon.poll()}:\n{rig.log.read_text(encoding='utf-8')[-4000:]}"
+            )
 
 
 if __name__ == "__main__":
