@@ -1,20 +1,16 @@
 """A whole day at the counter with the log at its most talkative: nothing of a person or a key may be in it."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import yaml
 from support.clerk import Clerk, counter
+from support.private import PIN, patterns
 
 from cardd.wire.cards import CardReadParams
 from cardd.wire.methods import CARD_READ
-from cardsim.persona import PERSONAS
 from cardsim.rig import REGISTER
 
 PEOPLE = ("jia-3.0", "bing-2.0", "yi-3.0")
 PASSWORDS = {"old-bing": "123456"}
-PIN = "123456"
 
 
 def test_no_log_line_holds_a_pin_a_key_a_name_or_a_number(tmp_path: Path) -> None:
@@ -25,7 +21,7 @@ def test_no_log_line_holds_a_pin_a_key_a_name_or_a_number(tmp_path: Path) -> Non
         _get_it_wrong(clerk)
         log = clerk.rig.log.read_bytes()
     assert log.count(b'"event":"apdu"') > 100
-    for what, pattern in _forbidden():
+    for what, pattern in patterns():
         assert pattern not in log, what
 
 
@@ -35,18 +31,18 @@ def test_the_journal_holds_no_person_in_the_open(tmp_path: Path) -> None:
         clerk.rig.stop_daemon()
         stored = b"".join(file.read_bytes() for file in (clerk.rig.directory / "state").glob("journal*"))
     assert b"activation.completed" in stored
-    for what, pattern in _forbidden():
+    for what, pattern in patterns():
         assert pattern not in stored, what
 
 
 def test_what_would_give_a_person_away_is_what_the_personas_hold() -> None:
     """The search above looks for the right things: each of them is found where it does stand."""
-    patterns = dict(_forbidden())
+    sought = dict(patterns())
     register = REGISTER.read_bytes()
-    assert patterns["测试甲 in utf-8"] in register
-    assert patterns["510101190001010012 in utf-8"] in register
-    assert patterns["510101190001010012 in bcd"] == bytes.fromhex("510101190001010012")
-    assert patterns["测试甲 in gbk as hex"] == b"b2e2cad4bcd7"
+    assert sought["测试甲 in utf-8"] in register
+    assert sought["510101190001010012 in utf-8"] in register
+    assert sought["510101190001010012 in bcd"] == bytes.fromhex("510101190001010012")
+    assert sought["测试甲 in gbk as hex"] == b"b2e2cad4bcd7"
 
 
 def _hand_off(clerk: Clerk, who: str) -> None:
@@ -79,37 +75,3 @@ def _get_it_wrong(clerk: Clerk) -> None:
         ):
             sock._sock.sendall(line)
             assert sock._line(None)
-
-
-def _forbidden() -> Iterator[tuple[str, bytes]]:
-    for text in sorted(_private()):
-        for encoding in ("utf-8", "gbk"):
-            raw = text.encode(encoding)
-            yield f"{text} in {encoding}", raw
-            yield f"{text} in {encoding} as hex", raw.hex().encode()
-            yield f"{text} in {encoding} as HEX", raw.hex().upper().encode()
-        if not text.isascii():
-            yield f"{text} as escapes", text.encode("unicode_escape")
-        digits = text.removesuffix("X")
-        if digits.isdigit() and len(digits) % 2 == 0 and len(digits) > 6:
-            yield f"{text} in bcd", bytes.fromhex(digits)
-
-
-def _private() -> set[str]:
-    """Everything in the register and the personas that belongs to a person, and all keys, as text."""
-    found = {PIN}
-    for person in yaml.safe_load(REGISTER.read_text(encoding="utf-8"))["people"]:
-        found |= {person["social_security_number"], person["name"]}
-        found |= {card["number"] for card in person["cards"] + person["old_cards"]}
-        found |= {card["identification_code"] for card in person["cards"]}
-    for file in PERSONAS.glob("*.yaml"):
-        found |= set(_keys(yaml.safe_load(file.read_text(encoding="utf-8")).get("keys", {})))
-    return found
-
-
-def _keys(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _keys(inner)
-    else:
-        yield str(value)
