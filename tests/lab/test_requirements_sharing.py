@@ -1,0 +1,199 @@
+"""R12 to R16 of docs/reliability.md: cards shared with another program, a process of its own, on a real pcscd."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from support.clerk import Clerk, counter
+from support.moments import READ_RECORD, Halted, Recorded
+from support.next_door import FINE, SHARING_VIOLATION, NextDoor
+from support.shared_counter import clerk, opened, read, reader, until
+
+from cardd.base.clock import SystemClock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.iso7816.apdu import Command
+from cardd.iso7816.channel import Channel
+from cardd.pcsc.backend import PcscBackend
+from cardd.readers.insertion import Insertion
+from cardd.readers.registry import Readers
+from cardsim.lab import Lab
+
+__all__ = ["clerk", "opened"]
+
+CARD = "social-jia-3.0"
+WORK_S = 10.0
+SELECT = 0xA4
+SELECT_SOCIAL = Command(0x00, 0xA4, 0x04, 0x00, bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF"))
+SELECT_ROOT = "00A4000002 3F00".replace(" ", "")
+READ_CODE = Command(0x00, 0xB2, 0x01, 0x2C, le=256)
+
+
+@asynccontextmanager
+async def readers_of(lab: Lab, backend: PcscBackend, *, exclusive: bool) -> AsyncIterator[Readers]:
+    """All readers of the laboratory as counter readers, in this process."""
+    readers = Readers(backend, (), clock=SystemClock(), boot=1, exclusive=exclusive)
+    readers.start()
+    try:
+        await _until(lambda: len(readers.views()) == len(lab.readers))
+        yield readers
+    finally:
+        readers.close()
+
+
+async def _until(met: Callable[[], bool], seconds: float = 8.0) -> None:
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.005)
+
+
+async def inserted(readers: Readers, name: str, before: Insertion | None = None) -> Insertion:
+    await _until(lambda: readers.insertion_in(name) not in {None, before})
+    insertion = readers.insertion_in(name)
+    assert insertion is not None
+    return insertion
+
+
+def around(lab: Lab) -> dict[str, str]:
+    return {**os.environ, "PCSCLITE_CSOCK_NAME": str(lab.pcscd_socket)}
+
+
+@pytest.mark.asyncio
+async def test_r12_a_sharing_violation_waits_a_bounded_time_and_leaves_the_other_program_alone(
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend
+) -> None:
+    with NextDoor(around(lab)) as other:
+        async with readers_of(lab, backend, exclusive=True) as desk:
+            await asyncio.to_thread(lab.insert, Recorded(CARD), 0)
+            insertion = await inserted(desk, readers[0])
+            await _until(lambda: other.exclusive(readers[0]) == FINE)
+
+            def work(channel: Channel, _: Insertion) -> int:
+                return channel.send(SELECT_SOCIAL).sw
+
+            began = time.monotonic()
+            with pytest.raises(CarddError) as caught:
+                await desk.run(insertion.id, work, timeout_s=1.0)
+            assert caught.value.reason is Reason.READER_IN_USE
+            assert 0.8 < time.monotonic() - began < 1.6
+            assert "program" in caught.value.detail
+            # it lives, and what it holds is still its own
+            assert other.lives
+            assert other.send(SELECT_ROOT)[0] == FINE
+            waiting = asyncio.create_task(desk.run(insertion.id, work, timeout_s=WORK_S))
+            await asyncio.sleep(0.3)
+            assert other.let_go() == FINE
+            assert await waiting == 0x9000
+
+
+def test_r13_nothing_is_held_while_nobody_works_on_a_card(clerk: Clerk) -> None:
+    with NextDoor(clerk.rig.environment) as other:
+        clerk.insert("social-bing-2.0")
+        clerk.wait("card.identified")
+        name = clerk.rig.lab.readers[0]
+        for _ in range(3):
+            # whoever comes may have it for himself at once
+            until(lambda: other.exclusive(name) == FINE, "the card for another program", 1.0)
+            assert other.let_go() == FINE
+            assert read(clerk).generation == "2.0"
+        until(lambda: other.shared(name) == FINE, "the card once more", 1.0)
+        began = time.monotonic()
+        assert other.begin() == FINE
+        assert time.monotonic() - began < 0.5
+        assert other.end() == FINE
+
+
+@pytest.mark.asyncio
+async def test_r14_in_shared_mode_each_job_begins_with_nothing_assumed(
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend
+) -> None:
+    card = Halted(CARD, READ_RECORD, nth=0)
+
+    def work(channel: Channel, _: Insertion) -> tuple[int, bytes]:
+        """Select and read, and know that the selection holds in between."""
+        selected = channel.send(SELECT_SOCIAL).sw
+        return selected, channel.expect(READ_CODE)
+
+    with NextDoor(around(lab)) as other:
+        async with readers_of(lab, backend, exclusive=False) as desk:
+            await asyncio.to_thread(lab.insert, card, 0)
+            insertion = await inserted(desk, readers[0])
+            right = await desk.run(insertion.id, work, timeout_s=WORK_S)
+            assert right[0] == 0x9000
+            assert other.shared(readers[0]) == FINE
+            assert other.send(SELECT_ROOT)[0] == FINE
+            assert await desk.run(insertion.id, work, timeout_s=WORK_S) == right
+            assert other.reset() == FINE
+            assert await desk.run(insertion.id, work, timeout_s=WORK_S) == right
+            # in the middle of a job the other program has to wait
+            card.halt_next()
+            job = asyncio.create_task(desk.run(insertion.id, work, timeout_s=WORK_S))
+            assert await asyncio.to_thread(card.reached.wait, 5)
+            begun = asyncio.create_task(asyncio.to_thread(other.begin))
+            await asyncio.sleep(0.3)
+            assert not begun.done()
+            card.go_on.set()
+            assert await job == right
+            assert await begun == FINE
+            assert other.end() == FINE
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("exclusive", [True, False], ids=["exclusive", "shared"])
+async def test_r15_a_removal_inside_a_transaction_does_not_spoil_the_next_one(
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, *, exclusive: bool
+) -> None:
+    def torn(channel: Channel, _: Insertion) -> int:
+        channel.send(SELECT_SOCIAL)
+        lab.remove(0)
+        return channel.send(SELECT_SOCIAL).sw
+
+    with NextDoor(around(lab)) as other:
+        async with readers_of(lab, backend, exclusive=exclusive) as desk:
+            before = None
+            for _ in range(3):
+                await asyncio.to_thread(lab.insert, Recorded(CARD), 0)
+                insertion = await inserted(desk, readers[0], before)
+                with pytest.raises(CarddError) as caught:
+                    await desk.run(insertion.id, torn, timeout_s=WORK_S)
+                assert caught.value.reason is Reason.CARD_REMOVED
+                before = insertion
+            await asyncio.to_thread(lab.insert, Recorded(CARD), 0)
+            insertion = await inserted(desk, readers[0], before)
+            assert await desk.run(insertion.id, lambda c, _: c.send(SELECT_SOCIAL).sw, timeout_s=WORK_S) == 0x9000
+            assert other.shared(readers[0]) == FINE
+            assert other.begin() == FINE
+            assert other.send(SELECT_ROOT)[0] == FINE
+            assert other.end() == FINE
+
+
+def test_r16_readers_are_known_by_rule_and_never_by_their_place_in_the_list(tmp_path: Path) -> None:
+    station = {
+        "name": "till",
+        "auto": False,
+        "readers": [
+            {"match": {"name": "Cardsim 1 * 00"}, "role": "counter", "name": "till"},
+            {"match": {"name": "Cardsim 1 * 01"}, "role": "sam", "name": "module"},
+        ],
+    }
+    with counter(tmp_path / "c", stations=2, psam=None, settings={"stations": [station]}) as clerk:
+        lab = clerk.rig.lab
+        # the first reader of the list belongs to somebody else: a card in it is nobody's business
+        stranger = Recorded("social-bing-2.0")
+        clerk.insert_card(stranger, 0)
+        clerk.insert("psam", 3)
+        clerk.insert("social-ding-1.0", 2)
+        assert clerk.wait("card.identified")["subject"] == "till"
+        assert read(clerk).generation == "1.0"
+        assert reader(clerk, "module").role == "sam"
+        assert reader(clerk, lab.readers[0]).role == "ignored"
+        assert stranger.commands == []
+        assert not [event for event in clerk.events if event["subject"] == lab.readers[0] and "card." in event["type"]]
+        with NextDoor(clerk.rig.environment) as other:
+            assert other.exclusive(lab.readers[0]) == FINE
+            assert other.exclusive(lab.readers[0]) == SHARING_VIOLATION

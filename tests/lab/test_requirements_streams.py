@@ -1,0 +1,133 @@
+"""R29 to R31 of docs/reliability.md: event streams, with the daemon as a process."""
+
+import json
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from support.clerk import Clerk, counter
+from support.shared_counter import clerk, kind_of, opened, read, until
+
+from cardd.base.reasons import Reason
+from cardd.client.blocking import Client
+from cardd.client.errors import CallError
+from cardd.wire.cards import CardReadParams
+from cardd.wire.events import EventsSubscribeParams
+from cardd.wire.methods import CARD_READ, SESSION_HELLO
+from cardd.wire.session import HelloParams
+
+__all__ = ["clerk", "opened"]
+
+CARD = "social-bing-2.0"
+
+
+def _sequences(client: Client, last: int) -> list[int]:
+    """Return the sequences that a subscriber gets, up to a last one."""
+    came: list[int] = []
+    for arrival in client.events(20):
+        came.append(int(arrival.event.sequence))
+        if came[-1] >= last:
+            break
+    return came
+
+
+def test_r29_a_cursor_of_another_stream_is_an_error_and_never_a_gap(tmp_path: Path) -> None:
+    with counter(tmp_path / "a") as one, counter(tmp_path / "b") as other:
+        with one.rig.client() as client:
+            cursor = client.subscribe(EventsSubscribeParams(after="now")).cursor
+            stream = client.call(SESSION_HELLO, HelloParams(client="test", api=1)).stream
+        with other.rig.client() as client:
+            assert client.call(SESSION_HELLO, HelloParams(client="test", api=1)).stream != stream
+            for foreign in (cursor, "", "latest", "0"):
+                with pytest.raises(CallError) as caught:
+                    client.subscribe(EventsSubscribeParams(after=foreign))
+                assert caught.value.reason == Reason.CURSOR_GONE
+                assert caught.value.data["earliest"]
+        # killed and started again it is the same stream, and the cursor leads on in it
+        one.rig.stop_daemon(signal.SIGKILL)
+        one.rig.start_daemon()
+        with one.rig.client() as client:
+            assert client.call(SESSION_HELLO, HelloParams(client="test", api=1)).stream == stream
+            client.subscribe(EventsSubscribeParams(after=cursor))
+            first = next(client.events(5)).event
+            assert kind_of({"type": first.type}) == "service.started"
+
+
+def test_r30_whoever_comes_in_the_middle_misses_nothing_and_whoever_is_slow_is_told_where_he_was(clerk: Clerk) -> None:
+    clerk.insert(CARD)
+    clerk.wait("card.identified")
+    came: list[list[int]] = []
+    last = [1 << 62]
+
+    def follow() -> None:
+        with clerk.rig.client() as client:
+            client.subscribe(EventsSubscribeParams(after="earliest"))
+            came.append(_sequences(client, last[0]))
+
+    slow = socket.socket(socket.AF_UNIX)
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    slow.connect(os.fspath(clerk.rig.socket))
+    slow.sendall(b'{"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"after":"earliest"}}\n')
+    last[0] = int(clerk.events[-1]["sequence"]) + 400
+    followers = []
+    with clerk.rig.client() as client:
+        # each reading for a purpose is an event; every fiftieth somebody comes and wants all from the beginning
+        for number in range(400):
+            if number % 50 == 0:
+                followers.append(threading.Thread(target=follow))
+                followers[-1].start()
+            client.call(CARD_READ, CardReadParams(purpose="p" * 190, files="SSSEEF05|01|$"))
+    for follower in followers:
+        follower.join(20)
+    assert len(came) == 8
+    assert all(sequences == list(range(1, last[0] + 1)) for sequences in came)
+    # the slow one reads only now: whatever it gets is without a gap, and if it was cut off it knows where
+    slow.settimeout(15)
+    got: list[int] = []
+    cursor = ""
+    with slow.makefile("rb") as lines:
+        for line in lines:
+            message = json.loads(line)
+            if message.get("method") == "event":
+                got.append(int(message["params"]["event"]["sequence"]))
+                cursor = message["params"]["cursor"]
+            if got and got[-1] >= last[0]:
+                break
+            if "SLOW_CONSUMER" in line.decode():
+                break
+    slow.close()
+    assert got == list(range(1, len(got) + 1))
+    with clerk.rig.client() as again:
+        again.subscribe(EventsSubscribeParams(after=cursor))
+        if len(got) < last[0]:
+            assert _sequences(again, last[0])[0] == got[-1] + 1
+
+
+def test_r31_what_was_told_outlives_the_daemon_and_what_was_held_does_not(tmp_path: Path) -> None:
+    with counter(tmp_path / "c") as first:
+        first.insert("old-jia")
+        activation = first.step("waiting_social_card")["correlationid"]
+        before = list(first.events)
+        first.rig.stop_daemon(signal.SIGKILL)
+        first.rig.start_daemon()
+        second = Clerk(first.rig)
+        try:
+            second.wait("service.started", lambda event: int(event["sequence"]) > int(before[-1]["sequence"]))
+            until(lambda: "card.identified" in second.types()[len(before) :], "the card that is inside")
+            # events: every one that somebody was told, in its place
+            assert second.events[: len(before)] == before
+            assert [int(event["sequence"]) for event in second.events] == list(range(1, len(second.events) + 1))
+            # activations before the point of no return: ended, and told
+            assert second.look(activation).state == "expired"
+            # insertions: never used again
+            old = {event["insertion"] for event in before if event.get("insertion")}
+            new = {event["insertion"] for event in second.events[len(before) :] if kind_of(event) == "card.inserted"}
+            assert new
+            assert not old & new
+            # the station: held by nobody
+            assert read(second).number is not None
+        finally:
+            second.client.close()
