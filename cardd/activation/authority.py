@@ -34,6 +34,21 @@ class SocialCard(Closed, frozen=True, kw_only=True):
     valid_until: str | None = None
 
 
+class IdentityDocument(Closed, frozen=True, kw_only=True):
+    """The original identity document that somebody at a counter has seen. `number` and `name` whole."""
+
+    type: str
+    number: str
+    name: str
+
+
+class Visit(Closed, frozen=True, kw_only=True):
+    """The visit that a hospital registers: `kind` is outpatient or inpatient, `number` the hospital's own."""
+
+    kind: str
+    number: str
+
+
 class OldCardStanding(Closed, frozen=True, kw_only=True):
     """What the authority says of an old card: `refusal` and nothing else counts, or whether a password is due."""
 
@@ -80,6 +95,8 @@ class ActivationRequest(Closed, frozen=True, kw_only=True):
     route: str
     card: SocialCard
     old_card: str | None
+    document: IdentityDocument | None = None
+    visit: Visit | None = None
     operator: str | None
     terminal: str
     time: str
@@ -97,8 +114,13 @@ class Authority(Protocol):
     async def verify_old_password(self, key: str, number: str, password: Secret) -> PasswordAnswer:
         """Check an old card's password for one activation; the tries are counted here."""
 
-    async def look_up_social_card(self, card: SocialCard, old_card: str | None) -> Prospect:
-        """Say what activating this card, with this old card handed in, would come to. Changes nothing."""
+    async def look_up_social_card(
+        self, card: SocialCard, old_card: str | None, document: IdentityDocument | None
+    ) -> Prospect:
+        """Say what activating this card would come to, with this old card handed in or this document shown.
+
+        Changes nothing. `document` was compared with the card already; whether it is the holder's is said here.
+        """
 
     async def activate(self, request: ActivationRequest) -> Verdict:
         """Activate, in one transaction and once for each key: the same key gets the same verdict."""

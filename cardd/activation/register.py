@@ -22,6 +22,7 @@ import msgspec
 from cardd.activation import register_document as document
 from cardd.activation.authority import (
     ActivationRequest,
+    IdentityDocument,
     OldCardStanding,
     PasswordAnswer,
     Prospect,
@@ -95,9 +96,11 @@ class LocalRegister:
         """Check a password and count the tries; a right one counts for that activation only."""
         return await self._ask(LocalRegister._verify, key, number, password)
 
-    async def look_up_social_card(self, card: SocialCard, old_card: str | None) -> Prospect:
+    async def look_up_social_card(
+        self, card: SocialCard, old_card: str | None, document: IdentityDocument | None
+    ) -> Prospect:
         """Say what activating would come to."""
-        return await self._ask(LocalRegister._prospect, card, old_card)
+        return await self._ask(LocalRegister._prospect, card, old_card, document)
 
     async def activate(self, request: ActivationRequest) -> Verdict:
         """Set the card normal, the person's old cards void and the account normal, all or nothing."""
@@ -204,7 +207,7 @@ class LocalRegister:
                 db.execute("INSERT OR IGNORE INTO passwords VALUES (?, ?)", (key, number))
             return PasswordAnswer(right=right, tries_left=left)
 
-    def _entry(self, card: SocialCard, old_card: str | None) -> Entry:
+    def _entry(self, card: SocialCard, old_card: str | None, document: IdentityDocument | None) -> Entry:
         db = self._database
         region = db.execute("SELECT code FROM region").fetchone()
         person = db.execute("SELECT name FROM people WHERE ssn = ?", (card.social_security_number,)).fetchone()
@@ -221,10 +224,11 @@ class LocalRegister:
             card_status=None if found is None else found[2],
             old_given=old_card is not None,
             old=None if old_card is None else self._old_entry(old_card),
+            document=document,
         )
 
-    def _prospect(self, card: SocialCard, old_card: str | None) -> Prospect:
-        return judge(self._entry(card, old_card))
+    def _prospect(self, card: SocialCard, old_card: str | None, document: IdentityDocument | None) -> Prospect:
+        return judge(self._entry(card, old_card, document))
 
     def _outcome(self, key: str) -> Verdict | None:
         row = self._database.execute("SELECT verdict FROM activations WHERE key = ?", (key,)).fetchone()
@@ -235,7 +239,7 @@ class LocalRegister:
             known = self._outcome(request.key)
             if known is not None:
                 return known
-            entry = self._entry(request.card, request.old_card)
+            entry = self._entry(request.card, request.old_card, request.document)
             prospect = judge(entry)
             if prospect.standing is Standing.GRANTED and not self._password_settled(request, entry.old):
                 prospect = Prospect(standing=Standing.REFUSED, reason=Reason.OLD_PASSWORD_WRONG)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from cardd.activation.authority import Prospect, SocialCard, Standing
+from cardd.activation.authority import IdentityDocument, Prospect, SocialCard, Standing
 from cardd.base.reasons import Reason
 
 OLD_REFUSALS: Final[Mapping[str, Reason]] = MappingProxyType(
@@ -41,6 +41,7 @@ class Entry:
     card_status: str | None
     old_given: bool
     old: OldEntry | None
+    document: IdentityDocument | None = None
 
 
 def _in_region(entry: Entry) -> bool:
@@ -52,6 +53,14 @@ def _in_region(entry: Entry) -> bool:
     return own.startswith(wanted)
 
 
+def _is_the_holders(document: IdentityDocument, entry: Entry) -> bool:
+    """Tell whether a document is the registered person's: a citizen's number is the social security number."""
+    return (document.number.strip().upper(), document.name.strip()) == (
+        entry.card.social_security_number.strip().upper(),
+        (entry.name or "").strip(),
+    )
+
+
 Check = Callable[[Entry], bool]
 
 BEFORE_ALREADY_ACTIVE: Final[tuple[tuple[Reason, Check], ...]] = (
@@ -59,6 +68,7 @@ BEFORE_ALREADY_ACTIVE: Final[tuple[tuple[Reason, Check], ...]] = (
     (Reason.NUMBER_DIFFERS, lambda e: e.name is None),
     (Reason.NAME_DIFFERS, lambda e: (e.name or "").strip() != e.card.name.strip()),
     (Reason.NUMBER_DIFFERS, lambda e: e.card_ssn != e.card.social_security_number),
+    (Reason.DOCUMENT_DIFFERS, lambda e: e.document is not None and not _is_the_holders(e.document, e)),
     # the number was issued again on another chip: this one was replaced
     (Reason.CARD_VOID, lambda e: e.card_code is not None and e.card_code.upper() != e.card.identification_code.upper()),
     (Reason.OTHER_PERSON, lambda e: e.old is not None and e.old.ssn != e.card.social_security_number),

@@ -92,7 +92,7 @@ class Work:
 
     async def _read_social(self, job: Job) -> facts.Outcome:
         reading = await self._counter.read_social(_present(job), timeout_s=self._policy.deadlines.card_s)
-        prospect = await self._asked(self._authority.look_up_social_card(reading.card, job.case.old_card))
+        prospect = await self._asked(self._authority.look_up_social_card(reading.card, job.case.old_card, None))
         return facts.SocialCardRead(reading.card, reading.challenge, reading.answer, prospect, reading.pin_tries)
 
     async def _verify_pin(self, job: Job) -> facts.Outcome:

@@ -12,6 +12,7 @@ import msgspec
 
 from cardd.activation.authority import (
     ActivationRequest,
+    IdentityDocument,
     OldCardStanding,
     PasswordAnswer,
     Prospect,
@@ -225,9 +226,11 @@ class Line:
         self._ask("verify_old_password")
         return await self.register.verify_old_password(key, number, password)
 
-    async def look_up_social_card(self, card: SocialCard, old_card: str | None) -> Prospect:
+    async def look_up_social_card(
+        self, card: SocialCard, old_card: str | None, document: IdentityDocument | None
+    ) -> Prospect:
         self._ask("look_up_social_card")
-        return await self.register.look_up_social_card(card, old_card)
+        return await self.register.look_up_social_card(card, old_card, document)
 
     async def activate(self, request: ActivationRequest) -> Verdict:
         self._ask("activate")

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cardd.activation.authority import ActivationRequest, SocialCard, Standing
+from cardd.activation.authority import ActivationRequest, IdentityDocument, SocialCard, Standing
 from cardd.activation.register import LocalRegister
 from cardd.base.clock import SystemClock
 from cardd.base.document import DocumentError
@@ -176,18 +176,18 @@ REFUSALS: dict[str, tuple[Callable[[], SocialCard], str | None, Reason]] = {
 @pytest.mark.parametrize("case", REFUSALS)
 def test_refuses(register: LocalRegister, case: str) -> None:
     make, old_card, reason = REFUSALS[case]
-    assert asyncio.run(register.look_up_social_card(make(), old_card)).reason is reason
+    assert asyncio.run(register.look_up_social_card(make(), old_card, None)).reason is reason
     assert asyncio.run(register.activate(request(make(), old_card))).reason is reason
 
 
 def test_a_district_of_the_registers_city_is_its_own_region(register: LocalRegister) -> None:
     card = msgspec.structs.replace(JIA, region="510107")
-    assert asyncio.run(register.look_up_social_card(card, None)).standing is Standing.GRANTED
+    assert asyncio.run(register.look_up_social_card(card, None, None)).standing is Standing.GRANTED
 
 
 def test_looking_up_changes_nothing(register: LocalRegister) -> None:
     before = register.show()
-    assert asyncio.run(register.look_up_social_card(JIA, "10000001")).standing is Standing.GRANTED
+    assert asyncio.run(register.look_up_social_card(JIA, "10000001", None)).standing is Standing.GRANTED
     assert asyncio.run(register.look_up_old_card("10000001")).refusal is None
     assert register.show() == before
 
@@ -210,7 +210,7 @@ def test_an_old_card_that_is_no_longer_good_is_refused_at_once(
 def test_an_old_card_voided_by_its_own_activation_leads_on_to_already_active(register: LocalRegister) -> None:
     asyncio.run(register.activate(request()))
     assert asyncio.run(register.look_up_old_card("10000001")).refusal is None
-    assert asyncio.run(register.look_up_social_card(JIA, "10000001")).standing is Standing.ALREADY_ACTIVE
+    assert asyncio.run(register.look_up_social_card(JIA, "10000001", None)).standing is Standing.ALREADY_ACTIVE
 
 
 def test_wrong_passwords_are_counted_here_until_the_old_card_is_locked(register: LocalRegister) -> None:
@@ -331,3 +331,17 @@ def test_a_closed_register_cannot_be_asked(files: Files) -> None:
     with pytest.raises(CarddError) as error:
         asyncio.run(register.outcome("key-1"))
     assert error.value.reason is Reason.AUTHORITY_UNAVAILABLE
+
+
+@pytest.mark.parametrize(("number", "name"), [("510101190002020025", "测试甲"), (JIA.social_security_number, "测试乙")])
+def test_refuses_a_document_that_is_not_the_registered_persons(register: LocalRegister, number: str, name: str) -> None:
+    document = IdentityDocument(type="resident", number=number, name=name)
+    prospect = asyncio.run(register.look_up_social_card(JIA, None, document))
+    assert prospect.reason is Reason.DOCUMENT_DIFFERS
+    asked = msgspec.structs.replace(request(), document=document)
+    assert asyncio.run(register.activate(asked)).reason is Reason.DOCUMENT_DIFFERS
+
+
+def test_takes_the_registered_persons_document(register: LocalRegister) -> None:
+    document = IdentityDocument(type="resident", number=JIA.social_security_number, name="测试甲")
+    assert asyncio.run(register.look_up_social_card(JIA, None, document)).standing is Standing.GRANTED
