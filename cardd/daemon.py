@@ -322,6 +322,7 @@ def _stations(config: Config) -> list[StationConfig]:
                     match=ReaderMatch(name=reader.match.name, serial=reader.match.serial, usb=reader.match.usb),
                     role=Role(reader.role.value),
                     name=reader.name,
+                    announces=reader.announces,
                 )
                 for reader in station.readers
             ),

@@ -1,7 +1,7 @@
 """SAM slots that never announce their card: powered now and then, to find out whether one is inside.
 
 Some readers have no switch in the slots for security modules: they say empty until somebody gives power. Only slots
-that the configuration says this of are powered, since a service may call an empty one mute afterwards.
+that the configuration says this of are powered, since a driver may leave an empty one looking mute.
 """
 
 from collections.abc import Callable, Collection

@@ -30,14 +30,24 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_slot_that_was_powered_in_vain_is_mute_and_takes_a_module_later(
-    lab: Lab, readers: tuple[str, ...]
+async def test_a_slot_that_was_powered_in_vain_stays_empty_and_takes_a_module_later(
+    lab: Lab, readers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rule = ReaderConfig(ReaderMatch(name=readers[1]), Role.SAM, "module", announces=False)
-    sam = Readers(PcscBackend(), (StationConfig("desk", readers=(rule,)),), clock=SystemClock(), boot=1)
+    backend = PcscBackend()
+    woken: list[str] = []
+
+    def wake(slot: str) -> None:
+        woken.append(slot)
+        PcscBackend.wake(backend, slot)
+
+    monkeypatch.setattr(backend, "wake", wake)
+    sam = Readers(backend, (StationConfig("desk", readers=(rule,)),), clock=SystemClock(), boot=1)
     sam.start()
     try:
-        await until(lambda: {view.reader: str(view.state) for view in sam.views()}.get("module") == "mute")
+        await until(lambda: len(woken) == 2)
+        await asyncio.sleep(0.5)
+        assert {str(view.state) for view in sam.views() if view.reader == "module"} == {"empty"}
         await asyncio.to_thread(lab.insert, EchoCard(), 1)
         await until(lambda: sam.insertion_in("module") is not None)
         deadline = time.monotonic() + 5
