@@ -1,4 +1,4 @@
-"""What seals personal data before they are stored: the protocol alone, so that the algorithm stays a configuration."""
+"""What keeps personal data out of sight: the protocols alone, so that the algorithm stays a configuration."""
 
 from typing import Protocol
 
@@ -11,3 +11,13 @@ class Sealer(Protocol):
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Return the plaintext. Raises CarddError INVALID for another key or context, or a byte that was changed."""
+
+
+class Tokens(Protocol):
+    """Names persons and cards without saying who they are: the same one has the same token on this machine only."""
+
+    def holder(self, social_security_number: str) -> str:
+        """Return a person's token, 32 hexadecimal digits."""
+
+    def card(self, number: str) -> str:
+        """Return the token of a card by its number or its identification code, 32 hexadecimal digits."""

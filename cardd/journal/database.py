@@ -1,35 +1,21 @@
 """The journal's SQL: one connection, used by one thread at a time."""
 
-import contextlib
-import os
 import secrets
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from cardd.base.errors import CarddError
-from cardd.base.reasons import Reason
+import msgspec
+
 from cardd.journal import chain
+from cardd.journal.connection import FILE_NAME, opened, transaction
 from cardd.journal.encoding import PreparedActivation, PreparedCall, PreparedDeed, stored_event
 from cardd.journal.events import StoredEvent
-from cardd.journal.schema import migrate
+from cardd.journal.heads import EVERY_EVENTS, Head, Notary
 
-FILE_NAME: Final = "journal.db"
-
-_WAL_BYTES: Final = 4 * 1024 * 1024
-
-_SETTINGS: Final = (
-    # first of all: with the lock held from the start, the WAL's index lives in memory and no second connection exists
-    ("locking_mode = EXCLUSIVE", "exclusive"),
-    ("journal_mode = WAL", "wal"),
-    # every commit is on the disk before it is told
-    ("synchronous = FULL", None),
-    (f"journal_size_limit = {_WAL_BYTES}", None),
-    ("trusted_schema = OFF", None),
-)
-
-_INSERT: Final = "INSERT INTO events (sequence, public, sealed, sealed_digest, digest) VALUES (?, ?, ?, ?, ?)"
+_INSERT: Final = "INSERT INTO events (sequence, public, sealed, sealed_digest, digest, time) VALUES (?, ?, ?, ?, ?, ?)"
+_MARK: Final = "INSERT OR IGNORE INTO marks (mark, sequence) VALUES (?, ?)"
+_HEAD: Final = "INSERT OR REPLACE INTO heads (sequence, head) VALUES (?, ?)"
 _READ: Final = "SELECT public, sealed FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?"
 _UPSERT: Final = """
     INSERT INTO activations (id, station, route, state, open, data, sealed, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -49,64 +35,31 @@ _DEED_COLUMNS: Final = "SELECT client, request, method, open, data, sealed FROM 
 _ONE_DEED: Final = _DEED_COLUMNS + "WHERE client = ? AND request = ?"
 _OPEN_DEEDS: Final = _DEED_COLUMNS + "WHERE open = 1 ORDER BY number DESC LIMIT ?"
 
-_Row = tuple[int, bytes, bytes | None, bytes, bytes]
-
-
-def failure(error: sqlite3.Error) -> CarddError:
-    """Return what a database error means to callers; its own words are left out, they may quote."""
-    # errors of the module itself, not of the library, carry no code
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    name = getattr(error, "sqlite_errorname", type(error).__name__)
-    if code == sqlite3.SQLITE_FULL:
-        return CarddError(Reason.JOURNAL_FULL, "no space is left for the journal")
-    return CarddError(Reason.JOURNAL_UNAVAILABLE, f"the journal's database failed ({name})")
+_Row = tuple[int, bytes, bytes | None, bytes, bytes, str]
 
 
 class Database:
     """The open file: what is in it, and where its sequence and its chain stand."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, notary: Notary | None = None) -> None:
         """Open or create the file, bring its schema up, and count this opening durably.
+
+        With a notary, a head is signed every so many events, with every commit of an activation, and on demand.
 
         Raises CarddError: INVALID for a newer schema or a foreign or broken file, JOURNAL_FULL, JOURNAL_UNAVAILABLE.
         """
         self.path = directory / FILE_NAME
-        try:
-            # sqlite would leave it to the umask; the WAL takes the file's own mode
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.Error):
-            raise CarddError(Reason.JOURNAL_UNAVAILABLE, f"{self.path} cannot be opened") from None
-        try:
-            self._configure()
-            migrate(self._connection)
+        self._notary = notary
+        with opened(directory) as self._connection:
             self.stream, self.boot = self._count_opening()
-            self.last, self._digest = self._end_of_chain()
+            self.last, self.digest = self._end_of_chain()
+            self.signed = self._last_signed()
             self.open_ids = self._open_ids()
-            _make_durable(directory)
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
-                detail = f"{self.path} is damaged or no journal: move it away and keep it"
-                raise CarddError(Reason.INVALID, detail) from None
-            raise failure(error) from None
-        except OSError:
-            self._connection.close()
-            raise CarddError(Reason.JOURNAL_UNAVAILABLE, f"{directory} cannot be written") from None
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def _configure(self) -> None:
-        for setting, expected in _SETTINGS:
-            row = self._connection.execute(f"PRAGMA {setting}").fetchone()
-            if expected is not None and row != (expected,):
-                raise CarddError(Reason.JOURNAL_UNAVAILABLE, f"{self.path} lies where `{setting}` is not possible")
 
     def _count_opening(self) -> tuple[str, int]:
-        with self._transaction():
+        with transaction(self._connection):
             self._connection.execute(
-                "INSERT INTO identity (stream, boot) SELECT ?, 0 WHERE NOT EXISTS (SELECT * FROM identity)",
+                "INSERT INTO identity (stream, boot, marked) SELECT ?, 0, 1 WHERE NOT EXISTS (SELECT * FROM identity)",
                 (secrets.token_hex(8),),
             )
             self._connection.execute("UPDATE identity SET boot = boot + 1")
@@ -117,28 +70,21 @@ class Database:
         row = self._connection.execute("SELECT sequence, digest FROM events ORDER BY sequence DESC LIMIT 1").fetchone()
         return (0, chain.genesis(self.stream)) if row is None else (int(row[0]), bytes(row[1]))
 
+    def _last_signed(self) -> int:
+        row = self._connection.execute("SELECT max(sequence) FROM heads").fetchone()
+        return 0 if row[0] is None else int(row[0])
+
     def _open_ids(self) -> frozenset[str]:
         return frozenset(row[0] for row in self._connection.execute("SELECT id FROM activations WHERE open = 1"))
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            # a full disk may have ended the transaction already
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            raise
 
     def append(self, calls: Sequence[PreparedCall]) -> list[tuple[StoredEvent, ...]]:
         """Commit all calls in one transaction and return the events of each; on any error nothing is written.
 
         Raises sqlite3.Error.
         """
-        sequence, digest = self.last, self._digest
+        sequence, digest = self.last, self.digest
         rows: list[_Row] = []
+        marks: list[tuple[str, int]] = []
         stored: list[tuple[StoredEvent, ...]] = []
         activations: list[tuple[PreparedActivation, int]] = []
         deeds: list[tuple[PreparedDeed, int]] = []
@@ -148,15 +94,19 @@ class Database:
                 sequence += 1
                 public = event.public(sequence)
                 digest = chain.link(digest, public, event.sealed_digest)
-                rows.append((sequence, public, event.stored.sealed, event.sealed_digest, digest))
+                rows.append((sequence, public, event.stored.sealed, event.sealed_digest, digest, event.stored.time))
+                marks.extend((mark, sequence) for mark in event.marks)
                 numbered.append(event.numbered(sequence))
             stored.append(tuple(numbered))
             if call.activation is not None:
                 activations.append((call.activation, sequence))
             if call.deed is not None:
                 deeds.append((call.deed, sequence))
-        with self._transaction():
+        head = self._due(sequence, digest, at_once=bool(activations))
+        with transaction(self._connection):
             self._connection.executemany(_INSERT, rows)
+            if marks:
+                self._connection.executemany(_MARK, marks)
             self._connection.executemany(
                 _UPSERT,
                 (
@@ -167,8 +117,28 @@ class Database:
             if deeds:
                 rows_of_deeds = ((*_deed_row(row), at) for row, at in deeds)
                 self._connection.executemany(_DEED, rows_of_deeds)
-        self.last, self._digest = sequence, digest
+            if head is not None:
+                self._connection.execute(_HEAD, (sequence, msgspec.json.encode(head)))
+        self.last, self.digest = sequence, digest
+        if head is not None:
+            self.signed = sequence
         return stored
+
+    def _due(self, sequence: int, digest: bytes, *, at_once: bool) -> Head | None:
+        """Return the head to store with a commit: what is done outside this machine is vouched for at once."""
+        if self._notary is None or sequence == self.signed:
+            return None
+        if not at_once and sequence - self.signed < EVERY_EVENTS:
+            return None
+        return self._notary.sign(self.stream, sequence, digest)
+
+    def sign(self) -> None:
+        """Sign the newest event's head and store it, if nobody has. Raises sqlite3.Error."""
+        head = self._due(self.last, self.digest, at_once=True)
+        if head is not None:
+            with transaction(self._connection):
+                self._connection.execute(_HEAD, (head.sequence, msgspec.json.encode(head)))
+            self.signed = head.sequence
 
     def read(self, after: int, limit: int) -> list[StoredEvent]:
         """Return the events that follow a sequence, at most so many."""
@@ -209,12 +179,3 @@ class Database:
 
 def _deed_row(row: PreparedDeed) -> tuple[str, str, str, bool, bytes, bytes | None]:
     return row.client, row.request, row.method, row.open, row.data, row.sealed
-
-
-def _make_durable(directory: Path) -> None:
-    """Bring the names of new files onto the disk too."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,8 +14,8 @@ import msgspec
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.base.sealing import Sealer
-from cardd.journal import chain
+from cardd.base.sealing import Sealer, Tokens
+from cardd.journal import chain, marks
 from cardd.journal.events import ActivationRow, DeedRow, Json, NewEvent, StoredEvent
 
 EVENT_BYTES: Final = 256 * 1024
@@ -50,6 +50,8 @@ class PreparedEvent:
     stored: StoredEvent
     body: bytes
     sealed_digest: bytes
+    marks: tuple[str, ...] = ()
+    """By what it can be found."""
 
     def public(self, sequence: int) -> bytes:
         """Return the bytes that are stored and chained: a JSON object that begins with the sequence."""
@@ -106,17 +108,18 @@ def prepare(
     *,
     sealer: Sealer,
     time: datetime,
+    tokens: Tokens | None = None,
 ) -> PreparedCall:
     """Encode and seal one call. Raises CarddError INVALID for what is no JSON or too large, without quoting it."""
     moment = rfc3339(time)
     return PreparedCall(
-        tuple(_prepare_event(event, sealer, moment) for event in events),
+        tuple(_prepare_event(event, sealer, moment, tokens) for event in events),
         None if activation is None else _prepare_activation(activation, sealer),
         None if deed is None else _prepare_deed(deed, sealer),
     )
 
 
-def _prepare_event(event: NewEvent, sealer: Sealer, time: str) -> PreparedEvent:
+def _prepare_event(event: NewEvent, sealer: Sealer, time: str, tokens: Tokens | None) -> PreparedEvent:
     what = "an event"
     identity = str(uuid.uuid4())
     data = _attempt(what, lambda: msgspec.json.encode(event.data))
@@ -126,7 +129,8 @@ def _prepare_event(event: NewEvent, sealer: Sealer, time: str) -> PreparedEvent:
     if len(body) + len(sealed or b"") > EVENT_BYTES:
         raise CarddError(Reason.INVALID, f"an event holds at most {EVENT_BYTES} bytes")
     stored = StoredEvent(0, identity, event.type, time, event.subject, event.insertion, event.correlation, data, sealed)
-    return PreparedEvent(stored, body, chain.NOTHING_SEALED if sealed is None else chain.digest(sealed))
+    found_by = marks.of_event(event.insertion, event.correlation, event.personal, tokens)
+    return PreparedEvent(stored, body, chain.NOTHING_SEALED if sealed is None else chain.digest(sealed), found_by)
 
 
 def _prepare_activation(row: ActivationRow, sealer: Sealer) -> PreparedActivation:

@@ -1,7 +1,7 @@
-"""The key under which personal data are sealed: where it comes from, and who may not read it.
+"""The keys under which personal data are sealed and heads are signed: where they come from, and who may not read them.
 
-A key is 32 hexadecimal digits (`openssl rand -hex 16`), either a systemd credential, which somebody else made, or a
-file of the daemon's own in its state directory, made at the first start.
+A key is hexadecimal digits, 32 for sealing (`openssl rand -hex 16`) and 64 for signing: either a systemd credential,
+which somebody else made, or a file of the daemon's own in its state directory, made at the first start.
 """
 
 import os
@@ -22,16 +22,16 @@ _ACL_ENTRY: Final = struct.Struct("<HHI")  # tag, permissions, user or group
 _ACL_OWNER, _ACL_USER, _ACL_MASK = 0x01, 0x02, 0x10
 
 
-def load_or_create_key(path: Path) -> Secret:
+def load_or_create_key(path: Path, *, length: int = KEY_LENGTH) -> Secret:
     """Return the key in a file of our own; where there is none, make one that only this user can read.
 
     Raises CarddError INVALID for a file that others can read, or that holds no key.
     """
     try:
-        return load_key(path)
+        return load_key(path, length=length)
     except FileNotFoundError:
-        _create(path)
-        return load_key(path)
+        _create(path, length)
+        return load_key(path, length=length)
 
 
 def load_key(path: Path, *, length: int = KEY_LENGTH) -> Secret:
@@ -86,14 +86,14 @@ def _readable_by_others(handle: int, mode: int) -> bool:
     return False
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, length: int) -> None:
     """Write a new key so that the file appears whole or not at all."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.write(handle, secrets.token_hex(KEY_LENGTH).encode() + b"\n")
+            os.write(handle, secrets.token_hex(length).encode() + b"\n")
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -62,7 +62,35 @@ _DEEDS: Final = (
     "CREATE INDEX deeds_by_age ON deeds (open, number)",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _DEEDS)
+_EVIDENCE: Final = (
+    # what retention has taken away: up to and with this sequence, whose digest the chain now begins with; marked: 0
+    # while events from before there were marks have none
+    "ALTER TABLE identity ADD COLUMN evicted INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE identity ADD COLUMN evicted_digest BLOB",
+    "ALTER TABLE identity ADD COLUMN marked INTEGER NOT NULL DEFAULT 0",
+    # as in the public part, which stays what the chain covers
+    "ALTER TABLE events ADD COLUMN time TEXT NOT NULL DEFAULT ''",
+    "UPDATE events SET time = json_extract(CAST(public AS TEXT), '$.time')",
+    "CREATE INDEX events_by_time ON events (time)",
+    # head: JSON
+    """
+    CREATE TABLE heads (
+        sequence INTEGER PRIMARY KEY,
+        head BLOB NOT NULL
+    ) STRICT
+    """,
+    # by what an event can be found: its insertion, its activation, keyed tokens of its holder and its cards
+    """
+    CREATE TABLE marks (
+        mark TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (mark, sequence)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX marks_by_sequence ON marks (sequence)",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _DEEDS, _EVIDENCE)
 """Step n brings schema n to n + 1. A step that was ever released is never changed."""
 
 

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.base.sealing import Sealer
+from cardd.base.sealing import Sealer, Tokens
 from cardd.journal import cursor as cursors
 from cardd.journal.database import Database
 from cardd.journal.encoding import PreparedActivation, PreparedDeed, prepare, stored_activation, stored_deed
 from cardd.journal.events import ActivationRow, DeedRow, NewEvent, Statistics, StoredEvent
+from cardd.journal.heads import Notary, Place
 from cardd.journal.lock import DirectoryLock
 from cardd.journal.writer import Outcome, Recorded, Writer
 
@@ -23,28 +25,44 @@ Subscriber = Callable[[Sequence[StoredEvent]], None]
 _CLOSING_S: Final = 1.4
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What makes the journal evidence: who signs its heads, and how persons and cards are named in its index."""
+
+    notary: Notary | None = None
+    tokens: Tokens | None = None
+
+
 class Journal:
     """Events and activations. All methods belong to the event loop's thread; the disk is another thread's."""
 
-    def __init__(self, database: Database, lock: DirectoryLock, *, sealer: Sealer, clock: Clock, source: str) -> None:
+    def __init__(
+        self, database: Database, lock: DirectoryLock, *, sealer: Sealer, clock: Clock, source: str, keeping: Keeping
+    ) -> None:
         """Take over an open database; callers use `open`."""
         self.stream = database.stream
         self.boot = database.boot
         self.last = database.last
+        self._digest = database.digest
         self.source = source
         self._path = database.path
         self._open = set(database.open_ids)
         self._lock = lock
         self._sealer = sealer
         self._clock = clock
+        self._keeping = keeping
         self._subscribers: dict[object, Subscriber] = {}
         self._waiting: set[Callable[[CarddError], None]] = set()
         self._closed: asyncio.Future[None] | None = None
         self._writer = Writer(database, self._deliver)
 
     @classmethod
-    def open(cls, directory: Path, *, sealer: Sealer, clock: Clock, source: str) -> "Journal":
+    def open(
+        cls, directory: Path, *, sealer: Sealer, clock: Clock, source: str, keeping: Keeping | None = None
+    ) -> "Journal":
         """Open the journal of a directory, which is made if there is none. Blocks for the disk.
+
+        Without `keeping` nothing is signed, and events are found by time, insertion and activation only.
 
         Raises CarddError: BUSY while another process has it; INVALID for a newer schema, a foreign or a broken file;
         JOURNAL_FULL; JOURNAL_UNAVAILABLE.
@@ -56,8 +74,9 @@ class Journal:
             detail = f"{directory} cannot be used: {error.strerror}"
             raise CarddError(Reason.JOURNAL_UNAVAILABLE, detail) from None
         try:
-            database = Database(directory)
-            return cls(database, lock, sealer=sealer, clock=clock, source=source)
+            keeping = keeping or Keeping()
+            database = Database(directory, keeping.notary)
+            return cls(database, lock, sealer=sealer, clock=clock, source=source, keeping=keeping)
         except BaseException:
             lock.release()
             raise
@@ -74,7 +93,14 @@ class Journal:
         future: asyncio.Future[tuple[StoredEvent, ...]] = asyncio.get_running_loop().create_future()
         try:
             self._refuse_if_closed()
-            call = prepare(events, activation, deed, sealer=self._sealer, time=self._clock.now())
+            call = prepare(
+                events,
+                activation,
+                deed,
+                sealer=self._sealer,
+                time=self._clock.now(),
+                tokens=self._keeping.tokens,
+            )
         except CarddError as error:
             future.set_exception(error)
             return future
@@ -121,6 +147,15 @@ class Journal:
         """Return the deeds of which nobody knows yet what became of them, newest first."""
         rows: list[PreparedDeed] = await self._ask(lambda database: database.open_deeds(limit))
         return [stored_deed(row, self._sealer) for row in rows]
+
+    @property
+    def head(self) -> str:
+        """The chain's place after the last event that was committed: `STREAM:SEQUENCE:DIGEST`."""
+        return str(Place(self.stream, self.last, self._digest.hex()))
+
+    async def sign(self) -> None:
+        """Have the newest head signed and stored, if that has not been done. Raises CarddError JOURNAL_*."""
+        await self._ask(Database.sign)
 
     def position(self, cursor: str) -> int:
         """Return the sequence after which a cursor stands.
@@ -181,6 +216,7 @@ class Journal:
         events = [event for one in recorded for event in one.outcome.value or ()]
         if events:
             self.last = events[-1].sequence
+            self._digest = next(one.digest for one in reversed(recorded) if one.outcome.value)
         for one in recorded:
             if one.outcome.error is None and one.call.activation is not None:
                 change = self._open.add if one.call.activation.open else self._open.discard

@@ -15,7 +15,8 @@ from typing import Final, Generic, TypeVar
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.journal.database import Database, failure
+from cardd.journal.connection import failure
+from cardd.journal.database import Database
 from cardd.journal.encoding import PreparedCall
 from cardd.journal.events import StoredEvent
 
@@ -49,6 +50,8 @@ class Recorded:
 
     call: PreparedCall
     outcome: Outcome[tuple[StoredEvent, ...]]
+    digest: bytes
+    """That of the newest event after the commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +144,11 @@ class Writer:
             if len(records) > 1:
                 # one of them may be to blame, or too large for the space that is left: each for itself then
                 return [recorded for record in records for recorded in self._commit([record])]
-            return [Recorded(records[0].call, Outcome(records[0].future, None, _told(error)))]
-        return [
-            Recorded(record.call, Outcome(record.future, events, None))
-            for record, events in zip(records, stored, strict=True)
-        ]
+            return [self._recorded(records[0], None, _told(error))]
+        return [self._recorded(record, events, None) for record, events in zip(records, stored, strict=True)]
+
+    def _recorded(self, record: _Record, events: tuple[StoredEvent, ...] | None, error: CarddError | None) -> Recorded:
+        return Recorded(record.call, Outcome(record.future, events, error), self._database.digest)
 
     def _post(self, callback: Callable[[], None]) -> None:
         # a loop that was closed has nobody left to be told

@@ -7,7 +7,9 @@ import pytest
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.journal import schema
+from cardd.base.secret import Secret
+from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.journal import chain, schema
 from cardd.journal.events import ActivationRow, NewEvent
 from cardd.journal.store import Journal
 
@@ -57,13 +59,37 @@ def test_an_older_schema_is_brought_forward_with_what_it_holds(
     assert pragma(tmp_path, "user_version") == len(schema.MIGRATIONS)
 
 
-def test_a_journal_from_before_deeds_were_kept_keeps_its_events_and_takes_deeds(
-    reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+def old_journal(path: Path, schema_number: int) -> None:
+    """Write a journal with two events as cardd wrote it at that schema."""
+    connection = sqlite3.connect(path / "journal.db", isolation_level=None)
+    for statement in (statement for step in schema.MIGRATIONS[:schema_number] for statement in step):
+        connection.execute(statement)
+    connection.execute("PRAGMA application_id = 0x63617264")
+    connection.execute(f"PRAGMA user_version = {schema_number}")
+    connection.execute("INSERT INTO identity (stream, boot) VALUES ('0123456789abcdef', 7)")
+    before = chain.genesis("0123456789abcdef")
+    sealer = Sm4GcmSealer(Secret(b"0123456789abcdef"))
+    for sequence in (1, 2):
+        public = b'{"sequence":%d,"id":"e-%d","type":"card.identified","time":"2026-01-0%dT00:00:00.000000Z",' % (
+            (sequence,) * 3
+        )
+        public += b'"subject":"reader-1","data":{"number":"******0036"},"insertion":"7-1"}'
+        sealed = sealer.seal(b'{"number":"T00000036"}', b"e-%d" % sequence)
+        before = chain.link(before, public, chain.digest(sealed))
+        connection.execute(
+            "INSERT INTO events (sequence, public, sealed, sealed_digest, digest) VALUES (?, ?, ?, ?, ?)",
+            (sequence, public, sealed, chain.digest(sealed), before),
+        )
+    connection.close()
+
+
+@pytest.mark.parametrize("schema_number", range(1, len(schema.MIGRATIONS)))
+def test_a_journal_of_every_older_schema_keeps_its_events_and_goes_on(
+    reopen: Reopen, tmp_path: Path, schema_number: int
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
-        asyncio.run(use(reopen))
-    assert asyncio.run(use(reopen)) == [b'{"boot":1}', b'{"boot":2}']
+    old_journal(tmp_path, schema_number)
+    assert asyncio.run(use(reopen)) == [b'{"number":"******0036"}'] * 2 + [b'{"boot":8}']
+    assert pragma(tmp_path, "user_version") == len(schema.MIGRATIONS)
 
 
 def test_a_step_that_fails_leaves_the_schema_before_it(

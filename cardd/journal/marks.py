@@ -1,0 +1,84 @@
+"""By what an event can be found: its insertion, its activation, and keyed tokens of whom and which card it is about.
+
+A mark holds no person: tokens are made under this machine's key, and are taken from what is about to be sealed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from cardd.base.sealing import Tokens
+from cardd.journal.events import Json
+
+_HOLDER, _CARD, _OLD_CARD = "holder", "card", "old"
+
+_BY_KEY: Final = MappingProxyType(
+    {
+        "social_security_number": _HOLDER,
+        "number": _CARD,
+        "identification_code": _CARD,
+        "old_card": _OLD_CARD,
+    }
+)
+"""What a value is by its name in personal data; what stands under `old_card` is the old card's, whatever its name."""
+
+
+def insertion(name: str) -> str:
+    """Return the mark of everything that happened in one stay of a card."""
+    return f"insertion {name}"
+
+
+def activation(name: str) -> str:
+    """Return the mark of everything that belongs to one activation."""
+    return f"activation {name}"
+
+
+def holder(token: str) -> str:
+    """Return the mark of a person."""
+    return f"{_HOLDER} {token}"
+
+
+def card(token: str) -> str:
+    """Return the mark of a card that was read."""
+    return f"{_CARD} {token}"
+
+
+def old_card(token: str) -> str:
+    """Return the mark of an old card that was handed in."""
+    return f"{_OLD_CARD} {token}"
+
+
+def of_event(
+    insertion_of: str | None, correlation: str | None, personal: Mapping[str, Json], tokens: Tokens | None
+) -> tuple[str, ...]:
+    """Return all marks of an event; without `tokens` those of persons and cards are missing."""
+    plain = [] if insertion_of is None else [insertion(insertion_of)]
+    if correlation is not None:
+        plain.append(activation(correlation))
+    return (*plain, *of_personal(personal, tokens))
+
+
+def of_personal(personal: Mapping[str, Json], tokens: Tokens | None) -> tuple[str, ...]:
+    """Return the marks of the persons and cards that personal data name."""
+    if tokens is None:
+        return ()
+    make: Mapping[str, Callable[[str], str]] = {
+        _HOLDER: lambda value: holder(tokens.holder(value)),
+        _CARD: lambda value: card(tokens.card(value)),
+        _OLD_CARD: lambda value: old_card(tokens.card(value)),
+    }
+    return tuple(dict.fromkeys(make[kind](value) for kind, value in _named(personal, within=None) if value))
+
+
+def _named(value: Json, within: str | None) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            kind = _BY_KEY.get(key)
+            if isinstance(inner, str):
+                if kind is not None:
+                    yield within or kind, inner
+            else:
+                yield from _named(inner, _OLD_CARD if kind == _OLD_CARD else within)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            yield from _named(inner, within)
