@@ -375,7 +375,7 @@ class Engine:
         return Known(case.old_card, code, ask_pin=self._policy.pin_policy is PinPolicy.VERIFY)
 
     def _head(self) -> str:
-        return f"{self._journal.stream}:{self._journal.last}"
+        return self._journal.head
 
     def _spawn(self, work: "Coroutine[Any, Any, T]") -> "asyncio.Task[T]":
         task = asyncio.get_running_loop().create_task(work)

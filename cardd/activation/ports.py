@@ -80,8 +80,8 @@ class ActivationJournal(Protocol):
         """The identity of the event stream."""
 
     @property
-    def last(self) -> int:
-        """The sequence of the last committed event."""
+    def head(self) -> str:
+        """The journal's head, `STREAM:SEQUENCE:DIGEST` of the last committed event."""
 
     def record(
         self, *events: NewEvent, activation: ActivationRow | None = None
