@@ -83,7 +83,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _check_register(config: Config) -> None:
     if config.authority.register is not None:
-        from cardd.activation.register_document import RegisterDocument  # noqa: PLC0415
+        from cardd.register.document import RegisterDocument  # noqa: PLC0415
 
         load_document(Path(config.authority.register), RegisterDocument)
 

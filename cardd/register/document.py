@@ -35,6 +35,13 @@ class OldCard(Strict, frozen=True, kw_only=True):
     password_tries: Annotated[int, msgspec.Meta(ge=0, le=15)] = TRIES
 
 
+class Document(Strict, frozen=True, kw_only=True):
+    """An identity document of the person beside the citizen's card, whose number is the social security number."""
+
+    type: Text
+    number: Text
+
+
 class Person(Strict, frozen=True, kw_only=True):
     """One person; `updates` are written on the card when it is activated."""
 
@@ -43,6 +50,7 @@ class Person(Strict, frozen=True, kw_only=True):
     account: Literal["normal", "frozen"] = "normal"
     cards: list[Card] = msgspec.field(default_factory=list)
     old_cards: list[OldCard] = msgspec.field(default_factory=list)
+    documents: list[Document] = msgspec.field(default_factory=list)
     updates: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
 
 

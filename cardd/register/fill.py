@@ -11,7 +11,7 @@ import sqlite3
 
 import msgspec
 
-from cardd.activation.register_document import Card, OldCard, Person, RegisterDocument
+from cardd.register.document import Card, OldCard, Person, RegisterDocument
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS region (one INTEGER PRIMARY KEY CHECK (one = 1), code TEXT);
@@ -24,6 +24,12 @@ CREATE TABLE IF NOT EXISTS cards (
 CREATE TABLE IF NOT EXISTS old_cards (
   number TEXT PRIMARY KEY, ssn TEXT NOT NULL, status TEXT NOT NULL, salt BLOB, password BLOB,
   tries INTEGER NOT NULL, tries_left INTEGER NOT NULL, source BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS documents (
+  ssn TEXT NOT NULL, type TEXT NOT NULL, number TEXT NOT NULL, PRIMARY KEY (type, number)
+) STRICT;
+CREATE TABLE IF NOT EXISTS attempts (
+  attempt TEXT PRIMARY KEY, right INTEGER NOT NULL, tries_left INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS passwords (key TEXT NOT NULL, number TEXT NOT NULL, PRIMARY KEY (key, number)) STRICT;
 CREATE TABLE IF NOT EXISTS activations (
@@ -42,6 +48,7 @@ def fill(db: sqlite3.Connection, content: RegisterDocument) -> None:
     db.execute("INSERT OR REPLACE INTO region VALUES (1, ?)", (content.region,))
     for person in content.people:
         _fill_person(db, person)
+        _fill_documents(db, person)
         for card in person.cards:
             _fill_card(db, person.social_security_number, card)
         for old in person.old_cards:
@@ -61,6 +68,13 @@ def _fill_person(db: sqlite3.Connection, person: Person) -> None:
         db.execute(
             "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?)", (ssn, person.name, person.account, updates, source)
         )
+
+
+def _fill_documents(db: sqlite3.Connection, person: Person) -> None:
+    # nothing that happens here changes them: what the file says is always what holds
+    db.execute("DELETE FROM documents WHERE ssn = ?", (person.social_security_number,))
+    rows = [(person.social_security_number, row.type, row.number) for row in person.documents]
+    db.executemany("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", rows)
 
 
 def _fill_card(db: sqlite3.Connection, ssn: str, card: Card) -> None:

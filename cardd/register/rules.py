@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from cardd.activation.authority import IdentityDocument, Prospect, SocialCard, Standing
 from cardd.base.reasons import Reason
+from cardd.wire.authority import IdentityDocument, Prospect, SocialCard, Standing
 
 OLD_REFUSALS: Final[Mapping[str, Reason]] = MappingProxyType(
     {"lost": Reason.OLD_CARD_LOST, "void": Reason.OLD_CARD_VOID, "frozen": Reason.OLD_CARD_FROZEN}
@@ -42,6 +42,7 @@ class Entry:
     old_given: bool
     old: OldEntry | None
     document: IdentityDocument | None = None
+    documents: frozenset[tuple[str, str]] = frozenset()
 
 
 def _in_region(entry: Entry) -> bool:
@@ -55,10 +56,9 @@ def _in_region(entry: Entry) -> bool:
 
 def _is_the_holders(document: IdentityDocument, entry: Entry) -> bool:
     """Tell whether a document is the registered person's: a citizen's number is the social security number."""
-    return (document.number.strip().upper(), document.name.strip()) == (
-        entry.card.social_security_number.strip().upper(),
-        (entry.name or "").strip(),
-    )
+    own = {entry.card.social_security_number.strip().upper()}
+    own |= {number.strip().upper() for kind, number in entry.documents if kind == document.type}
+    return document.number.strip().upper() in own and document.name.strip() == (entry.name or "").strip()
 
 
 Check = Callable[[Entry], bool]
