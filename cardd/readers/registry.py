@@ -19,7 +19,7 @@ from cardd.base.reasons import Reason
 from cardd.iso7816.channel import Channel, Tracer
 from cardd.iso7816.device import Backend, Observation, Waker, Watch
 from cardd.readers.config import Role, StationConfig
-from cardd.readers.facts import CardRemoved, Fact, ReaderState, ReaderStatus
+from cardd.readers.facts import CardRemoved, Cause, Fact, ReaderState, ReaderStatus
 from cardd.readers.holding import Holding
 from cardd.readers.insertion import Insertion
 from cardd.readers.job import AnyJob, Begun, Done, Failed, Job
@@ -258,7 +258,7 @@ class Readers(Holding):
 
     def _adopt(self, change: Change) -> None:
         """Make a change the state, then tell it. All of one change is known before the first fact is told."""
-        self._state = change.state
+        before, self._state = self._state, change.state
         self._staff()
         for wish in change.settling:
             self._clock.call_later(wish.seconds, partial(self._settled, wish.slot, wish.ticket))
@@ -266,6 +266,7 @@ class Readers(Holding):
         for fact in change.facts:
             if isinstance(fact, CardRemoved):
                 self._end(fact.insertion)
+                _trace(fact, before, change.state)
             for listener in list(self._listeners):
                 _tell(listener, fact)
 
@@ -360,6 +361,21 @@ def _tell(listener: Callable[[Fact], None], fact: Fact) -> None:
         listener(fact)
     except Exception:
         log.exception("a listener failed", fact=type(fact).__name__)
+
+
+def _trace(fact: CardRemoved, before: State, after: State) -> None:
+    """Log by what sign a card that nobody was seen to take out was lost: its counter and its answer to reset."""
+    old, new = before.slots.get(fact.insertion.pcsc_name), after.slots.get(fact.insertion.pcsc_name)
+    if fact.cause is Cause.REMOVED or old is None or new is None or old.look is None or new.look is None:
+        return
+    log.info(
+        "card.lost",
+        reader=fact.insertion.reader,
+        insertion=fact.insertion.id,
+        cause=str(fact.cause),
+        counters=(old.look.counter, new.look.counter),
+        atrs=(fact.insertion.atr.hex(), new.look.atr.hex(), new.answered.hex()),
+    )
 
 
 def _answer(answer: asyncio.Future[Any], outcome: Done[Any] | Failed) -> None:
