@@ -37,6 +37,11 @@ KEY_S: Final = 6.0
 _TRANSIENT: Final = frozenset({Reason.TIMEOUT, Reason.READER_IN_USE, Reason.CARD_MUTE, Reason.CARD_UNPOWERED})
 """Failures after which the same card is asked once more."""
 
+_FOR_A_MODULE: Final = frozenset(
+    {Reason.PSAM_ABSENT, Reason.PSAM_ALGORITHM, Reason.PSAM_KEY_MISSING, Reason.PSAM_LEVEL, Reason.TIMEOUT}
+)
+"""Why nobody could judge a card's proof, where a module that comes may."""
+
 
 @dataclass(frozen=True, slots=True)
 class CardIdentified:
@@ -92,8 +97,9 @@ class Reception:
         self._listeners: list[Listener] = []
         self._announcements: asyncio.Queue[_Announcement] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._freed = asyncio.Event()
-        readers.on_release(lambda _: self._freed.set())
+        self._modules_came = 0
+        self._stirred = asyncio.Event()
+        readers.on_release(lambda _: self._stirred.set())
 
     def start(self) -> None:
         """Begin, with the event loop running; after `Readers.start` as well as before, nothing is missed."""
@@ -138,9 +144,13 @@ class Reception:
         if isinstance(fact, CardInserted) and fact.insertion.role is Role.COUNTER:
             self._present.add(fact.insertion.id)
             self._begin(self._identify(fact.insertion))
+        elif isinstance(fact, CardInserted) and fact.insertion.role is Role.SAM:
+            self._modules_came += 1
+            self._stirred.set()
         elif isinstance(fact, CardRemoved):
             self._present.discard(fact.insertion.id)
             self._identities.pop(fact.insertion.id, None)
+            self._stirred.set()
 
     def _notice(self, fact: Fact) -> Notice | None:
         """Return what listeners are told of a fact alone."""
@@ -155,7 +165,18 @@ class Reception:
                 return None
 
     async def _identify(self, insertion: Insertion) -> None:
-        """Find out what a card is, and record that or why not."""
+        """Find out what a card is, and again with each module that comes, as long as none could judge its proof."""
+        came = self._modules_came
+        identity = await self._find_out(insertion)
+        while identity is not None and identity.unproven in _FOR_A_MODULE:
+            await self._until(lambda: self._modules_came != came, insertion)  # noqa: B023 - awaited in this turn
+            if insertion.id not in self._present:
+                return
+            came = self._modules_came
+            identity = await self._judge_again(insertion, identity)
+
+    async def _find_out(self, insertion: Insertion) -> Identity | None:
+        """Ask a card what it is, and record that or why not."""
         try:
             identity = await self._ask(insertion)
         except CarddError as error:
@@ -169,6 +190,36 @@ class Reception:
                 self._reject(insertion, Reason.CARD_UNKNOWN)
             elif insertion.id in self._present:
                 self._record(identified(insertion, identity), CardIdentified(insertion, identity))
+                return identity
+        return None
+
+    async def _judge_again(self, insertion: Insertion, known: Identity) -> Identity:
+        """Have a card prove itself anew, once nobody holds it or its station, and record what is known of it then.
+
+        A card that cannot be asked now stays what it was identified as.
+        """
+        # an activation or a deed asks by itself, and is not to be told of its own card as of one that came
+        await self._until(lambda: not self._is_held(insertion), insertion)
+        try:
+            identity = await self._ask(insertion)
+        except CarddError as error:
+            log.info("reception.not_judged_again", insertion=insertion.id, reason=str(error.reason))
+            return known
+        same = (identity.kind, identity.identification_code) == (known.kind, known.identification_code)
+        if not same or identity.unproven is known.unproven or insertion.id not in self._present:
+            return known
+        self._record(identified(insertion, identity), CardIdentified(insertion, identity))
+        return identity
+
+    def _is_held(self, insertion: Insertion) -> bool:
+        readers = self._readers
+        return readers.reserved_by(insertion.station) is not None or readers.lease_of(insertion.id) is not None
+
+    async def _until(self, condition: Callable[[], bool], insertion: Insertion) -> None:
+        """Wait until something is so, or the insertion is over."""
+        while insertion.id in self._present and not condition():
+            self._stirred.clear()
+            await self._stirred.wait()
 
     def _reject(self, insertion: Insertion, reason: Reason) -> None:
         # of a card that has gone, its removal tells enough
@@ -186,9 +237,7 @@ class Reception:
 
     async def _ask_once(self, insertion: Insertion) -> Identity:
         """Identify a card, once nobody leases it: a client's selection and challenge are not to be disturbed."""
-        while self._readers.lease_of(insertion.id) is not None:
-            self._freed.clear()
-            await self._freed.wait()
+        await self._until(lambda: self._readers.lease_of(insertion.id) is None, insertion)
         end = self._clock.monotonic() + IDENTIFY_S
 
         def operation(channel: Channel, insertion: Insertion) -> Identity:

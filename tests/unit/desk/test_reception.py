@@ -277,6 +277,80 @@ async def test_a_module_that_hangs_costs_no_card_its_identification(tmp_path: Pa
         assert (data["kind"], data["authentic"], data["unproven"]) == ("social_security", None, "TIMEOUT")
 
 
+async def test_a_card_that_nobody_could_judge_is_judged_when_a_module_comes(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        card = virtual("social-jia-3.0")
+        insertion = await f.desk.insert("front", card)
+        await f.notice(CardIdentified)
+        before = len(card.commands)
+        await f.desk.insert("sam", virtual("psam"))
+        events = await f.until("card.identified", "card.identified")
+        told = [json.loads(event.data) for event in events if event.type == "card.identified"]
+        assert [(data["authentic"], data["unproven"]) for data in told] == [(None, "PSAM_ABSENT"), (True, None)]
+        assert {event.insertion for event in events if event.type == "card.identified"} == {insertion.id}
+        await f.desk.until(lambda: getattr(f.reception.identity_of(insertion.id), "authentic", None) is True)
+        # external authentication counts failures, and has no place here
+        assert 0x82 not in {command[1] for command in card.commands[before:]}
+        assert 0x88 in {command[1] for command in card.commands[before:]}
+
+
+async def test_a_module_that_comes_while_a_card_is_asked_is_not_missed(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        gate = Gate()
+        f.desk.backend.bays["front"].on_disconnect.append(gate)
+        await f.desk.insert("front", virtual("social-jia-3.0"))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        await f.desk.insert("sam", virtual("psam"))
+        gate.open()
+        events = await f.until("card.identified", "card.identified")
+        assert json.loads(events[-1].data)["authentic"] is True
+
+
+async def test_a_module_that_comes_disturbs_no_lease_and_no_held_station(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        card = virtual("social-jia-3.0")
+        insertion = await f.desk.insert("front", card)
+        await f.notice(CardIdentified)
+        before = len(card.commands)
+        lease = f.desk.readers.lease(insertion.id, "connection 1", ttl_s=30)
+        await f.desk.insert("sam", virtual("psam"))
+        await f.until("card.inserted", "card.inserted")
+        await f.desk.drained()
+        f.desk.readers.reserve("desk", "a deed", lease=lease.id)
+        f.desk.readers.end_lease(lease.id, "connection 1")
+        await f.desk.drained()
+        assert len(card.commands) == before
+        f.desk.readers.release("desk", "a deed")
+        events = await f.until("card.identified", "card.identified")
+        assert json.loads(events[-1].data)["authentic"] is True
+
+
+async def test_a_module_that_cannot_judge_either_is_told_once_and_the_next_one_is_tried(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        await f.desk.insert("front", virtual("social-jia-3.0"))
+        await f.notice(CardIdentified)
+        await f.desk.insert("sam", virtual("old-jia"))
+        await f.desk.insert("sam 2", virtual("psam"))
+        events = await f.until("card.identified", "card.identified")
+        told = [json.loads(event.data)["authentic"] for event in events if event.type == "card.identified"]
+        assert told == [None, True]
+
+
+async def test_a_card_that_cannot_be_asked_again_stays_what_it_is(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        insertion = await f.desk.insert("front", virtual("social-jia-3.0"))
+        await f.notice(CardIdentified)
+        bay = f.desk.backend.bays["front"]
+        bay.on_connect.extend([CarddError(Reason.CARD_UNPOWERED)] * 4)
+        await f.desk.insert("sam", virtual("psam"))
+        await f.desk.until(lambda: not bay.on_connect)
+        await f.desk.drained()
+        known = f.reception.identity_of(insertion.id)
+        assert known is not None
+        assert known.unproven is Reason.PSAM_ABSENT
+        assert "card.rejected" not in [event.type for event in await f.events()]
+
+
 async def test_a_listener_that_fails_keeps_nobody_else_from_hearing(tmp_path: Path) -> None:
     async with front(tmp_path) as f:
 
