@@ -119,10 +119,20 @@ class Keys(Strict):
 
 
 class Authority(Strict):
-    """Who decides on cards. `local`: a register of this machine, filled from a YAML file when that has changed."""
+    """Who decides on cards.
 
-    provider: Literal["local"] = "local"
+    `local` is a register of this machine, filled from a YAML file when that has changed. `http` is a card centre at
+    `url`, asked within `timeout_s` in all; `ca_file` holds who vouches for it, `certificate_file` and `key_file` what
+    this counter shows to it.
+    """
+
+    provider: Literal["local", "http"] = "local"
     register: str | None = None
+    url: str | None = None
+    timeout_s: Seconds = 10.0
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
 
 
 class Deadlines(Strict):
@@ -197,15 +207,18 @@ def load_config(path: Path) -> Config:
     base = path.resolve().parent
     config.socket.path = _resolved(config.socket.path, base)
     config.state_dir = _resolved(config.state_dir, base)
-    if config.authority.register is not None:
-        config.authority.register = _resolved(config.authority.register, base)
-    for name in ("root_file", "stk_root_file", "token_file", "ca_file"):
-        named = getattr(config.keys, name)
-        if named is not None:
-            setattr(config.keys, name, _resolved(named, base))
+    _resolve(config.authority, base, "register", "ca_file", "certificate_file", "key_file")
+    _resolve(config.keys, base, "root_file", "stk_root_file", "token_file", "ca_file")
     if config.journal.key_file is not None:
         config.journal.key_file = _resolved(config.journal.key_file, base)
     return config
+
+
+def _resolve(section: Strict, base: Path, *names: str) -> None:
+    for name in names:
+        named = getattr(section, name)
+        if named is not None:
+            setattr(section, name, _resolved(named, base))
 
 
 def _resolved(text: str, base: Path) -> str:
@@ -237,11 +250,35 @@ def _find_the_security_machine(config: Config, path: Path) -> None:
         return
     if keys.url is None:
         raise locate(path, "$.keys.provider", "`url` is missing: the address of the security machine, https://…")
-    parts = urlsplit(keys.url)
-    own = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-    if not parts.hostname or parts.scheme not in ({"http", "https"} if own else {"https"}):
+    if not _may_be_asked(keys.url):
         problem = "write https://host[:port][/path]: new PINs go there, so plain http is for this machine itself"
         raise locate(path, "$.keys.url", problem)
+
+
+def _find_the_centre(config: Config, path: Path) -> None:
+    authority = config.authority
+    if authority.provider != "http":
+        return
+    if authority.url is None:
+        raise locate(path, "$.authority.provider", "`url` is missing: the address of the card centre, https://…")
+    if not _may_be_asked(authority.url):
+        problem = "write https://host[:port][/path]: whole names go there, so plain http is for this machine itself"
+        raise locate(path, "$.authority.url", problem)
+    if (authority.certificate_file is None) != (authority.key_file is None):
+        problem = (
+            "`certificate_file` and `key_file` belong together: this counter shows the one and signs with the other"
+        )
+        raise locate(path, "$.authority", problem)
+
+
+def _may_be_asked(url: str) -> bool:
+    """Say whether an address on the network is one, and safe to send persons' data to."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    own = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    return bool(parts.hostname) and parts.scheme in ({"http", "https"} if own else {"https"})
 
 
 _OCTAL: Final = re.compile(r"0?[0-7]{3}|0o[0-7]{3}")
@@ -293,6 +330,7 @@ _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _name_stations_apart,
     _allow_software_keys_in_tests_only,
     _find_the_security_machine,
+    _find_the_centre,
     _read_mode,
     _know_the_group,
     _understand_rights,

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from cardd import __version__
+from cardd.activation.authority import Centre
 from cardd.activation.counter import DeskCounter
 from cardd.activation.engine import Engine
 from cardd.activation.policy import Deadlines, PinPolicy, Policy
@@ -80,7 +81,12 @@ def run(config: Config) -> int:
 
 
 def open_register(config: Config, clock: Clock | None = None) -> LocalRegister:
-    """Open the local authority's register, filled from the YAML file that the configuration names."""
+    """Open the local authority's register, filled from the YAML file that the configuration names.
+
+    Raises CarddError(INVALID) where the authority is none of this machine's.
+    """
+    if config.authority.provider != "local":
+        raise CarddError(Reason.INVALID, "the register is at the card centre: ask there what it holds")
     people = None if config.authority.register is None else Path(config.authority.register)
     state = Path(config.state_dir)
     _make_state_dir(state)
@@ -149,8 +155,7 @@ class _Parts:
         sealer = Sm4GcmSealer(key)
         journal = Journal.open(self._state, sealer=sealer, clock=clock, source=self._source)
         stack.push_async_callback(journal.close)
-        register = open_register(config, clock)
-        stack.callback(register.close)
+        authority = _authority(config, clock, stack)
         readers = Readers(
             _backend(config),
             _stations(config),
@@ -171,7 +176,7 @@ class _Parts:
         stack.callback(reception.close)
         engine = Engine(
             DeskCounter(readers, reception, keys, stopped, clock=clock),
-            register,
+            authority,
             journal,
             policy=_policy(config),
             clock=clock,
@@ -187,13 +192,14 @@ class _Parts:
         asking = Asking(journal, clock=clock, person_s=config.activation.deadlines.person_s)
         asking.listen(reception)
         cards = CardDesk(requests, reception, journal, keys, stopped, asking, clock=clock)
+        await cards.recover()
         stack.callback(cards.close)
         settling = AccountServices(keys, money)
         accounts = AccountDesk(requests, reception, journal, settling, asking, clock=clock)
         await accounts.recover()
         stack.callback(accounts.close)
         stations = StationDesk(readers, journal, stopped, record)
-        status = _Status(config, clock, journal, readers, keys, stopped, stations, engine)
+        status = _Status(config, clock, journal, readers, keys, stopped, stations, engine, authority)
         services = Services(
             clock=clock,
             journal=journal,
@@ -237,6 +243,7 @@ class _Status:
         stopped: StoppedKeys,
         stations: StationDesk,
         engine: Engine,
+        authority: Centre,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -246,6 +253,7 @@ class _Status:
         self._stopped = stopped
         self._stations = stations
         self._engine = engine
+        self._authority = authority
         self._began = clock.monotonic()
         self._down: ServiceWentDown | None = None
         readers.subscribe(self._look)
@@ -257,7 +265,7 @@ class _Status:
             "uptime_s": round(self._clock.monotonic() - self._began, 3),
             "pcsc": self._pcsc(),
             "keys": {"provider": "none"} if self._keys is None else dict(self._keys.status()),
-            "authority": {"provider": self._config.authority.provider},
+            "authority": dict(self._authority.status()),
             "journal": {
                 "stream": self._journal.stream,
                 "last": statistics.last,
@@ -350,6 +358,28 @@ def _keys(config: Config, readers: Readers, clock: Clock) -> _Keys:
             return _software_keys(config, root), SoftwareMoney(root, tests_only=config.keys.tests_only)
 
 
+def _authority(config: Config, clock: Clock, stack: AsyncExitStack) -> Centre:
+    """Find who decides on cards; it is closed with the rest."""
+    if config.authority.provider == "local":
+        register = open_register(config, clock)
+        stack.callback(register.close)
+        return register
+    try:
+        # asked for by those who have a centre on the network: the others need no HTTP
+        from cardd.activation.http_authority import HttpAuthority, Trust  # noqa: PLC0415
+    except ImportError:
+        raise CarddError(Reason.INVALID, "a centre on the network needs the extra `http`: cardd[http]") from None
+    named = config.authority
+    trust = Trust(_path(named.ca_file), _path(named.certificate_file), _path(named.key_file))
+    centre = HttpAuthority(named.url or "", trust=trust, timeout_s=named.timeout_s)
+    stack.push_async_callback(centre.close)
+    return centre
+
+
+def _path(named: str | None) -> Path | None:
+    return None if named is None else Path(named)
+
+
 def _remote(config: Config, clock: Clock) -> _Keys:
     try:
         # asked for by those who have a security machine: the others need no HTTP
@@ -364,7 +394,7 @@ def _remote(config: Config, clock: Clock) -> _Keys:
             clock=clock,
             timeout_s=keys.timeout_s,
             token=None if keys.token_file is None else _token(Path(keys.token_file)),
-            ca_file=None if keys.ca_file is None else Path(keys.ca_file),
+            ca_file=_path(keys.ca_file),
         )
     )
     return machine, machine

@@ -4,6 +4,7 @@ The authority owns the state of persons and cards. Every deed carries the activa
 that asking again never does it twice.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from cardd.base.secret import Secret
@@ -20,10 +21,12 @@ from cardd.wire.authority import (
     Verdict,
     Visit,
 )
+from cardd.wire.base import Json
 
 __all__ = (
     "ActivationRequest",
     "Authority",
+    "Centre",
     "Closed",
     "IdentityDocument",
     "OldCardStanding",
@@ -62,3 +65,10 @@ class Authority(Protocol):
 
     async def report_update(self, key: str, *, written: bool) -> None:
         """Say whether the verdict's updates are on the card now."""
+
+
+class Centre(Authority, Protocol):
+    """An authority that tells of itself."""
+
+    def status(self) -> Mapping[str, Json]:
+        """Return which authority it is, and how the last question ended (`available`; null: none was asked yet)."""

@@ -8,6 +8,7 @@ no answer.
 import asyncio
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -34,6 +35,7 @@ from cardd.wire.authority import (
     Standing,
     Verdict,
 )
+from cardd.wire.base import Json
 
 TIMEOUT_S: Final = 10.0
 TRIES: Final = 3
@@ -140,6 +142,10 @@ class HttpAuthority:
     async def report_update(self, key: str, *, written: bool) -> None:
         """Tell whether the card was written."""
         await self._ask(centre.REPORT_UPDATE, centre.UpdateQuestion(question=_name(), key=key, written=written))
+
+    def status(self) -> Mapping[str, Json]:
+        """Return which centre it is, and whether the last question was answered."""
+        return {"provider": "http", "host": self.host, "available": self.available}
 
     async def _ask(self, operation: centre.Operation[T], question: centre.Question) -> T:
         """Ask, up to three times within the deadline. Raises CarddError(AUTHORITY_UNAVAILABLE)."""

@@ -7,7 +7,7 @@ for the disk and every deed is one transaction after the other.
 import asyncio
 import functools
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +30,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.register.document import RegisterDocument
 from cardd.register.store import KeyReusedError, Register
+from cardd.wire.base import Json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class LocalRegister:
     def __init__(self, executor: ThreadPoolExecutor, register: Register) -> None:
         self._executor = executor
         self._register = register
+        self._available: bool | None = None
 
     @classmethod
     def open(cls, path: Path, people: Path | None, *, clock: Clock) -> "LocalRegister":
@@ -101,14 +103,24 @@ class LocalRegister:
         """Note whether the card was written. A key that never arrived is ignored."""
         await self._ask(self._register.report, key, written=written)
 
+    def status(self) -> Mapping[str, Json]:
+        """Return that it is this machine's own, and whether the last question was answered."""
+        return {"provider": "local", "available": self._available}
+
     async def _ask(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        problem = "the register is closed"
         try:
-            return await asyncio.get_running_loop().run_in_executor(
+            answer = await asyncio.get_running_loop().run_in_executor(
                 self._executor, functools.partial(work, *args, **kwargs)
             )
         except sqlite3.Error as error:
-            raise CarddError(Reason.AUTHORITY_UNAVAILABLE, f"the register failed: {error.sqlite_errorname}") from None
+            problem = f"the register failed: {error.sqlite_errorname}"
         except KeyReusedError:
-            raise CarddError(Reason.AUTHORITY_UNAVAILABLE, "the key was used for another card before") from None
+            problem = "the key was used for another card before"
         except RuntimeError:  # the executor takes nothing more
-            raise CarddError(Reason.AUTHORITY_UNAVAILABLE, "the register is closed") from None
+            pass
+        else:
+            self._available = True
+            return answer
+        self._available = False
+        raise CarddError(Reason.AUTHORITY_UNAVAILABLE, problem)
