@@ -20,6 +20,7 @@ from cardd.crypto.money import Amounts
 from cardd.desk import account, account_rows
 from cardd.desk.account import Intend, Intent, Order, Services, Settled, UnsettledError
 from cardd.desk.asking import Asking, Question
+from cardd.desk.intending import INTEND_S, wait_for
 from cardd.desk.prompts import Purpose
 from cardd.desk.reading import Identity
 from cardd.desk.reception import CardIdentified, Notice, Reception
@@ -49,8 +50,6 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 JOB_S: Final = 20.0
-INTEND_S: Final = 5.0
-"""How long the card waits for its intent to be on the disk; longer, and nothing is moved."""
 
 _CHINA: Final = timezone(timedelta(hours=8))
 _TIME: Final = "%Y%m%d%H%M%S"
@@ -202,12 +201,8 @@ class AccountDesk:
 
         def intend(intent: Intent) -> None:
             """Have the intent made durable, on the worker's thread, while the card waits in its power."""
-            written = asyncio.run_coroutine_threadsafe(self._intend(key, chosen.insertion, intent), loop)
-            try:
-                written.result(timeout=min(INTEND_S, deadline - self._clock.monotonic()))
-            except TimeoutError:
-                written.cancel()
-                raise CarddError(Reason.JOURNAL_UNAVAILABLE, "the journal did not answer in time") from None
+            left = min(INTEND_S, deadline - self._clock.monotonic())
+            wait_for(loop, lambda: self._intend(key, chosen.insertion, intent), left)
 
         def operation(channel: Channel, inside: Insertion) -> Settled:
             return move(channel, inside, expected, self._services, order, pin, intend, deadline)

@@ -5,13 +5,14 @@ known beforehand are typed there.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.desk.intending import at_once
 from cardd.desk.pin_block import MAXIMUM, MINIMUM
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
@@ -78,7 +79,14 @@ def features(channel: Channel) -> Mapping[int, int]:
     return {tag: code for tag, length, code in _FEATURE.iter_unpack(answer[:whole]) if length == 4}  # noqa: PLR2004
 
 
-def verify_at_keypad(channel: Channel, insertion: Insertion, expected: Identity, digits: int) -> None:
+def verify_at_keypad(
+    channel: Channel,
+    insertion: Insertion,
+    expected: Identity,
+    digits: int,
+    *,
+    intend: Callable[[], None] = at_once,
+) -> None:
     """Have the holder type the PIN, of so many digits, at the reader, and compare it on the card (LD/T 32.5, VERIFY).
 
     Raises CarddError: PIN_LENGTH for a length that no PIN has; NOT_FOUND for a reader without such a keypad;
@@ -87,10 +95,17 @@ def verify_at_keypad(channel: Channel, insertion: Insertion, expected: Identity,
     structure = verify_structure(digits)
     with refusals():
         reopen(channel, insertion, expected)
-        _have_typed(channel, Feature.VERIFY_PIN_DIRECT, structure, _verify(digits))
+        _have_typed(channel, Feature.VERIFY_PIN_DIRECT, structure, _verify(digits), intend)
 
 
-def change_at_keypad(channel: Channel, insertion: Insertion, expected: Identity, digits: int) -> None:
+def change_at_keypad(
+    channel: Channel,
+    insertion: Insertion,
+    expected: Identity,
+    digits: int,
+    *,
+    intend: Callable[[], None] = at_once,
+) -> None:
     """Have the holder type the old PIN, and the new one twice, of so many digits, at the reader (CHANGE PIN).
 
     Raises CarddError as `verify_at_keypad` does; PIN_MISMATCH.
@@ -98,7 +113,7 @@ def change_at_keypad(channel: Channel, insertion: Insertion, expected: Identity,
     structure = modify_structure(digits)
     with refusals():
         reopen(channel, insertion, expected)
-        _have_typed(channel, Feature.MODIFY_PIN_DIRECT, structure, _change(digits))
+        _have_typed(channel, Feature.MODIFY_PIN_DIRECT, structure, _change(digits), intend)
 
 
 def verify_structure(digits: int) -> bytes:
@@ -150,10 +165,13 @@ def modify_structure(digits: int) -> bytes:
     )
 
 
-def _have_typed(channel: Channel, feature: Feature, structure: bytes, command: Command) -> None:
+def _have_typed(
+    channel: Channel, feature: Feature, structure: bytes, command: Command, intend: Callable[[], None]
+) -> None:
     code = features(channel).get(feature)
     if code is None:
         raise CarddError(Reason.NOT_FOUND, f"the reader has no keypad that can do {feature.name}")
+    intend()
     response = channel.by_keypad(code, structure)
     if response.ok:
         return

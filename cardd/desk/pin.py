@@ -1,10 +1,15 @@
-"""The holder's PIN. It is one per environment, and every wrong one costs a try: nothing here is ever done twice."""
+"""The holder's PIN. It is one per environment, and every wrong one costs a try: nothing here is ever done twice.
 
+`intend` is called right before the first command that counts or changes anything; what it raises keeps that unsent.
+"""
+
+from collections.abc import Callable
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.desk.intending import at_once
 from cardd.desk.pin_block import pin_block
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
@@ -20,7 +25,14 @@ _UNBLOCK: Final = Maintenance(bytes.fromhex("84240000"), KeyName.PUK, KeyName.ST
 _RELOAD: Final = Maintenance(bytes.fromhex("84240001"), KeyName.PUK, KeyName.STKSSSE)
 
 
-def verify_pin(channel: Channel, insertion: Insertion, expected: Identity, pin: Secret) -> None:
+def verify_pin(
+    channel: Channel,
+    insertion: Insertion,
+    expected: Identity,
+    pin: Secret,
+    *,
+    intend: Callable[[], None] = at_once,
+) -> None:
     """Compare the PIN (ASCII digits) on the card that was read before (LD/T 32.5, VERIFY).
 
     Raises CarddError: PIN_LENGTH before the card is touched; CARD_DATA_DIFFERS; PIN_WRONG with `tries_left`;
@@ -28,7 +40,9 @@ def verify_pin(channel: Channel, insertion: Insertion, expected: Identity, pin: 
     """
     block = pin_block(pin)
     with refusals():
-        reopen(channel, insertion, expected).environment.verify(block)
+        environment = reopen(channel, insertion, expected).environment
+        intend()
+        environment.verify(block)
 
 
 def query_pin(channel: Channel, insertion: Insertion, expected: Identity) -> int | None:
@@ -40,7 +54,15 @@ def query_pin(channel: Channel, insertion: Insertion, expected: Identity) -> int
         return reopen(channel, insertion, expected).environment.pin_tries()
 
 
-def change_pin(channel: Channel, insertion: Insertion, expected: Identity, old: Secret | None, new: Secret) -> None:
+def change_pin(
+    channel: Channel,
+    insertion: Insertion,
+    expected: Identity,
+    old: Secret | None,
+    new: Secret,
+    *,
+    intend: Callable[[], None] = at_once,
+) -> None:
     """Set a new PIN with the old one, which is None where the card has none yet (LD/T 32.5, CHANGE PIN).
 
     Raises CarddError: PIN_LENGTH before the card is touched; CARD_DATA_DIFFERS; PIN_WRONG with `tries_left`, PIN_LOCKED
@@ -49,7 +71,9 @@ def change_pin(channel: Channel, insertion: Insertion, expected: Identity, old: 
     """
     old_block, new_block = _NO_PIN if old is None else pin_block(old), pin_block(new)
     with refusals():
-        reopen(channel, insertion, expected).environment.change_pin(old_block, new_block)
+        environment = reopen(channel, insertion, expected).environment
+        intend()
+        environment.change_pin(old_block, new_block)
 
 
 def reload_pin(
@@ -61,6 +85,7 @@ def reload_pin(
     deadline: float,
     *,
     stopped: StoppedKeys,
+    intend: Callable[[], None] = at_once,
 ) -> None:
     """Set a new PIN with the issuer's right and give all tries back (LD/T 32.5, PIN CHANGE/UNBLOCK).
 
@@ -72,6 +97,7 @@ def reload_pin(
     block = pin_block(new)
     with refusals():
         card = reopen_genuine(channel, insertion, keys, expected, deadline)
+        intend()
         maintain(card, keys, stopped, _RELOAD, deadline, block)
 
 
@@ -83,6 +109,7 @@ def unblock_pin(
     deadline: float,
     *,
     stopped: StoppedKeys,
+    intend: Callable[[], None] = at_once,
 ) -> int:
     """Give all tries back with the issuer's right, the PIN staying as it is, and return how many there are now.
 
@@ -90,6 +117,7 @@ def unblock_pin(
     """
     with refusals():
         card = reopen_genuine(channel, insertion, keys, expected, deadline)
+        intend()
         maintain(card, keys, stopped, _UNBLOCK, deadline)
         tries = card.environment.pin_tries()
     if tries is None:

@@ -1,6 +1,7 @@
 """Write files by their addresses on the card they were meant for, and make sure that it is there."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
@@ -11,6 +12,7 @@ from cardd.base.secret import Secret
 from cardd.cards import records
 from cardd.cards.files import CardFiles
 from cardd.desk.files import OpenFiles, cyclic_records, scan
+from cardd.desk.intending import at_once
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
 from cardd.desk.rights import Rights
@@ -20,9 +22,9 @@ from cardd.desk.updates import ItemValue, Update, Updates, as_stored, prepare
 from cardd.iso7816.channel import Channel
 from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
-from cardd.rules.layout import Structure
+from cardd.rules.layout import FileRule, Structure
 
-__all__ = ["Updates", "write_records"]
+__all__ = ["Difference", "Updates", "compare_records", "finish_records", "write_records"]
 
 
 def write_records(
@@ -35,12 +37,14 @@ def write_records(
     *,
     stopped: StoppedKeys,
     pin: Secret | None = None,
+    intend: Callable[[], None] = at_once,
 ) -> tuple[str, ...]:
     """Write whole records, add to cyclic files, replace transparent ones, and read all of it back.
 
     Doing it again after a tear comes to the same: a record that is the newest of its cyclic file already is not added
-    once more. The identification code is read first and the card proves itself again: a copy may lie in its place. Each
-    file's update key is proved just before its records are written. `pin` is for files that only open with it.
+    once more. The identification code is read first and the card proves itself again: a copy may lie in its place. Then
+    `intend` is called, and what it raises leaves the card as it is. Each file's update key is proved just before its
+    records are written. `pin` is for files that only open with it.
 
     Returns the files that were written and could not be read back, because nothing that was given opens them.
 
@@ -53,48 +57,139 @@ def write_records(
     for update in prepared:
         stopped.check(insertion.station, update.key)
     with refusals():
-        card = reopen_genuine(channel, insertion, keys, expected, deadline)
-        # the proof was judged just now
-        rights = Rights(card, keys, stopped, deadline, forged=False, pin=pin)
-        opened = OpenFiles(channel, CardFiles(channel, card.environment.directory), card.generation, rights)
+        opened = _open(channel, insertion, keys, expected, deadline, stopped, pin)
+        intend()
         return tuple(update.rule.address for update in prepared if not _write_file(opened, update))
+
+
+def finish_records(
+    channel: Channel,
+    insertion: Insertion,
+    keys: KeyService | None,
+    expected: Identity,
+    updates: Updates,
+    deadline: float,
+    *,
+    stopped: StoppedKeys,
+    pin: Secret | None = None,
+) -> tuple[str, ...]:
+    """Go on with a write that was begun earlier: each file is read first, and written if it is not as it was to be.
+
+    Returns and raises as `write_records` does.
+    """
+    refuse_forged(expected)
+    prepared = prepare(updates)
+    with refusals():
+        opened = _open(channel, insertion, keys, expected, deadline, stopped, pin)
+        left = [update for update in prepared if not _is_written(opened, update)]
+        return tuple(update.rule.address for update in left if not _write_file(opened, update))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of files that were to be written: which are not as they were to be, and which nothing at hand opens."""
+
+    missing: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+def compare_records(
+    channel: Channel,
+    insertion: Insertion,
+    keys: KeyService | None,
+    expected: Identity,
+    updates: Updates,
+    deadline: float,
+    *,
+    stopped: StoppedKeys,
+    pin: Secret | None = None,
+) -> Difference:
+    """Tell what of a write is on the card, changing nothing: of cyclic files the newest records are compared.
+
+    Raises CarddError as `write_records` does, except for what is not there: that is missing.
+    """
+    refuse_forged(expected)
+    prepared = prepare(updates)
+    with refusals():
+        opened = _open(channel, insertion, keys, expected, deadline, stopped, pin)
+        found = {update.rule.address: _is_written(opened, update) for update in prepared}
+    return Difference(
+        tuple(file for file, written in found.items() if written is False),
+        tuple(file for file, written in found.items() if written is None),
+    )
+
+
+def _open(
+    channel: Channel,
+    insertion: Insertion,
+    keys: KeyService | None,
+    expected: Identity,
+    deadline: float,
+    stopped: StoppedKeys,
+    pin: Secret | None,
+) -> OpenFiles:
+    card = reopen_genuine(channel, insertion, keys, expected, deadline)
+    # the proof was judged just now
+    rights = Rights(card, keys, stopped, deadline, forged=False, pin=pin)
+    return OpenFiles(channel, CardFiles(channel, card.environment.directory), card.generation, rights)
+
+
+def _select(card: OpenFiles, rule: FileRule) -> None:
+    if not (card.files.select_application(rule.application) and card.files.select_file(rule)):
+        raise CarddError(Reason.FILE_ABSENT, "the card has no such file")
 
 
 def _write_file(card: OpenFiles, update: Update) -> bool:
     """Write one file, and return whether it could be read back."""
     rule = update.rule
     with refusals(file=rule.address):
-        if not (card.files.select_application(rule.application) and card.files.select_file(rule)):
-            raise CarddError(Reason.FILE_ABSENT, "the card has no such file")
-        check = _WRITE[rule.structure](card, update)
+        _select(card, rule)
+        _WRITE[rule.structure](card, update)
         if not card.rights.can_read(rule):
             return False
-        card.rights.to_read(rule, check)
+        card.rights.to_read(rule, lambda: _CHECK[rule.structure](card, update))
         return True
 
 
-Check = Callable[[], None]
-"""Reads back what was written."""
+def _is_written(card: OpenFiles, update: Update) -> bool | None:
+    """Tell whether a file is as it was to be; None where nothing at hand opens it."""
+    rule = update.rule
+    with refusals(file=rule.address):
+        try:
+            _select(card, rule)
+            if not card.rights.can_read(rule):
+                return None
+            card.rights.to_read(rule, lambda: _CHECK[rule.structure](card, update))
+        except CarddError as error:
+            if error.reason is Reason.ACCESS_DENIED:
+                return None
+            if error.reason in _ABSENT or _differs(error):
+                return False
+            raise
+        return True
 
 
-def _write_tagged(card: OpenFiles, update: Update) -> Check:
-    values = {new.name: as_stored(update.rule, card.generation, new) for new in update.items}
-    places = _places(card, update) if any(new.occurrence for new in update.items) else {}
+def _write_tagged(card: OpenFiles, update: Update) -> None:
+    places = card.rights.to_read(update.rule, lambda: _places(card, update)) if _repeats(update) else {}
     card.rights.to_write(update.key)
     for new in update.items:
+        value = as_stored(update.rule, card.generation, new)
         with refusals(item=new.name):
             if new.occurrence is None:
-                records.update_by_tag(card.channel, update.rule, new.item.tag, values[new.name])
+                records.update_by_tag(card.channel, update.rule, new.item.tag, value)
             else:
-                number = places[new.name]
-                records.update_by_number(card.channel, update.rule, number, new.item.tag, values[new.name])
+                records.update_by_number(card.channel, update.rule, places[new.name], new.item.tag, value)
 
-    def check() -> None:
-        for new in update.items:
-            with refusals(item=new.name):
-                _same(_stored(card, update, new, places), values[new.name])
 
-    return check
+def _check_tagged(card: OpenFiles, update: Update) -> None:
+    places = _places(card, update) if _repeats(update) else {}
+    for new in update.items:
+        with refusals(item=new.name):
+            _same(_stored(card, update, new, places), as_stored(update.rule, card.generation, new))
+
+
+def _repeats(update: Update) -> bool:
+    return any(new.occurrence for new in update.items)
 
 
 def _stored(card: OpenFiles, update: Update, new: ItemValue, places: Mapping[str, int]) -> bytes | None:
@@ -113,7 +208,7 @@ def _places(card: OpenFiles, update: Update) -> Mapping[str, int]:
     Only the card tells: a number taken from the rule might be another item's record on this one.
     """
     numbers: dict[str, int] = {}
-    tags = card.rights.to_read(update.rule, lambda: [raw[0] if raw else 0 for _, raw in scan(card, update.rule)])
+    tags = [raw[0] if raw else 0 for _, raw in scan(card, update.rule)]
     for new in sorted(update.items, key=lambda new: new.occurrence or 0):
         if new.occurrence is None:
             continue
@@ -128,7 +223,7 @@ def _places(card: OpenFiles, update: Update) -> Mapping[str, int]:
     return numbers
 
 
-def _write_cyclic(card: OpenFiles, update: Update) -> Check:
+def _write_cyclic(card: OpenFiles, update: Update) -> None:
     wanted = update.records
     newest = card.rights.to_read(update.rule, lambda: _newest(card, update))
     missing = wanted[_already_there(newest, wanted) :]
@@ -138,13 +233,12 @@ def _write_cyclic(card: OpenFiles, update: Update) -> Check:
         with refusals(item=f"record {len(wanted) - number + 1}"):
             records.append_fields(card.channel, update.rule, record)
 
-    def check() -> None:
-        found = _newest(card, update)
-        for number, record in enumerate(reversed(wanted), 1):
-            with refusals(item=f"record {number}"):
-                _same(found[number - 1] if number <= len(found) else None, record)
 
-    return check
+def _check_cyclic(card: OpenFiles, update: Update) -> None:
+    found = _newest(card, update)
+    for number, record in enumerate(reversed(update.records), 1):
+        with refusals(item=f"record {number}"):
+            _same(found[number - 1] if number <= len(found) else None, record)
 
 
 def _newest(card: OpenFiles, update: Update) -> list[bytes]:
@@ -159,10 +253,13 @@ def _already_there(newest: Sequence[bytes], wanted: Sequence[bytes]) -> int:
     return next((count for count in counts if list(newest[:count])[::-1] == list(wanted[:count])), 0)
 
 
-def _write_transparent(card: OpenFiles, update: Update) -> Check:
+def _write_transparent(card: OpenFiles, update: Update) -> None:
     card.rights.to_write(update.key)
     card.files.update_transparent(update.whole)
-    return lambda: _same(card.files.read_transparent(len(update.whole)), update.whole)
+
+
+def _check_transparent(card: OpenFiles, update: Update) -> None:
+    _same(card.files.read_transparent(len(update.whole)), update.whole)
 
 
 def _same(found: bytes | None, written: bytes) -> None:
@@ -170,7 +267,16 @@ def _same(found: bytes | None, written: bytes) -> None:
         raise CarddError(Reason.STATUS_WORD, "does not read back as written")
 
 
-_WRITE: Final[Mapping[Structure, Callable[[OpenFiles, Update], Check]]] = MappingProxyType(
+def _differs(error: CarddError) -> bool:
+    """Tell a record that is not as it was to be from a card that refused to give it."""
+    return error.reason is Reason.STATUS_WORD and "status_word" not in error.facts
+
+
+_ABSENT: Final = frozenset({Reason.FILE_ABSENT, Reason.RECORD_ABSENT})
+
+_By = Mapping[Structure, Callable[[OpenFiles, Update], None]]
+
+_WRITE: Final[_By] = MappingProxyType(
     {
         Structure.LINEAR_VARIABLE: _write_tagged,
         Structure.LINEAR_FIXED: _write_tagged,
@@ -178,3 +284,13 @@ _WRITE: Final[Mapping[Structure, Callable[[OpenFiles, Update], Check]]] = Mappin
         Structure.TRANSPARENT: _write_transparent,
     }
 )
+
+_CHECK: Final[_By] = MappingProxyType(
+    {
+        Structure.LINEAR_VARIABLE: _check_tagged,
+        Structure.LINEAR_FIXED: _check_tagged,
+        Structure.CYCLIC: _check_cyclic,
+        Structure.TRANSPARENT: _check_transparent,
+    }
+)
+"""Read a file back; raise CarddError(STATUS_WORD) without a status word where it is not as it was to be."""

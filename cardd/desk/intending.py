@@ -1,0 +1,30 @@
+"""Something made durable while a card waits in its power: from the worker's thread, by the event loop's."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+
+INTEND_S: Final = 5.0
+"""How long a card waits for its intent to be on the disk; longer, and nothing is done to it."""
+
+
+def wait_for(
+    loop: asyncio.AbstractEventLoop, record: Callable[[], Coroutine[object, object, None]], timeout_s: float = INTEND_S
+) -> None:
+    """Have the event loop do what `record` makes, and return when that is done. Never on the loop's own thread.
+
+    Raises what it raises; CarddError(JOURNAL_UNAVAILABLE) when it takes longer, and it is cancelled then.
+    """
+    recorded = asyncio.run_coroutine_threadsafe(record(), loop)
+    try:
+        recorded.result(timeout=timeout_s)
+    except TimeoutError:
+        recorded.cancel()
+        raise CarddError(Reason.JOURNAL_UNAVAILABLE, "the journal did not answer in time") from None
+
+
+def at_once() -> None:
+    """Have nothing on record before: whoever asks has seen to that."""

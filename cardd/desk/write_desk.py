@@ -1,0 +1,197 @@
+"""Files written for clients: on record before, read back after, and finished after a tear."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.secret import Secret
+from cardd.crypto.digest import sm3
+from cardd.desk import deed_rows as rows
+from cardd.desk.at_card import AtCard
+from cardd.desk.deed_rows import Deed, Intent, Told
+from cardd.desk.deeds import Deeds, Done, GiveUp, Intend
+from cardd.desk.reading import Identity
+from cardd.desk.reception import CardGone, CardIdentified, ModuleCame, Notice, Reception
+from cardd.desk.requests import Chosen
+from cardd.desk.stopped import StoppedKeys
+from cardd.desk.updates import Updates, prepare
+from cardd.desk.write import Difference, compare_records, finish_records, write_records
+from cardd.iso7816.channel import Channel
+from cardd.journal.events import DeedRow, Json, NewEvent
+from cardd.readers.insertion import Insertion
+from cardd.wire.deeds import CardWriteParams, CardWriteResult
+
+METHOD: Final = "card.write"
+METHODS: Final[Mapping[str, GiveUp | None]] = MappingProxyType({METHOD: None})
+
+_Written = Mapping[str, list[str]]
+
+
+class WriteDesk:
+    """Writes cards for clients, and asks cards that come back what became of what was torn."""
+
+    def __init__(self, at: AtCard, deeds: Deeds, stopped: StoppedKeys) -> None:
+        self._at = at
+        self._deeds = deeds
+        self._stopped = stopped
+        self._unasked: dict[str, CardIdentified] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+
+    def listen(self, reception: Reception) -> None:
+        """Ask every card that comes what became of the writes that are open on it."""
+        reception.subscribe(self._notice)
+
+    def close(self) -> None:
+        """Stop asking cards."""
+        for task in self._asking:
+            task.cancel()
+
+    async def write(self, params: CardWriteParams, *, client: str) -> CardWriteResult:
+        """Write files, once for each request.
+
+        Raises CarddError: as `write_records` does; those of choosing a card and of asking for the PIN;
+        CARD_DATA_DIFFERS where the request was begun on another card.
+        """
+        written = {update.rule.address: list(update.names) for update in prepare(params.files)}
+        deed = Deed(client, METHOD, params.request, about=rows.names(written), mark=_mark(params.files))
+        course = _WriteCourse(self._at, self._stopped, params, written)
+        return await self._deeds.once(deed, CardWriteResult, course)
+
+    # -- cards that come back
+
+    def _notice(self, notice: Notice) -> None:
+        match notice:
+            case CardIdentified():
+                self._ask(notice)
+            case CardGone(insertion):
+                self._unasked.pop(insertion.id, None)
+            case ModuleCame():
+                for one in list(self._unasked.values()):
+                    self._ask(one)
+            case _:
+                pass
+
+    def _ask(self, card: CardIdentified) -> None:
+        """Have a card read whose writing is open, in a task of its own."""
+        if any(rows.is_on(row, card.identity) for row in self._deeds.open()):
+            task = asyncio.get_running_loop().create_task(self._look_into(card))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _look_into(self, card: CardIdentified) -> None:
+        self._unasked.pop(card.insertion.id, None)
+        for row in self._deeds.open():
+            if not rows.is_on(row, card.identity):
+                continue
+            if not await self._deeds.look_into(row, partial(self._find, card)):
+                # for want of a module, perhaps: the next one that comes may be the right one
+                self._unasked[card.insertion.id] = card
+
+    async def _find(self, card: CardIdentified, row: DeedRow) -> tuple[CardWriteResult | None, Told]:
+        """Compare a card with what was to be on it; nothing is written by the mere return of a card."""
+        files, deadline = _kept_files(row), self._at.deadline()
+        found = await self._at.run(
+            Chosen(card.insertion),
+            lambda channel, inside: compare_records(
+                channel, inside, self._at.keys, card.identity, files, deadline, stopped=self._stopped
+            ),
+        )
+        if found.missing or found.unchecked:
+            return None, Told("card.write_unfinished", card.insertion, _difference(found))
+        result = CardWriteResult(insertion=card.insertion.id, written=_names(files), unchecked=[])
+        return result, Told("card.written", card.insertion, {"unchecked": [], "by_reading": True})
+
+
+@dataclass(frozen=True, slots=True)
+class _WriteCourse:
+    """One write."""
+
+    at: AtCard
+    stopped: StoppedKeys
+    params: CardWriteParams = field(repr=False)
+    written: _Written
+
+    async def do(self, intend: Intend) -> Done[CardWriteResult]:
+        """Write everything, the station held meanwhile."""
+        params = self.params
+        async with self.at.requests.held(params) as chosen:
+            inside = await self.at.look(chosen)
+            pin = await self.at.pin_of(inside, METHOD, params.request) if params.with_pin else None
+            deadline, intent = self.at.deadline(), self._intent(chosen.insertion, inside.expected)
+
+            def operation(channel: Channel, card: Insertion) -> tuple[str, ...]:
+                return write_records(
+                    channel,
+                    card,
+                    self.at.keys,
+                    inside.expected,
+                    params.files,
+                    deadline,
+                    stopped=self.stopped,
+                    pin=pin,
+                    intend=partial(intend, intent),
+                )
+
+            return self._done(chosen.insertion, await self.at.run(chosen, operation))
+
+    async def take_up(self, row: DeedRow) -> Done[CardWriteResult]:
+        """Read the card that it was begun on, and write what is not there yet."""
+        params = self.params
+        async with self.at.requests.held(params) as chosen:
+            inside = await self.at.look(chosen)
+            if not rows.is_on(row, inside.expected):
+                raise CarddError(Reason.CARD_DATA_DIFFERS, "that request was begun on another card")
+            pin: Secret | None = None
+            if params.with_pin:
+                pin = await self.at.pin_of(inside, METHOD, params.request)
+            deadline = self.at.deadline()
+
+            def operation(channel: Channel, card: Insertion) -> tuple[str, ...]:
+                return finish_records(
+                    channel,
+                    card,
+                    self.at.keys,
+                    inside.expected,
+                    params.files,
+                    deadline,
+                    stopped=self.stopped,
+                    pin=pin,
+                )
+
+            return self._done(chosen.insertion, await self.at.run(chosen, operation))
+
+    def refused(self, row: DeedRow, error: CarddError) -> tuple[NewEvent, ...]:
+        """Return what tells why it was not written, or not all of it."""
+        return (rows.refusal("card.write_refused", row, error),)
+
+    def _intent(self, insertion: Insertion, identity: Identity) -> Intent:
+        files: Json = {file: dict(items) for file, items in self.params.files.items()}
+        return Intent("card.write_intended", insertion, identity, {"files": rows.names(self.written)}, {"files": files})
+
+    def _done(self, insertion: Insertion, unchecked: tuple[str, ...]) -> Done[CardWriteResult]:
+        result = CardWriteResult(insertion=insertion.id, written=dict(self.written), unchecked=list(unchecked))
+        return result, Told("card.written", insertion, {"unchecked": [*unchecked], "by_reading": False})
+
+
+def _mark(files: Updates) -> str:
+    """Return what stands for the values of a write: it is sealed, as they are."""
+    return sm3(msgspec.json.encode(files)).hex()
+
+
+def _kept_files(row: DeedRow) -> Updates:
+    return msgspec.convert(rows.kept(row)["files"], dict[str, dict[str, str]])
+
+
+def _names(files: Updates) -> dict[str, list[str]]:
+    return {update.rule.address: list(update.names) for update in prepare(files)}
+
+
+def _difference(found: Difference) -> Mapping[str, Json]:
+    return {"missing": [*found.missing], "unchecked": [*found.unchecked]}
