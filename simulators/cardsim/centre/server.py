@@ -1,6 +1,7 @@
 """The centre on a port: questions in, answers out, over plain HTTP or TLS with client certificates."""
 
 import select
+import socket
 import sqlite3
 import ssl
 import threading
@@ -127,13 +128,20 @@ class _Listener(ThreadingHTTPServer):
         self._context = context
         super().__init__(address, handler)
 
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Take a connection; nobody waits here for what its other side does."""
+        connection, address = super().get_request()
+        if self._context is not None:
+            connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
     def finish_request(self, request: object, client_address: object) -> None:
         """Shake hands, then serve."""
-        if self._context is not None:
-            request.settimeout(_HANDSHAKE_S)  # type: ignore[attr-defined] # a socket, which typeshed does not say
-            request = self._context.wrap_socket(request, server_side=True)  # type: ignore[arg-type]
+        if isinstance(request, ssl.SSLSocket):
+            request.settimeout(_HANDSHAKE_S)
+            request.do_handshake()
             request.settimeout(None)
-        super().finish_request(request, client_address)  # type: ignore[arg-type]
+        super().finish_request(request, client_address)  # type: ignore[arg-type] # a socket and its address
 
     def handle_error(self, *_: object) -> None:
         """Say nothing: a client that broke off, or one that nobody vouches for."""
