@@ -86,10 +86,10 @@ class RecordingConnection:
         self._steps.append(Deed("begin", self._slot))
         self._connection.begin()
 
-    def end(self) -> None:
+    def end(self, *, reset: bool = False) -> None:
         """End it."""
         self._steps.append(Deed("end", self._slot))
-        self._connection.end()
+        self._connection.end(reset=reset)
 
     def disconnect(self, *, reset: bool) -> None:
         """Let go of the card."""

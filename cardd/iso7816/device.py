@@ -111,8 +111,8 @@ class Connection(Protocol):
     def begin(self) -> None:
         """Begin a transaction: nobody else's command comes between ours."""
 
-    def end(self) -> None:
-        """End the transaction, leaving the card as it is."""
+    def end(self, *, reset: bool = False) -> None:
+        """End the transaction. With `reset` the card forgets everything before anybody who waits for it gets it."""
 
     def disconnect(self, *, reset: bool) -> None:
         """Let go of the card. With `reset` it forgets selections, rights and challenge. Never raises."""

@@ -169,10 +169,10 @@ class PcscConnection:
         except PcscError as error:
             raise explain(error, Phase.OPEN) from None
 
-    def end(self) -> None:
-        """End the transaction, leaving the card as it is."""
+    def end(self, *, reset: bool = False) -> None:
+        """End the transaction; with a reset, if told so, before anybody who waits gets the card."""
         try:
-            self._scard.end_transaction(self._handle, Disposition.LEAVE)
+            self._scard.end_transaction(self._handle, Disposition.RESET if reset else Disposition.LEAVE)
         except PcscError as error:
             raise explain(error, Phase.OPEN) from None
 

@@ -31,13 +31,15 @@ class Link:
     """One connection, lent to one job at a time. Worker's thread only.
 
     After a failed exchange the next card may answer on the old handle, so the first failure is every further
-    exchange's answer. `loss` says what that failure means for the insertion.
+    exchange's answer. `loss` says what that failure means for the insertion. `was_reset`: the last transaction ended
+    with a reset.
     """
 
     def __init__(self, connection: Connection, job: Job[T]) -> None:
         self.connection: Final = connection
         self.broken: CarddError | None = None
         self.loss: Loss | None = None
+        self.was_reset = False
         self._check = job.check
 
     def lend(self, job: Job[T]) -> None:
@@ -64,12 +66,13 @@ class Link:
         """Begin a transaction."""
         self._guarded(self.connection.begin)
 
-    def end(self) -> None:
+    def end(self, *, reset: bool = False) -> None:
         """End the transaction. A link that broke has none to end; one that breaks here is not used again."""
         if self.broken is not None:
             return
         try:
-            self.connection.end()
+            self.connection.end(reset=reset)
+            self.was_reset = reset
         except Exception as error:  # noqa: BLE001 - the work is done; the next one begins with a fresh connection
             self.broken = CarddError(Reason.CARD_REMOVED, f"the transaction did not end: {type(error).__name__}")
 

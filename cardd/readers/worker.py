@@ -150,7 +150,7 @@ class Worker:
         self._drop_held()
         link = self._connect(job)
         channel = self._channel(link)
-        job.conclude(lambda: self._alone(link, lambda: operation(channel, job.insertion)))
+        job.conclude(lambda: self._alone(link, channel, lambda: operation(channel, job.insertion)))
         job.loss = link.loss
         # The outcome is known before the card is let go: a disconnection that hangs takes it from nobody.
         self._disconnect(link, channel)
@@ -218,15 +218,15 @@ class Worker:
             raise
         return held, True
 
-    def _alone(self, link: Link, operation: Callable[[], T]) -> T:
-        """Do an operation so that no other program's command comes between."""
+    def _alone(self, link: Link, channel: Channel, operation: Callable[[], T]) -> T:
+        """Do an operation so that no other program's command comes between, nor finds the card opened by it."""
         if self._exclusive:
             return _unbroken(link, operation)
         link.begin()
         try:
             return _unbroken(link, operation)
         finally:
-            link.end()
+            link.end(reset=channel.rights_gained)
 
     def _connect(self, job: Job[T]) -> Link:
         link = Link(self._opener.open(job), job)
@@ -250,12 +250,17 @@ class Worker:
 
     def _drop_held(self) -> None:
         held, self._held = self._held, None
-        if held is not None:
-            self._disconnect(held.link, held.channel)
+        if held is None:
+            return
+        if held.lease and not self._exclusive:
+            # else somebody who waits could come between the transaction's end and the reset
+            held.link.end(reset=held.channel.rights_gained)
+        self._disconnect(held.link, held.channel)
 
     def _disconnect(self, link: Link, channel: Channel) -> None:
         """Let go of the card. One that was opened to more than its public data is reset, for whoever comes next."""
-        link.connection.disconnect(reset=channel.rights_gained)
+        # a card that was reset already may have been begun with by somebody who waited for it
+        link.connection.disconnect(reset=channel.rights_gained and not link.was_reset)
         self._closed_at = self._clock.monotonic()
         self._open = False
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.clerk import Clerk, counter
-from support.moments import READ_RECORD, Halted, Recorded
-from support.next_door import FINE, SHARING_VIOLATION, NextDoor
+from support.moments import READ_RECORD, VERIFY, Halted, Recorded
+from support.next_door import FINE, RESET_CARD, SHARING_VIOLATION, NextDoor
 from support.shared_counter import clerk, opened, read, reader, until
 
 from cardd.base.clock import SystemClock
@@ -19,6 +19,7 @@ from cardd.base.reasons import Reason
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
 from cardd.pcsc.backend import PcscBackend
+from cardd.pcsc.scard import Disposition, Scard
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 from cardsim.lab import Lab
@@ -27,10 +28,23 @@ __all__ = ["clerk", "opened"]
 
 CARD = "social-jia-3.0"
 WORK_S = 10.0
+LEISURE_S = 0.4
+"""Longer than libpcsclite waits between two attempts to begin a transaction."""
+
 SELECT = 0xA4
+NOTHING_SELECTED = "6a82"
 SELECT_SOCIAL = Command(0x00, 0xA4, 0x04, 0x00, bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF"))
 SELECT_ROOT = "00A4000002 3F00".replace(" ", "")
+VERIFY_PIN = Command(0x00, 0x20, 0x00, 0x00, bytes.fromhex("123456"))
 READ_CODE = Command(0x00, 0xB2, 0x01, 0x2C, le=256)
+
+
+class Leisurely(Scard):
+    """PC/SC on a machine with so much else to do that everybody else's turn comes before a card is let go of."""
+
+    def disconnect(self, handle: int, disposition: Disposition) -> None:
+        time.sleep(LEISURE_S)
+        super().disconnect(handle, disposition)
 
 
 @asynccontextmanager
@@ -141,6 +155,40 @@ async def test_r14_in_shared_mode_each_job_begins_with_nothing_assumed(
             assert await job == right
             assert await begun == FINE
             assert other.end() == FINE
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("leased", [False, True], ids=["job", "lease"])
+async def test_r14_whoever_waits_for_a_card_that_was_opened_gets_it_closed(
+    lab: Lab, readers: tuple[str, ...], *, leased: bool
+) -> None:
+    card, backend = Halted(CARD, VERIFY), PcscBackend(Leisurely())
+
+    def work(channel: Channel, _: Insertion) -> tuple[int, int]:
+        return channel.send(SELECT_SOCIAL).sw, channel.send(VERIFY_PIN).sw
+
+    with NextDoor(around(lab)) as other:
+        async with readers_of(lab, backend, exclusive=False) as desk:
+            await asyncio.to_thread(lab.insert, card, 0)
+            insertion = await inserted(desk, readers[0])
+            assert other.shared(readers[0]) == FINE
+            hold = desk.lease(insertion.id, "next to me", ttl_s=WORK_S).id if leased else None
+            job = asyncio.create_task(desk.run(insertion.id, work, timeout_s=WORK_S, hold=hold))
+            assert await asyncio.to_thread(card.reached.wait, 5)
+            begun = asyncio.create_task(asyncio.to_thread(other.begin))
+            assert (await asyncio.wait({begun}, timeout=0.3))[0] == set()
+            card.go_on.set()
+            assert await job == (0x9000, 0x9000)
+            if hold is not None:
+                desk.end_lease(hold, "next to me")
+            # it is told that the card was reset, and what we had selected and opened is gone
+            assert await begun == RESET_CARD
+            assert other.reset() == FINE
+            read = other.send(READ_CODE.encode().hex())
+            assert read == (FINE, NOTHING_SELECTED)
+            # and having been reset once it is left to the other program
+            await asyncio.sleep(2 * LEISURE_S)
+            assert other.send(SELECT_ROOT)[0] == FINE
 
 
 @pytest.mark.asyncio

@@ -34,6 +34,7 @@ for line in sys.stdin:
 
 FINE: Final = "00000000"
 SHARING_VIOLATION: Final = "8010000B"
+RESET_CARD: Final = "80100068"
 
 
 class NextDoor:

@@ -141,8 +141,8 @@ class ScriptedConnection:
         self._bay.calls.append("begin")
         _step(self._bay.on_begin)
 
-    def end(self) -> None:
-        self._bay.calls.append("end")
+    def end(self, *, reset: bool = False) -> None:
+        self._bay.calls.append("end with reset" if reset else "end")
 
     def disconnect(self, *, reset: bool) -> None:
         _step(self._bay.on_disconnect)

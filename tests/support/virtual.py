@@ -31,8 +31,9 @@ class VirtualConnection:
     def begin(self) -> None:
         """Nobody else is here."""
 
-    def end(self) -> None:
-        """Nobody else is here."""
+    def end(self, *, reset: bool = False) -> None:
+        if reset:
+            self._card.reset()
 
     def disconnect(self, *, reset: bool) -> None:
         if reset:

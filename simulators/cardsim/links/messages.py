@@ -46,6 +46,8 @@ class Begin(msgspec.Struct, frozen=True, tag="begin", tag_field="do"):
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="do"):
     """End the transaction; answered with `Done`."""
 
+    reset: bool = False
+
 
 class Disconnect(msgspec.Struct, frozen=True, tag="disconnect", tag_field="do"):
     """Let go of the card; answered with `Done`."""

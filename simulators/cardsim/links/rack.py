@@ -258,8 +258,10 @@ class Handle:
         if self._stay.over:
             raise _removed()
 
-    def end(self) -> None:
-        """End the transaction, leaving the card as it is."""
+    def end(self, *, reset: bool = False) -> None:
+        """End the transaction; with a reset, if told so, before anybody who waits gets the card."""
+        if reset:
+            self._reset()
         self._rack.end(self._stay, self)
 
     def disconnect(self, *, reset: bool) -> None:
@@ -267,10 +269,14 @@ class Handle:
         if not self._open:
             return
         self._open = False
-        if reset and not self._stay.over:
+        if reset:
+            self._reset()
+        self._rack.drop(self._stay, self)
+
+    def _reset(self) -> None:
+        if not self._stay.over:
             with self._stay.wire:
                 self._stay.card.reset()
-        self._rack.drop(self._stay, self)
 
 
 def _removed() -> CarddError:

@@ -151,8 +151,8 @@ def _carry_out(handle: Handle, order: Order) -> Answer:
                 return Response(handle.control(code, data))
             case Begin():
                 handle.begin()
-            case End():
-                handle.end()
+            case End(reset=reset):
+                handle.end(reset=reset)
             case Disconnect(reset=reset):
                 handle.disconnect(reset=reset)
     except CarddError as error:
@@ -226,9 +226,9 @@ class SocketConnection:
         """Begin a transaction; waits while somebody else has one."""
         self._ask(Begin(), Done)
 
-    def end(self) -> None:
-        """End the transaction, leaving the card as it is."""
-        self._ask(End(), Done)
+    def end(self, *, reset: bool = False) -> None:
+        """End the transaction; with a reset, if told so, before anybody who waits gets the card."""
+        self._ask(End(reset), Done)
 
     def disconnect(self, *, reset: bool) -> None:
         """Let go of the card. Never raises; a second time does nothing."""

@@ -81,6 +81,15 @@ async def test_in_shared_mode_the_whole_lease_is_one_transaction() -> None:
         assert await closed(r) == [False]
 
 
+async def test_in_shared_mode_the_reset_at_the_end_of_a_lease_comes_with_the_end_of_its_transaction() -> None:
+    async with rig(exclusive=False) as r:
+        lease = await leased(r)
+        await r.readers.run(lease.insertion.id, verify, timeout_s=WORK_S, hold=lease.id)
+        r.readers.end_lease(lease.id, ME)
+        assert await closed(r) == [False]
+        assert r.backend.bays["R"].calls == ["connect shared", "begin", "end with reset"]
+
+
 async def test_at_the_end_of_a_lease_a_card_that_was_opened_to_more_is_reset_and_not_before() -> None:
     async with rig() as r:
         lease = await leased(r)

@@ -57,6 +57,14 @@ async def test_shared_access_makes_each_job_one_transaction() -> None:
         assert r.backend.bays["R"].calls == ["connect shared", "begin", "end"]
 
 
+async def test_in_shared_mode_a_card_that_was_opened_to_more_is_reset_once_with_its_transaction() -> None:
+    async with rig(exclusive=False) as r:
+        insertion = await r.insert("R", Card(A))
+        await r.readers.run(insertion.id, lambda channel, _: channel.send(VERIFY).sw, timeout_s=LONG_S)
+        bay = r.backend.bays["R"]
+        assert (bay.calls, bay.disconnects) == (["connect shared", "begin", "end with reset"], [False])
+
+
 async def test_a_card_that_was_opened_to_more_is_reset_also_when_the_work_fails() -> None:
     async with rig() as r:
         insertion = await r.insert("R", Card(A))
