@@ -9,6 +9,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 
+LENGTH: Final = 32
+
 
 def digest(data: bytes) -> bytes:
     """Return SM3 (GB/T 32905), 32 bytes."""

@@ -14,16 +14,22 @@ def encode(stream: str, sequence: int) -> str:
     return f"{stream}.{sequence}"
 
 
-def decode(cursor: str, stream: str) -> int:
-    """Return the sequence. Raises CarddError CURSOR_GONE, with the earliest cursor left, for any other stream's."""
+def decode(cursor: str, stream: str, evicted: int = 0) -> int:
+    """Return the sequence of a cursor, at least that of the last event that was evicted.
+
+    Raises CarddError CURSOR_GONE, with the earliest cursor left, for any other stream's and for an earlier place.
+    """
     match = _FORM.fullmatch(cursor)
     if match is None:
-        raise gone("this is no cursor of this daemon", stream)
+        raise gone("this is no cursor of this daemon", stream, evicted)
     if match["stream"] != stream:
-        raise gone("this cursor belongs to another stream", stream)
-    return int(match["sequence"])
+        raise gone("this cursor belongs to another stream", stream, evicted)
+    sequence = int(match["sequence"])
+    if sequence < evicted:
+        raise gone("events after this cursor were evicted", stream, evicted)
+    return sequence
 
 
-def gone(detail: str, stream: str) -> CarddError:
+def gone(detail: str, stream: str, evicted: int = 0) -> CarddError:
     """Return the refusal of a cursor, which names the earliest one that is left."""
-    return CarddError(Reason.CURSOR_GONE, detail, earliest=encode(stream, 0))
+    return CarddError(Reason.CURSOR_GONE, detail, earliest=encode(stream, evicted))

@@ -1,17 +1,26 @@
 """The journal's SQL: one connection, used by one thread at a time."""
 
+import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
+from cardd.base.sealing import Sealer, Tokens
 from cardd.journal import chain
-from cardd.journal.connection import FILE_NAME, opened, transaction
-from cardd.journal.encoding import PreparedActivation, PreparedCall, PreparedDeed, stored_event
+from cardd.journal import cursor as cursors
+from cardd.journal.connection import FILE_NAME, failure, opened, transaction
+from cardd.journal.encoding import Also, PreparedActivation, PreparedCall, PreparedDeed, PreparedEvent, stored_event
 from cardd.journal.events import StoredEvent
 from cardd.journal.heads import EVERY_EVENTS, Head, Notary
+from cardd.journal.marking import mark_the_old
+from cardd.journal.pages import origin
+
+T = TypeVar("T")
 
 _INSERT: Final = "INSERT INTO events (sequence, public, sealed, sealed_digest, digest, time) VALUES (?, ?, ?, ?, ?, ?)"
 _MARK: Final = "INSERT OR IGNORE INTO marks (mark, sequence) VALUES (?, ?)"
@@ -38,6 +47,48 @@ _OPEN_DEEDS: Final = _DEED_COLUMNS + "WHERE open = 1 ORDER BY number DESC LIMIT 
 _Row = tuple[int, bytes, bytes | None, bytes, bytes, str]
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction writes, and where sequence and chain stand after it."""
+
+    sequence: int
+    digest: bytes
+    stored: list[tuple[StoredEvent, ...]] = field(default_factory=list)
+    rows: list[_Row] = field(default_factory=list)
+    marks: list[tuple[str, int]] = field(default_factory=list)
+    activations: list[tuple[PreparedActivation, int]] = field(default_factory=list)
+    deeds: list[tuple[PreparedDeed, int]] = field(default_factory=list)
+    also: list[Also] = field(default_factory=list)
+
+    def take(self, call: PreparedCall) -> None:
+        """Give the events of a call their numbers."""
+        self.stored.append(tuple(map(self._link, call.events)))
+        if call.activation is not None:
+            self.activations.append((call.activation, self.sequence))
+        if call.deed is not None:
+            self.deeds.append((call.deed, self.sequence))
+        if call.also is not None:
+            self.also.append(call.also)
+
+    def _link(self, event: PreparedEvent) -> StoredEvent:
+        self.sequence += 1
+        public = event.public(self.sequence)
+        self.digest = chain.link(self.digest, public, event.sealed_digest)
+        stored = event.stored
+        self.rows.append((self.sequence, public, stored.sealed, event.sealed_digest, self.digest, stored.time))
+        self.marks.extend((mark, self.sequence) for mark in event.marks)
+        return event.numbered(self.sequence)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write it within a transaction. Raises sqlite3.Error."""
+        connection.executemany(_INSERT, self.rows)
+        connection.executemany(_MARK, self.marks)
+        connection.executemany(_UPSERT, ((*_activation_row(row), at) for row, at in self.activations))
+        connection.executemany(_DEED, ((*_deed_row(row), at) for row, at in self.deeds))
+        for also in self.also:
+            also(connection)
+
+
 class Database:
     """The open file: what is in it, and where its sequence and its chain stand."""
 
@@ -53,6 +104,7 @@ class Database:
         with opened(directory) as self._connection:
             self.stream, self.boot = self._count_opening()
             self.last, self.digest = self._end_of_chain()
+            self.evicted = origin(self._connection).sequence
             self.signed = self._last_signed()
             self.open_ids = self._open_ids()
 
@@ -68,7 +120,10 @@ class Database:
 
     def _end_of_chain(self) -> tuple[int, bytes]:
         row = self._connection.execute("SELECT sequence, digest FROM events ORDER BY sequence DESC LIMIT 1").fetchone()
-        return (0, chain.genesis(self.stream)) if row is None else (int(row[0]), bytes(row[1]))
+        if row is None:
+            first = origin(self._connection)
+            return first.sequence, bytes.fromhex(first.digest)
+        return int(row[0]), bytes(row[1])
 
     def _last_signed(self) -> int:
         row = self._connection.execute("SELECT max(sequence) FROM heads").fetchone()
@@ -82,47 +137,33 @@ class Database:
 
         Raises sqlite3.Error.
         """
-        sequence, digest = self.last, self.digest
-        rows: list[_Row] = []
-        marks: list[tuple[str, int]] = []
-        stored: list[tuple[StoredEvent, ...]] = []
-        activations: list[tuple[PreparedActivation, int]] = []
-        deeds: list[tuple[PreparedDeed, int]] = []
-        for call in calls:
-            numbered = []
-            for event in call.events:
-                sequence += 1
-                public = event.public(sequence)
-                digest = chain.link(digest, public, event.sealed_digest)
-                rows.append((sequence, public, event.stored.sealed, event.sealed_digest, digest, event.stored.time))
-                marks.extend((mark, sequence) for mark in event.marks)
-                numbered.append(event.numbered(sequence))
-            stored.append(tuple(numbered))
-            if call.activation is not None:
-                activations.append((call.activation, sequence))
-            if call.deed is not None:
-                deeds.append((call.deed, sequence))
-        head = self._due(sequence, digest, at_once=bool(activations))
+        batch = self._number(calls)
+        head = self._due(batch.sequence, batch.digest, at_once=bool(batch.activations or batch.also))
         with transaction(self._connection):
-            self._connection.executemany(_INSERT, rows)
-            if marks:
-                self._connection.executemany(_MARK, marks)
-            self._connection.executemany(
-                _UPSERT,
-                (
-                    (row.id, row.station, row.route, row.state, row.open, row.data, row.sealed, at)
-                    for row, at in activations
-                ),
-            )
-            if deeds:
-                rows_of_deeds = ((*_deed_row(row), at) for row, at in deeds)
-                self._connection.executemany(_DEED, rows_of_deeds)
+            batch.write(self._connection)
             if head is not None:
-                self._connection.execute(_HEAD, (sequence, msgspec.json.encode(head)))
-        self.last, self.digest = sequence, digest
+                self._connection.execute(_HEAD, (head.sequence, msgspec.json.encode(head)))
+        self.last, self.digest = batch.sequence, batch.digest
         if head is not None:
-            self.signed = sequence
-        return stored
+            self.signed = head.sequence
+        if batch.also:
+            self.evicted = origin(self._connection).sequence
+        return batch.stored
+
+    def _number(self, calls: Sequence[PreparedCall]) -> "_Batch":
+        """Give every event its sequence and its link of the chain."""
+        batch = _Batch(self.last, self.digest)
+        for call in calls:
+            batch.take(call)
+        return batch
+
+    def mark_the_old(self, sealer: Sealer, tokens: Tokens | None) -> None:
+        """Give events from before there were marks theirs. Raises CarddError JOURNAL_*, the file closed."""
+        try:
+            mark_the_old(self._connection, sealer, tokens)
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise failure(error) from None
 
     def _due(self, sequence: int, digest: bytes, *, at_once: bool) -> Head | None:
         """Return the head to store with a commit: what is done outside this machine is vouched for at once."""
@@ -141,7 +182,9 @@ class Database:
             self.signed = head.sequence
 
     def read(self, after: int, limit: int) -> list[StoredEvent]:
-        """Return the events that follow a sequence, at most so many."""
+        """Return the events that follow a sequence, at most so many. Raises CarddError CURSOR_GONE."""
+        if after < self.evicted:
+            raise cursors.gone("events after this cursor were evicted", self.stream, self.evicted)
         return [stored_event(public, sealed) for public, sealed in self._connection.execute(_READ, (after, limit))]
 
     def activation(self, identity: str) -> PreparedActivation | None:
@@ -172,9 +215,19 @@ class Database:
         for identity, station, route, state, is_open, data, sealed in self._connection.execute(query, (argument,)):
             yield PreparedActivation(identity, station, route, state, bool(is_open), data, sealed)
 
+    def query(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what a question finds that only reads."""
+        return question(self._connection)
+
     def close(self) -> None:
-        """Close the file; what the WAL holds is moved into it first."""
+        """Close the file, the newest head signed; what the WAL holds is moved into it first."""
+        with contextlib.suppress(sqlite3.Error):
+            self.sign()
         self._connection.close()
+
+
+def _activation_row(row: PreparedActivation) -> tuple[str, str, str, str, bool, bytes, bytes | None]:
+    return row.id, row.station, row.route, row.state, row.open, row.data, row.sealed
 
 
 def _deed_row(row: PreparedDeed) -> tuple[str, str, str, bool, bytes, bytes | None]:

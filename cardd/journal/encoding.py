@@ -4,6 +4,7 @@ Encoding happens on the caller's side, before anything is queued: what cannot be
 from here quotes a value.
 """
 
+import sqlite3
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,9 @@ from cardd.journal.events import ActivationRow, DeedRow, Json, NewEvent, StoredE
 
 EVENT_BYTES: Final = 256 * 1024
 """The most that one event may hold, public and sealed: with its sentences it still fits one line of the socket."""
+
+Also = Callable[[sqlite3.Connection], object]
+"""What else a call does to the database, in its own transaction."""
 
 T = TypeVar("T")
 
@@ -94,6 +98,7 @@ class PreparedCall:
     events: tuple[PreparedEvent, ...]
     activation: PreparedActivation | None
     deed: PreparedDeed | None = None
+    also: Also | None = None
 
 
 def rfc3339(moment: datetime) -> str:
@@ -109,6 +114,7 @@ def prepare(
     sealer: Sealer,
     time: datetime,
     tokens: Tokens | None = None,
+    also: Also | None = None,
 ) -> PreparedCall:
     """Encode and seal one call. Raises CarddError INVALID for what is no JSON or too large, without quoting it."""
     moment = rfc3339(time)
@@ -116,6 +122,7 @@ def prepare(
         tuple(_prepare_event(event, sealer, moment, tokens) for event in events),
         None if activation is None else _prepare_activation(activation, sealer),
         None if deed is None else _prepare_deed(deed, sealer),
+        also,
     )
 
 

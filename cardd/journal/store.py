@@ -12,7 +12,7 @@ from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer, Tokens
 from cardd.journal import cursor as cursors
 from cardd.journal.database import Database
-from cardd.journal.encoding import PreparedActivation, PreparedDeed, prepare, stored_activation, stored_deed
+from cardd.journal.encoding import Also, PreparedActivation, PreparedDeed, prepare, stored_activation, stored_deed
 from cardd.journal.events import ActivationRow, DeedRow, NewEvent, Statistics, StoredEvent
 from cardd.journal.heads import Notary, Place
 from cardd.journal.lock import DirectoryLock
@@ -43,6 +43,7 @@ class Journal:
         self.stream = database.stream
         self.boot = database.boot
         self.last = database.last
+        self.evicted = database.evicted
         self._digest = database.digest
         self.source = source
         self._path = database.path
@@ -76,19 +77,25 @@ class Journal:
         try:
             keeping = keeping or Keeping()
             database = Database(directory, keeping.notary)
+            database.mark_the_old(sealer, keeping.tokens)
             return cls(database, lock, sealer=sealer, clock=clock, source=source, keeping=keeping)
         except BaseException:
             lock.release()
             raise
 
     def record(
-        self, *events: NewEvent, activation: ActivationRow | None = None, deed: DeedRow | None = None
+        self,
+        *events: NewEvent,
+        activation: ActivationRow | None = None,
+        deed: DeedRow | None = None,
+        also: Also | None = None,
     ) -> asyncio.Future[tuple[StoredEvent, ...]]:
         """Make events, and an activation's or a deed's new state, durable together: all of one call or nothing of it.
 
         The order of calls is the order of sequence. The future resolves after the disk has it and after every
         subscriber was told; it fails with CarddError: INVALID (no JSON, or too large), JOURNAL_FULL,
-        JOURNAL_UNAVAILABLE. Cancelling the future does not undo what was queued.
+        JOURNAL_UNAVAILABLE. Cancelling the future does not undo what was queued. `also` is what else is done to the
+        database in the same transaction, on its thread.
         """
         future: asyncio.Future[tuple[StoredEvent, ...]] = asyncio.get_running_loop().create_future()
         try:
@@ -100,6 +107,7 @@ class Journal:
                 sealer=self._sealer,
                 time=self._clock.now(),
                 tokens=self._keeping.tokens,
+                also=also,
             )
         except CarddError as error:
             future.set_exception(error)
@@ -122,30 +130,32 @@ class Journal:
         """Return the events that follow a sequence, at most `limit`.
 
         Subscribers have been told of every event that this returns before it returns.
+
+        Raises CarddError CURSOR_GONE where some that follow were evicted.
         """
         if after >= self.last:
             return []
-        return await self._ask(lambda database: database.read(after, limit))
+        return await self.ask(lambda database: database.read(after, limit))
 
     async def activation(self, identity: str) -> ActivationRow | None:
         """Return one activation, or None."""
-        row = await self._ask(lambda database: database.activation(identity))
+        row = await self.ask(lambda database: database.activation(identity))
         return None if row is None else stored_activation(row, self._sealer)
 
     async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
         """Return activations, newest first; unless only the open ones are asked for, these come first."""
         question = Database.open_activations if open_only else Database.activations
-        rows: list[PreparedActivation] = await self._ask(lambda database: question(database, limit))
+        rows: list[PreparedActivation] = await self.ask(lambda database: question(database, limit))
         return [stored_activation(row, self._sealer) for row in rows]
 
     async def deed(self, client: str, request: str) -> DeedRow | None:
         """Return what a client's request came to, or None where it was never begun."""
-        row = await self._ask(lambda database: database.deed(client, request))
+        row = await self.ask(lambda database: database.deed(client, request))
         return None if row is None else stored_deed(row, self._sealer)
 
     async def open_deeds(self, *, limit: int = 1000) -> list[DeedRow]:
         """Return the deeds of which nobody knows yet what became of them, newest first."""
-        rows: list[PreparedDeed] = await self._ask(lambda database: database.open_deeds(limit))
+        rows: list[PreparedDeed] = await self.ask(lambda database: database.open_deeds(limit))
         return [stored_deed(row, self._sealer) for row in rows]
 
     @property
@@ -155,16 +165,17 @@ class Journal:
 
     async def sign(self) -> None:
         """Have the newest head signed and stored, if that has not been done. Raises CarddError JOURNAL_*."""
-        await self._ask(Database.sign)
+        await self.ask(Database.sign)
 
     def position(self, cursor: str) -> int:
         """Return the sequence after which a cursor stands.
 
-        Raises CarddError CURSOR_GONE also for a place that this stream has not reached (an older copy was restored).
+        Raises CarddError CURSOR_GONE also for a place that this stream has not reached (an older copy was restored),
+        and for one behind which events were evicted.
         """
-        sequence = cursors.decode(cursor, self.stream)
+        sequence = cursors.decode(cursor, self.stream, self.evicted)
         if sequence > self.last:
-            raise cursors.gone("this stream has not come that far", self.stream)
+            raise cursors.gone("this stream has not come that far", self.stream, self.evicted)
         return sequence
 
     def statistics(self) -> Statistics:
@@ -193,7 +204,11 @@ class Journal:
         self._lock.release()
         closed.set_result(None)
 
-    async def _ask(self, question: Callable[[Database], T]) -> T:
+    async def ask(self, question: Callable[[Database], T]) -> T:
+        """Return what a question finds in the database, on its thread; everything recorded before is there by then.
+
+        Raises what the question raises, database errors as CarddError JOURNAL_*.
+        """
         self._refuse_if_closed()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._await(future)
@@ -216,6 +231,7 @@ class Journal:
         events = [event for one in recorded for event in one.outcome.value or ()]
         if events:
             self.last = events[-1].sequence
+            self.evicted = recorded[-1].evicted
             self._digest = next(one.digest for one in reversed(recorded) if one.outcome.value)
         for one in recorded:
             if one.outcome.error is None and one.call.activation is not None:

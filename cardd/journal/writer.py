@@ -52,6 +52,7 @@ class Recorded:
     outcome: Outcome[tuple[StoredEvent, ...]]
     digest: bytes
     """That of the newest event after the commit."""
+    evicted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,9 @@ class Writer:
         return [self._recorded(record, events, None) for record, events in zip(records, stored, strict=True)]
 
     def _recorded(self, record: _Record, events: tuple[StoredEvent, ...] | None, error: CarddError | None) -> Recorded:
-        return Recorded(record.call, Outcome(record.future, events, error), self._database.digest)
+        return Recorded(
+            record.call, Outcome(record.future, events, error), self._database.digest, self._database.evicted
+        )
 
     def _post(self, callback: Callable[[], None]) -> None:
         # a loop that was closed has nobody left to be told

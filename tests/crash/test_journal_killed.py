@@ -66,7 +66,7 @@ def reopened(directory: Path) -> Found:
         journal = Journal.open(directory, sealer=sealer, clock=SystemClock(), source="/cardd/crash")
         events = await journal.read(0, 1_000_000)
         activations = {row.id: row for row in await journal.activations(open_only=False)}
-        await journal._ask(verify_chain)
+        await journal.ask(verify_chain)
         await journal.close()
         return Found(journal.stream, journal.boot, events, activations)
 

@@ -31,7 +31,7 @@ async def reason(future: Awaitable[object]) -> Reason:
 
 
 async def run(journal: Journal, sql: str) -> None:
-    await journal._ask(lambda database: database._connection.execute(sql).fetchall())
+    await journal.ask(lambda database: database._connection.execute(sql).fetchall())
 
 
 def deep() -> Json:
@@ -92,8 +92,8 @@ async def test_recording_away_from_the_loop_is_a_mistake(journal: Journal) -> No
 async def test_all_that_wait_share_one_commit(journal: Journal) -> None:
     statements: list[str] = []
     gate = threading.Event()
-    await journal._ask(lambda database: database._connection.set_trace_callback(statements.append))
-    held = asyncio.ensure_future(journal._ask(lambda _: gate.wait(30)))
+    await journal.ask(lambda database: database._connection.set_trace_callback(statements.append))
+    held = asyncio.ensure_future(journal.ask(lambda _: gate.wait(30)))
     await asyncio.sleep(0.01)
     futures = [journal.record(event()) for _ in range(50)]
     gate.set()
@@ -119,7 +119,7 @@ async def test_one_call_that_the_database_refuses_does_not_take_the_others_with_
 
 async def fill(journal: Journal) -> int:
     """Leave room for a few pages only; return how many events there are."""
-    pages = await journal._ask(lambda database: database._connection.execute("PRAGMA page_count").fetchone()[0])
+    pages = await journal.ask(lambda database: database._connection.execute("PRAGMA page_count").fetchone()[0])
     await run(journal, f"PRAGMA max_page_count = {pages + 4}")
     return journal.last
 
@@ -158,7 +158,7 @@ async def test_a_bad_question_does_not_end_the_thread(journal: Journal) -> None:
 
     for question in (bad, lambda _: 1 // 0):
         with pytest.raises(CarddError) as caught:
-            await journal._ask(question)
+            await journal.ask(question)
         assert caught.value.reason is Reason.JOURNAL_UNAVAILABLE
         assert "测试甲" not in str(caught.value)
     await journal.record(event())

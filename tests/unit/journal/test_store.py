@@ -254,7 +254,7 @@ async def test_every_commit_is_flushed_by_the_only_connection(journal: Journal, 
         names = ("locking_mode", "journal_mode", "synchronous")
         return [database._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    assert await journal._ask(settings) == ["exclusive", "wal", 2]
+    assert await journal.ask(settings) == ["exclusive", "wal", 2]
     # an index in shared memory would mean that other connections are possible
     assert not (tmp_path / "journal.db-shm").exists()
     with (
@@ -288,7 +288,7 @@ async def test_a_closed_journal_refuses_and_closes_twice(reopen: Reopen) -> None
 async def test_close_gives_up_on_a_disk_that_hangs(reopen: Reopen) -> None:
     journal = reopen()
     gate = threading.Event()
-    asked = asyncio.ensure_future(journal._ask(lambda _: gate.wait(30)))
+    asked = asyncio.ensure_future(journal.ask(lambda _: gate.wait(30)))
     await asyncio.sleep(0.01)
     recorded = journal.record(event())
     started = asyncio.get_running_loop().time()

@@ -1,0 +1,204 @@
+"""The journal as evidence: examined, exported, searched, erased from and shortened. The event loop's thread."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final, TypeVar
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.sealing import Sealer, Tokens
+from cardd.base.signing import Verify
+from cardd.journal import cursor as cursors
+from cardd.journal import erasing, finding, marks, retiring, transcript
+from cardd.journal.database import Database
+from cardd.journal.encoding import rfc3339
+from cardd.journal.events import NewEvent
+from cardd.journal.examiner import Alteration, Examiner, Report
+from cardd.journal.finding import Found, Query
+from cardd.journal.heads import Place
+from cardd.journal.pages import Page, origin, page, place
+from cardd.journal.store import Journal
+
+T = TypeVar("T")
+
+SUBJECT: Final = "journal"
+"""The subject of events about the journal itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an auditor looks for; what is left out fits everything. Times are RFC 3339 in UTC."""
+
+    token: str | None = None
+    card: str | None = None
+    activation: str | None = None
+    insertion: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    types: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some lines of an export, the place behind them, and whether it is the last."""
+
+    lines: Sequence[bytes]
+    after: Place
+    last: bool
+
+
+class Evidence:
+    """What auditors and retention do with a journal."""
+
+    def __init__(self, journal: Journal, *, sealer: Sealer, tokens: Tokens, verify: Verify) -> None:
+        self._journal = journal
+        self._sealer = sealer
+        self._tokens = tokens
+        self._verify = verify
+
+    async def examine(self, heads: Iterable[Place] = (), keys: Iterable[str] = ()) -> Report:
+        """Recompute the whole chain and check every signature and sealed part; tell what came of it.
+
+        Raises CarddError: INVALID for signatures of an algorithm that is not installed, CURSOR_GONE where retention
+        takes away meanwhile what is looked at.
+        """
+        await self._journal.sign()
+        examiner = Examiner(self._verify, heads=heads, keys=keys)
+        until = self._journal.last
+        at = await self._query(origin)
+        try:
+            examiner.begin(at)
+            while at.sequence < until:
+                part = await self._page(at, until)
+                # hashing is work: neither the loop's nor that of the thread that records
+                await asyncio.to_thread(take, examiner, part)
+                at = part.after
+            examiner.end(at)
+            examiner.finish()
+        except Alteration as found:
+            examiner.note(found)
+        return examiner.report()
+
+    async def export(self, after: int, until: int | None) -> Piece:
+        """Return the piece of an export that follows a sequence, and ends at `until` (None: as it stands now).
+
+        Raises CarddError: CURSOR_GONE, NOT_FOUND for a place that was not reached yet.
+        """
+        if until is None:
+            await self._journal.sign()
+            until = self._journal.last
+        before = await self._query(lambda connection: place(connection, after))
+        if before is None:
+            if after < self._journal.evicted:
+                raise cursors.gone("events after this place were evicted", self._journal.stream, self._journal.evicted)
+            raise CarddError(Reason.NOT_FOUND, "this stream has not come that far")
+        part = await self._page(before, until)
+        lines = list(transcript.lines(part, self._journal.source))
+        last = part.after.sequence >= until or not part.links
+        if last:
+            lines.append(transcript.end(part.after))
+        return Piece(lines, part.after, last)
+
+    async def find(self, wanted: Wanted, *, after: int, limit: int) -> Found:
+        """Return what an auditor looks for, in the order of sequence, after a place."""
+
+        def look(connection: sqlite3.Connection) -> Found:
+            return finding.find(connection, self._query_of(connection, wanted), after, limit)
+
+        return await self._query(look)
+
+    async def erase(self, token: str, *, client: str, purpose: str) -> erasing.Erasure:
+        """Erase everything sealed about a person, by that person's token, and put that on record.
+
+        What is masked stays, so does the chain, and so do the marks by which the events are found.
+
+        Raises CarddError: NOT_FOUND, BUSY while something of that person is under way, JOURNAL_*.
+        """
+        planned = await self._query(partial(erasing.plan, token=token, sealer=self._sealer, tokens=self._tokens))
+        event = NewEvent(
+            "journal.erased",
+            SUBJECT,
+            {
+                "token": token,
+                "events": len(planned.events),
+                "activations": len(planned.activations),
+                "payments": len(planned.deeds),
+                "client": client,
+                "purpose": purpose,
+            },
+        )
+        await self._journal.record(event, also=partial(erasing.erase, erasure=planned))
+        await self._query(erasing.sweep)
+        return planned
+
+    async def retire(self, before: datetime) -> int:
+        """Take away the events that are all older than a time, oldest first, and put on record which; count them.
+
+        Raises CarddError JOURNAL_*.
+        """
+        count = 0
+        # what is put on record about it is not taken away by it, whatever the clock says
+        step = partial(retiring.oldest, before=rfc3339(before), upto=self._journal.last)
+        while (span := await self._query(step)) is not None:
+            await self._journal.record(_evicted(span), also=partial(retiring.evict, span=span))
+            count += span.last - span.first + 1
+        return count
+
+    async def size(self) -> int:
+        """Return how many bytes of the file hold something."""
+        return await self._query(retiring.size)
+
+    def _query_of(self, connection: sqlite3.Connection, wanted: Wanted) -> Query:
+        groups: list[frozenset[str]] = []
+        if wanted.token is not None:
+            groups.append(finding.of_person(connection, wanted.token))
+        if wanted.card is not None:
+            groups.append(finding.of_card(connection, self._tokens.card(wanted.card)))
+        if wanted.activation is not None:
+            groups.append(frozenset({marks.activation(wanted.activation)}))
+        if wanted.insertion is not None:
+            groups.append(frozenset({marks.insertion(wanted.insertion)}))
+        return Query(
+            frozenset.intersection(*groups) if groups else None,
+            None if wanted.since is None else rfc3339(wanted.since),
+            None if wanted.until is None else rfc3339(wanted.until),
+            tuple(wanted.types),
+        )
+
+    async def _page(self, before: Place, until: int) -> Page:
+        def ask(database: Database) -> Page:
+            if before.sequence < database.evicted:
+                raise cursors.gone("events after this place were evicted", database.stream, database.evicted)
+            return database.query(lambda connection: page(connection, before, until))
+
+        return await self._journal.ask(ask)
+
+    async def _query(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._journal.ask(lambda database: database.query(question))
+
+
+def take(examiner: Examiner, part: Page) -> None:
+    """Have a page of the stored chain examined. Raises Alteration."""
+    for link in part.links:
+        examiner.event(link.public, link.sealed_digest, link.digest, intact=link.intact)
+        if link.sequence in part.heads:
+            examiner.head(part.heads[link.sequence])
+
+
+def _evicted(span: retiring.Span) -> NewEvent:
+    return NewEvent(
+        "journal.evicted",
+        SUBJECT,
+        {
+            "first": span.first,
+            "last": span.last,
+            "events": span.last - span.first + 1,
+            "began": span.began,
+            "ended": span.ended,
+            "head": str(span.head),
+        },
+    )
