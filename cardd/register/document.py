@@ -55,7 +55,11 @@ class Person(Strict, frozen=True, kw_only=True):
 
 
 class RegisterDocument(Strict, frozen=True, kw_only=True):
-    """The whole file. `region`: six digits; a trailing 00 stands for every district below it."""
+    """The whole file. `region`: six digits; a trailing 00 stands for every district below it.
+
+    Without a region, cards of every region are activated; with `accept_expired`, cards whose validity is over too.
+    """
 
     region: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")] | None = None
+    accept_expired: bool = False
     people: list[Person] = msgspec.field(default_factory=list)

@@ -15,6 +15,7 @@ from cardd.register.document import Card, OldCard, Person, RegisterDocument
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS region (one INTEGER PRIMARY KEY CHECK (one = 1), code TEXT);
+CREATE TABLE IF NOT EXISTS rules (one INTEGER PRIMARY KEY CHECK (one = 1), accept_expired INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS people (
   ssn TEXT PRIMARY KEY, name TEXT NOT NULL, account TEXT NOT NULL, updates TEXT NOT NULL, source BLOB NOT NULL
 ) STRICT;
@@ -46,6 +47,7 @@ _HIDDEN = "0000"
 def fill(db: sqlite3.Connection, content: RegisterDocument) -> None:
     """Take over what is new or changed; inside the caller's transaction."""
     db.execute("INSERT OR REPLACE INTO region VALUES (1, ?)", (content.region,))
+    db.execute("INSERT OR REPLACE INTO rules VALUES (1, ?)", (int(content.accept_expired),))
     for person in content.people:
         _fill_person(db, person)
         _fill_documents(db, person)

@@ -43,6 +43,7 @@ class Entry:
     old: OldEntry | None
     document: IdentityDocument | None = None
     documents: frozenset[tuple[str, str]] = frozenset()
+    accept_expired: bool = False
 
 
 def _in_region(entry: Entry) -> bool:
@@ -74,7 +75,7 @@ BEFORE_ALREADY_ACTIVE: Final[tuple[tuple[Reason, Check], ...]] = (
     (Reason.OTHER_PERSON, lambda e: e.old is not None and e.old.ssn != e.card.social_security_number),
     (Reason.CARD_LOST, lambda e: e.card_status in {"lost", "pre_lost"}),
     (Reason.CARD_VOID, lambda e: e.card_status in {"void", "sealed"}),
-    (Reason.CARD_EXPIRED, lambda e: e.card.valid_until is not None and e.card.valid_until < e.today),
+    (Reason.CARD_EXPIRED, lambda e: not e.accept_expired and (e.card.valid_until or e.today) < e.today),
 )
 
 AFTER_ALREADY_ACTIVE: Final[tuple[tuple[Reason, Check], ...]] = (

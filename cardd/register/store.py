@@ -200,6 +200,7 @@ class Register:
     def _entry(self, card: SocialCard, old_card: str | None, document: IdentityDocument | None) -> Entry:
         db = self._database
         region = db.execute("SELECT code FROM region").fetchone()
+        rules = db.execute("SELECT accept_expired FROM rules").fetchone()
         ssn = card.social_security_number
         person = db.execute("SELECT name FROM people WHERE ssn = ?", (ssn,)).fetchone()
         documents = db.execute("SELECT type, number FROM documents WHERE ssn = ?", (ssn,)).fetchall()
@@ -218,6 +219,7 @@ class Register:
             old_given=old_card is not None,
             old=None if old_card is None else self._old_entry(old_card),
             document=document,
+            accept_expired=rules is not None and bool(rules[0]),
         )
 
     def _password_settled(self, request: ActivationRequest, old: OldEntry | None) -> bool:
