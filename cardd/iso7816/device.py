@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 
 
@@ -126,6 +127,18 @@ class Backend(Protocol):
 
     def connect(self, slot: str, *, exclusive: bool) -> Connection:
         """Power the card in a slot and open it. Blocking; raises CarddError as Connection does, and NO_CARD."""
+
+
+@runtime_checkable
+class Scout(Protocol):
+    """What a backend may do besides: find out why a card cannot be had."""
+
+    def in_the_way(self, slot: str) -> CarddError | None:
+        """Return READER_IN_USE, with their names where they can be known, if other programs are at a slot's card.
+
+        For a call to connect or to begin a transaction that does not return. May take half a second, also where the
+        service hangs: None then.
+        """
 
 
 @runtime_checkable

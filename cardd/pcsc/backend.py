@@ -4,6 +4,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from cardd.base.errors import CarddError
@@ -12,11 +13,16 @@ from cardd.iso7816.device import Observer, Transport
 from cardd.pcsc.devices import direct
 from cardd.pcsc.errors import CARD_DENIED, COMM_ERROR, CONTEXT_LOST, Phase, convey, explain
 from cardd.pcsc.neighbours import Neighbours
-from cardd.pcsc.scard import Disposition, PcscError, Protocol, Scard, Share
+from cardd.pcsc.scard import Disposition, PcscError, Protocol, ReaderState, Scard, Share, State
 from cardd.pcsc.service import explain_absence
 from cardd.pcsc.watcher import Watcher
 
 _STATUS_WORD_LENGTH: Final = 2
+
+SCOUTING_S: Final = 0.5
+"""How long the service may take to say whether a reader is in use."""
+
+_HELD_BY_ANOTHER: Final = PcscError("SCardBeginTransaction", 0x8010000B)
 
 
 class PcscBackend:
@@ -77,6 +83,29 @@ class PcscBackend:
             return self._connect(slot, exclusive=exclusive)
         except PcscError as error:
             raise self._explain_again(error) from None
+
+    def in_the_way(self, slot: str) -> CarddError | None:
+        """Return READER_IN_USE if the service answers and says that a card is in use, though we do not get at it."""
+        answer: SimpleQueue[bool] = SimpleQueue()
+        threading.Thread(target=self._look_at, args=(slot, answer), name="pcsc-scout", daemon=True).start()
+        try:
+            taken = answer.get(timeout=SCOUTING_S)
+        except Empty:
+            # then it is the service that does not answer
+            return None
+        return self._explain(_HELD_BY_ANOTHER) if taken else None
+
+    def _look_at(self, slot: str, answer: SimpleQueue[bool]) -> None:
+        try:
+            context = self._scard.establish_context()
+            try:
+                (state,) = self._scard.wait(context, [ReaderState(slot)], 0)
+            finally:
+                self._scard.release_context(context)
+        except PcscError:
+            answer.put(False)
+        else:
+            answer.put(bool(state.flags & (State.INUSE | State.EXCLUSIVE)))
 
     def _explain(self, error: PcscError) -> CarddError:
         problem = explain(error, Phase.CONNECTING)

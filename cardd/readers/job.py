@@ -1,7 +1,8 @@
 """A piece of work for one insertion's card, and what became of it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -65,6 +66,7 @@ class Job(Generic[T]):
         self.loss: Loss | None = None
         self.silent: Reason | None = None
         self.waiting_for: CarddError | None = None
+        self.entering = False
         self._clock = clock
         self._lock = threading.Lock()
         self._stage = _Stage.QUEUED
@@ -126,6 +128,15 @@ class Job(Generic[T]):
             raise self._stop
         if self._clock.monotonic() >= self.deadline:
             raise self.overdue()
+
+    @contextmanager
+    def entrance(self) -> Iterator[None]:
+        """Note that a call is under way that waits as long as another program has a transaction on the card."""
+        self.entering = True
+        try:
+            yield
+        finally:
+            self.entering = False
 
     def pause(self, seconds: float) -> None:
         """Wait a little, not beyond the deadline, and wake up when it is stopped."""

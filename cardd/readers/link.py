@@ -7,7 +7,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Connection
 from cardd.readers.facts import Cause
-from cardd.readers.job import Job, Loss
+from cardd.readers.job import AnyJob, Job, Loss
 
 T = TypeVar("T")
 
@@ -40,11 +40,11 @@ class Link:
         self.broken: CarddError | None = None
         self.loss: Loss | None = None
         self.was_reset = False
-        self._check = job.check
+        self._job: AnyJob = job
 
     def lend(self, job: Job[T]) -> None:
         """Serve another job from now on."""
-        self._check = job.check
+        self._job = job
 
     def transmit(self, command: bytes) -> bytes:
         """Send one command. Raises CARD_REMOVED for a lost card, or why the job must not go on."""
@@ -64,7 +64,8 @@ class Link:
 
     def begin(self) -> None:
         """Begin a transaction."""
-        self._guarded(self.connection.begin)
+        with self._job.entrance():
+            self._guarded(self.connection.begin)
 
     def end(self, *, reset: bool = False) -> None:
         """End the transaction. A link that broke has none to end; one that breaks here is not used again."""
@@ -94,7 +95,7 @@ class Link:
 
     def _still_wanted(self) -> None:
         try:
-            self._check()
+            self._job.check()
         except CarddError as error:
             self.broken = error
             raise

@@ -48,7 +48,8 @@ class Opener:
         while True:
             job.check()
             try:
-                return self._backend.connect(self._slot, exclusive=self._exclusive)
+                with job.entrance():
+                    return self._backend.connect(self._slot, exclusive=self._exclusive)
             except CarddError as error:
                 if error.reason is Reason.READER_IN_USE:
                     job.waiting_for = error

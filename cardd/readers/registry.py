@@ -17,7 +17,7 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.channel import Channel, Tracer
-from cardd.iso7816.device import Backend, Observation, Waker, Watch
+from cardd.iso7816.device import Backend, Observation, Scout, Waker, Watch
 from cardd.readers.config import Role, StationConfig
 from cardd.readers.facts import CardRemoved, Cause, Fact, ReaderState, ReaderStatus
 from cardd.readers.holding import Holding
@@ -54,6 +54,9 @@ _NO_INSERTION: Final = {
     ReaderState.UNPOWERED: Reason.CARD_UNPOWERED,
     ReaderState.IN_USE: Reason.READER_IN_USE,
 }
+
+_IN_VAIN: Final = frozenset({Reason.TIMEOUT, Reason.READER_UNAVAILABLE})
+"""What work is told that waited in vain, for its card or behind other work."""
 
 
 class Readers(Holding):
@@ -161,8 +164,8 @@ class Readers(Holding):
         Raises what the operation raises, and CarddError: LEASE_HELD if the card is leased and the work does not come
         under that lease; LEASE_LOST if its own lease is over; STALE_INSERTION if the insertion is over, or ends before
         the work begins; CARD_REMOVED if it ends in the middle; CARD_MUTE or CARD_UNPOWERED after a second power-up;
-        READER_IN_USE if another program holds it until the deadline; TIMEOUT; READER_UNAVAILABLE and PCSC_* where a
-        reader or service does not answer.
+        READER_IN_USE if another program holds it, or a transaction on it, until the deadline; TIMEOUT;
+        READER_UNAVAILABLE and PCSC_* where a reader or service does not answer.
 
         Cancellation: work still queued is dropped and never begins. Work that has begun is not disturbed, because a
         card must not be left in the middle of an exchange: it goes on to its end or deadline, and its result is lost.
@@ -184,7 +187,17 @@ class Readers(Holding):
         except asyncio.CancelledError:
             self._supervisor.cancel(job)
             raise
+        if isinstance(outcome, Failed) and worker.entering:
+            outcome = await self._occupied(worker, outcome)
         return outcome.unwrap()
+
+    async def _occupied(self, worker: Worker, failed: Failed) -> Failed:
+        """Return what to tell of work that did not get at its card: that others are there, if that can be known."""
+        late = isinstance(failed.error, CarddError) and failed.error.reason in _IN_VAIN
+        if not late or not isinstance(self._backend, Scout):
+            return failed
+        found = await asyncio.to_thread(self._backend.in_the_way, worker.slot)
+        return failed if found is None else Failed(found)
 
     # -- other workers' threads --
 

@@ -86,6 +86,7 @@ class Worker:
         self._told = told
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._held: _Held | None = None
+        self._serving: AnyJob | None = None
         self._lost = ""
         self._open = False
         self._closed_at = float("-inf")
@@ -125,6 +126,12 @@ class Worker:
         return self._open or self._clock.monotonic() - self._closed_at < AFTERGLOW_S
 
     @property
+    def entering(self) -> bool:
+        """Tell whether it is in a call that waits as long as another program has a transaction on the card."""
+        job = self._serving
+        return job is not None and job.entering
+
+    @property
     def is_current(self) -> bool:
         """Tell whether the caller runs on this worker's thread."""
         return threading.current_thread() is self._thread
@@ -139,6 +146,7 @@ class Worker:
     def _serve(self, job: Job[T], work: Callable[[], None]) -> None:
         if not job.claim():
             return
+        self._serving = job
         try:
             work()
         except BaseException as error:  # noqa: BLE001 - the thread outlives whatever is raised in it

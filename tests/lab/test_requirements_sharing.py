@@ -105,6 +105,33 @@ async def test_r12_a_sharing_violation_waits_a_bounded_time_and_leaves_the_other
             assert await waiting == 0x9000
 
 
+@pytest.mark.asyncio
+@pytest.mark.parametrize("exclusive", [True, False], ids=["exclusive", "shared"])
+async def test_r12_a_transaction_that_outlasts_a_deadline_is_told_as_the_other_programs(
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, *, exclusive: bool
+) -> None:
+    def work(channel: Channel, _: Insertion) -> int:
+        return channel.send(SELECT_SOCIAL).sw
+
+    with NextDoor(around(lab)) as other:
+        async with readers_of(lab, backend, exclusive=exclusive) as desk:
+            await asyncio.to_thread(lab.insert, Recorded(CARD), 0)
+            insertion = await inserted(desk, readers[0])
+            assert other.shared(readers[0]) == FINE
+            assert other.begin() == FINE
+            first, behind = await asyncio.gather(
+                *(desk.run(insertion.id, work, timeout_s=seconds) for seconds in (0.5, 5.0)), return_exceptions=True
+            )
+            for error in (first, behind):
+                assert isinstance(error, CarddError)
+                assert error.reason is Reason.READER_IN_USE
+                assert f"({other.process.pid})" in error.detail
+            assert other.end() == FINE
+            assert other.let_go() == FINE
+            again = await inserted(desk, readers[0])
+            assert await desk.run(again.id, work, timeout_s=WORK_S) == 0x9000
+
+
 def test_r13_nothing_is_held_while_nobody_works_on_a_card(clerk: Clerk) -> None:
     with NextDoor(clerk.rig.environment) as other:
         clerk.insert("social-bing-2.0")
