@@ -27,8 +27,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Loan:
-    """A reader in another program's hands: where it belongs, for whom it is held, and who asked."""
+    """A reader in another program's hands: its own name, where it belongs, for whom it is held, and who asked."""
 
+    pcsc_name: str
     station: str
     holder: str
     client: str
@@ -82,7 +83,7 @@ class StationDesk:
         status = self._reader(params.reader)
         closed = self._readers.lend(status.reader, holder)
         try:
-            await self._hand_over(closed, status.reader, _Loan(status.station, holder, client))
+            await self._hand_over(closed, status.reader, _Loan(status.pcsc_name, status.station, holder, client))
         except BaseException:
             with suppress(CarddError):
                 self._readers.take_back(status.reader, holder)
@@ -102,7 +103,8 @@ class StationDesk:
     def take_back(self, params: ReaderLendParams, *, holder: str) -> ReaderTakeBackResult:
         """Take a reader back. Raises CarddError(NOT_FOUND) if it is not lent for that holder."""
         # one that was unplugged meanwhile is known as lent alone
-        reader = params.reader if params.reader in self._lent else self._reader(params.reader).reader
+        lent = (reader for reader, loan in self._lent.items() if params.reader in {reader, loan.pcsc_name})
+        reader = next(lent, None) or self._reader(params.reader).reader
         self._readers.take_back(reader, holder)
         self._sweep()
         return ReaderTakeBackResult(reader=reader)

@@ -224,6 +224,27 @@ async def test_a_reader_that_was_unplugged_meanwhile_is_taken_back_too(tmp_path:
         await it.lend(holder="c-2")
 
 
+async def test_the_end_of_a_connection_is_on_record_at_once_also_for_a_reader_that_was_unplugged(
+    tmp_path: Path,
+) -> None:
+    async with operated(tmp_path) as it:
+        await it.lend()
+        del it.rig.backend.bays["R"]
+        await it.rig.seen()
+        it.rig.readers.end_holds_of("c-1")
+        assert len(await it.told("reader.taken_back")) == 1
+
+
+async def test_a_reader_that_was_unplugged_is_taken_back_by_either_name(tmp_path: Path) -> None:
+    named = (StationConfig("desk", readers=(ReaderConfig(ReaderMatch(name="R"), name="till"),)),)
+    async with operated(tmp_path, stations=named) as it:
+        await it.lend("till")
+        del it.rig.backend.bays["R"]
+        await it.rig.seen()
+        assert it.desk.take_back(ReaderLendParams(reader="R"), holder="c-1").reader == "till"
+        assert len(await it.told("reader.taken_back")) == 1
+
+
 async def test_lending_a_reader_again_to_the_same_is_one_loan(tmp_path: Path) -> None:
     async with operated(tmp_path) as it:
         await it.lend()
