@@ -1,0 +1,297 @@
+"""The daemon is killed before and after every commit and every card command of a deed, and the deed asked for again.
+
+Cards live in the test's process and go on. What is checked is what the card itself holds, what reached it, and what the
+journal says: nothing lost, nothing done twice, no PIN shown that nobody typed for it.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.account import account_card, till
+from support.kill_points import KillPoints
+from support.mortal import Answer, Mortal
+
+from cardd.crypto.block import Algorithm
+from cardd.wire.accounts import AccountDebitParams, AccountLoadParams, AccountProofParams
+from cardd.wire.base import Params
+from cardd.wire.deeds import CardPinParams, CardWriteParams
+from cardsim.card.chip import Chip
+from cardsim.card.image import take_image
+
+PIN, NEW, WRONG = "123456", "654321", "111111"
+TRIES = 6
+FILES = {"DF04EF05": {"84": "510700"}, "DF04EF15": {"1": "0002^1^", "2": "0001^1^"}, "SSSEEF07": {"whole": "FFD8"}}
+EXTERNAL_AUTHENTICATION = "0082"
+VERIFY, CHANGE_PIN, CREDIT, DEBIT = "0020000003", "805E", "B02A", "B02C"
+FILE_KEYS = {"85", "86", "04"}
+"""The update keys of the three files."""
+
+
+@dataclass
+class Run:
+    """One deed that was killed and asked for again."""
+
+    counter: Mortal
+    chip: Chip
+    request: str
+    killed_at: str
+    first: list[str]
+    """What was executed by the card before the killing."""
+    second: list[str]
+    answer: Answer
+    typed: int
+    """How many PINs were typed for it in all."""
+
+    def sent(self, command: str, commands: Sequence[str] | None = None) -> int:
+        return sum(one.startswith(command) for one in (self.first + self.second if commands is None else commands))
+
+    def told(self, kind: str) -> list[Answer]:
+        return self.counter.events(kind, request=self.request)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A deed: how it is asked for, what is typed, and what must hold whatever happened."""
+
+    method: str
+    params: Callable[[str], Params]
+    check: Callable[[Run, Mapping[str, Any]], None]
+    pins: tuple[str, ...] = ()
+    ends: tuple[str, ...] = field(default=())
+    """The events of which exactly one ends it."""
+
+
+def memory(chip: Chip) -> dict[str, Any]:
+    """Return what the card remembers, but for how many random numbers it has given."""
+    return {key: value for key, value in take_image(chip.machine).items() if key != "challenges"}
+
+
+def pin_of(chip: Chip) -> tuple[str, int]:
+    environment = next(one for one in take_image(chip.machine)["applications"].values() if one["pin"])
+    return environment["pin"], environment["pin_tries"]
+
+
+# -- what must hold
+
+
+def check_written(run: Run, clean: Mapping[str, Any]) -> None:
+    assert memory(run.chip) == clean
+    assert run.answer["written"] == {"DF04EF05": ["84"], "DF04EF15": ["1", "2"], "SSSEEF07": ["whole"]}
+    assert len(run.told("card.write_intended")) == 1
+    # an update key is shown once more at most, and only for a file that was not as it was to be
+    for commands in (run.first, run.second):
+        shown = Counter(one[6:8] for one in commands if one.startswith(EXTERNAL_AUTHENTICATION))
+        assert all(shown[key] <= 1 for key in FILE_KEYS), shown
+
+
+def check_verified(run: Run, clean: Mapping[str, Any]) -> None:
+    assert memory(run.chip) == clean
+    assert run.sent(VERIFY) <= run.typed
+    assert run.sent(VERIFY) <= 1
+    known = {"insertion": run.answer["insertion"], "done": "verified", "tries_left": None}
+    assert run.answer == (known if run.sent(VERIFY, run.second) or run.told("pin.verified") else unknown(run))
+
+
+def check_refused(run: Run, clean: Mapping[str, Any]) -> None:
+    """A wrong PIN costs one try and no second one."""
+    assert run.sent(VERIFY) <= 1
+    assert pin_of(run.chip)[1] == TRIES - run.sent(VERIFY)
+    if run.told("pin.refused"):
+        assert memory(run.chip) == clean
+        assert (run.answer["reason"], run.answer["tries_left"]) == ("PIN_WRONG", TRIES - 1)
+    else:
+        assert run.answer == unknown(run)
+
+
+def check_changed(run: Run, clean: Mapping[str, Any]) -> None:
+    assert run.sent(CHANGE_PIN) <= 1
+    assert pin_of(run.chip) == ((NEW if run.sent(CHANGE_PIN) else PIN), TRIES)
+    if run.told("pin.changed"):
+        assert memory(run.chip) == clean
+        assert run.answer["done"] == "changed"
+    else:
+        assert run.answer == unknown(run)
+
+
+def unknown(run: Run) -> Answer:
+    """Return the answer where nobody can find out; that is on record, and the tries are the card's own."""
+    assert len(run.told("pin.unknown")) == 1
+    return {"insertion": run.answer["insertion"], "done": "unknown", "tries_left": pin_of(run.chip)[1]}
+
+
+def check_loaded(run: Run, clean: Mapping[str, Any]) -> None:
+    check_moved(run, clean, CREDIT, 5000, "account.loaded")
+
+
+def check_debited(run: Run, clean: Mapping[str, Any]) -> None:
+    check_moved(run, clean, DEBIT, -1250, "account.debited")
+
+
+def check_moved(run: Run, _: Mapping[str, Any], command: str, amount: int, event: str) -> None:
+    assert run.sent(command) <= 1
+    assert run.sent(VERIFY) <= run.typed
+    if run.answer["outcome"] == "in_doubt":
+        proof = AccountProofParams(request=run.request)
+        run.answer = run.counter.call("account.proof", proof, [PIN]) or {}
+    (ended,) = run.told(event)
+    assert ended["outcome"] == run.answer["outcome"]
+    assert run.answer["outcome"] == ("done" if run.sent(command) else "not_done")
+    assert len(run.told("account.intended")) == 1
+    run.counter.remove()
+    assert till(run.chip).ready().balance() == 100_000 + (amount if run.sent(command) else 0)
+
+
+PIN_ENDS = ("pin.verified", "pin.changed", "pin.refused", "pin.unknown")
+CASES = {
+    "write": Case(
+        "card.write",
+        lambda request: CardWriteParams(request=request, files=FILES),
+        check_written,
+        (),
+        ("card.written",),
+    ),
+    "verify": Case("card.pin.verify", lambda request: CardPinParams(request=request), check_verified, (PIN,), PIN_ENDS),
+    "verify wrong": Case(
+        "card.pin.verify", lambda request: CardPinParams(request=request), check_refused, (WRONG,), PIN_ENDS
+    ),
+    "change": Case(
+        "card.pin.change", lambda request: CardPinParams(request=request), check_changed, (PIN, NEW), PIN_ENDS
+    ),
+    "load": Case(
+        "account.load",
+        lambda request: AccountLoadParams(request=request, amount=5000),
+        check_loaded,
+        (PIN,),
+        ("account.loaded",),
+    ),
+    "debit": Case(
+        "account.debit",
+        lambda request: AccountDebitParams(request=request, account=1250),
+        check_debited,
+        (PIN,),
+        ("account.debited",),
+    ),
+}
+
+
+class Matrix:
+    """All places of one deed."""
+
+    def __init__(self, directory: Path, counter: Mortal, case: Case) -> None:
+        self.directory = directory
+        self.counter = counter
+        self.case = case
+        self._requests = 0
+        chip, request = self.card(), self.request()
+        counter.watch()
+        assert counter.call(case.method, case.params(request), case.pins) is not None
+        self.places = counter.points.unwatch()
+        counter.remove()
+        self.clean = memory(chip)
+
+    def card(self) -> Chip:
+        chip = account_card(self.directory, Algorithm.SM4)
+        self.counter.insert(chip)
+        return chip
+
+    def request(self) -> str:
+        self._requests += 1
+        return f"r-{self._requests}"
+
+    def kill(self, *at: int) -> Run:
+        """Kill the daemon at one place, then when the deed is asked for again at another, and let it end then."""
+        counter, case = self.counter, self.case
+        chip, request, typed = self.card(), self.request(), counter.typed
+        first: list[str] = []
+        killed_at = ""
+        for place in at:
+            counter.watch(place)
+            counter.call(case.method, case.params(request), case.pins)
+            # what is recorded behind the answer may be still under way
+            assert counter.points.await_death(5) or len(at) > 1, f"{place} of {self.places}"
+            killed_at = counter.points.killed_at or "nowhere"
+            first += executed(counter.points.unwatch())
+            counter.stop()
+            counter.start()
+        counter.watch()
+        answer = counter.call(case.method, case.params(request), case.pins)
+        assert answer is not None
+        run = Run(counter, chip, request, killed_at, first, [], answer, 0)
+        counter.wait(lambda: any(run.told(kind) for kind in case.ends) or answer.get("outcome") == "in_doubt", "an end")
+        run.second = executed(counter.points.unwatch())
+        run.typed = counter.typed - typed
+        return run
+
+    def check(self, run: Run) -> None:
+        if run.answer.get("outcome") != "in_doubt":
+            # and asked for once more, it is answered the same, by nobody's typing
+            again = self.counter.call(self.case.method, self.case.params(run.request))
+            assert again == run.answer
+        self.case.check(run, self.clean)
+        assert sum(len(run.told(kind)) for kind in self.case.ends) == 1
+        assert keys_of(run.chip) == keys_of(account_card(self.directory, Algorithm.SM4))
+        if self.counter.rig.rack.look().slots[0].atr:
+            self.counter.remove()
+
+
+def executed(places: Sequence[str]) -> list[str]:
+    """Return the commands that the card has executed: header and length."""
+    return [place.split()[-1] for place in places if place.startswith("after card")]
+
+
+def keys_of(chip: Chip) -> list[Mapping[str, int]]:
+    """Return how many tries each key has left: one that was refused would have lost one."""
+    return [one["key_tries"] for one in take_image(chip.machine)["applications"].values()]
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Iterator[Mortal]:
+    with KillPoints(tmp_path) as points, Mortal(tmp_path, points) as counter:
+        yield counter
+
+
+def killed_at_every(matrix: Matrix, step: int, first: int) -> int:
+    total = range(first, len(matrix.places), step)
+    for place in total:
+        run = matrix.kill(place)
+        try:
+            matrix.check(run)
+        except AssertionError as error:
+            raise AssertionError(f"killed {run.killed_at} ({place} of {len(matrix.places)})") from error
+    return len(total)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_deed_killed_at_a_sample_of_its_places_is_not_lost_and_not_done_twice(
+    name: str, counter: Mortal, tmp_path: Path
+) -> None:
+    matrix = Matrix(tmp_path, counter, CASES[name])
+    # the places of each column in turn: the deeds' tails are alike, so another remainder for each
+    killed_at_every(matrix, 11, len(matrix.places) % 11)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", CASES)
+def test_a_deed_killed_at_any_place_is_not_lost_and_not_done_twice(
+    name: str, counter: Mortal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    matrix = Matrix(tmp_path, counter, CASES[name])
+    run = killed_at_every(matrix, 1, 0)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{name}: killed at {run} of {len(matrix.places)} places\n")
+    assert run == len(matrix.places)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", CASES)
+def test_a_deed_killed_twice_is_not_lost_and_not_done_twice(name: str, counter: Mortal, tmp_path: Path) -> None:
+    matrix = Matrix(tmp_path, counter, CASES[name])
+    total = len(matrix.places)
+    for first, second in ((total - 3, 5), (total // 2, total // 2), (total - 1, 11), (total - 2, 0)):
+        matrix.check(matrix.kill(first, second))
