@@ -1,30 +1,43 @@
 """`cardsim sandbox`: a counter that stays up, to connect a till to or to play with."""
 
+import contextlib
 import os
 import shlex
 import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 import click
 
-from cardsim.rig import Rig, program
+from cardsim.centre.desk import Desk
+from cardsim.centre.server import FAULTS, PEOPLE, CentreServer
+from cardsim.rig import REGISTER, Rig, program
 
 
 @click.command(name="sandbox")
 @click.option("--stations", default=1, show_default=True, type=click.IntRange(1, 8), help="How many counters.")
-def command(stations: int) -> int:
-    """Keep a pharmacy counter up until Ctrl-C: a private pcscd, a PSAM, the daemon; then nothing of it is left."""
+@click.option(
+    "--authority",
+    type=click.Choice(["centre", "register"]),
+    default="centre",
+    show_default=True,
+    help="Who decides on cards: a centre on the network (needs cardd[http]), or the daemon's own register.",
+)
+def command(stations: int, authority: str) -> int:
+    """Keep a pharmacy counter up until Ctrl-C: a private pcscd, a PSAM, a centre, the daemon; then nothing is left."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
-    with (
-        tempfile.TemporaryDirectory(prefix="cardd-sandbox-") as directory,
-        Rig.start(Path(directory), stations=stations) as rig,
-    ):
-        print(_lines_to_type(rig), flush=True)
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cardd-sandbox-")))
+        settings, lines = _AUTHORITIES[authority](directory, stack)
+        rig = stack.enter_context(Rig.start(directory, stations=stations, settings=settings))
+        print(_lines_to_type(rig, lines), flush=True)
         while not ended.wait(0.5):
             if rig.daemon is None or rig.daemon.poll() is not None:
                 print(f"The daemon has ended; its log was {rig.log}.", file=sys.stderr)
@@ -32,7 +45,33 @@ def command(stations: int) -> int:
     return os.EX_OK
 
 
-def _lines_to_type(rig: Rig) -> str:
+_Authority = tuple[Mapping[str, object], str]
+"""What the daemon is told of it, and the lines to type that show what it holds."""
+
+
+def _centre(directory: Path, stack: contextlib.ExitStack) -> _Authority:
+    desk = Desk.open(directory / "centre.sqlite", REGISTER)
+    stack.callback(desk.close)
+    centre = stack.enter_context(CentreServer(desk))
+    lines = f"""\
+What the centre holds, one object a person; and a centre that falls silent after its next commit:
+
+  curl -s {centre.url}{PEOPLE}
+  curl -s -X PUT -d '["silent_after@activate:3"]' {centre.url}{FAULTS}"""
+    return {"authority": {"provider": "http", "url": centre.url}}, lines
+
+
+def _register(directory: Path, _: contextlib.ExitStack) -> _Authority:
+    show = f"{program('cardd')} register show --config {shlex.quote(str(directory / 'cardd.yaml'))}"
+    return {}, f"What the register holds, one object a person:\n\n  {show}"
+
+
+_AUTHORITIES: Final[Mapping[str, Callable[[Path, contextlib.ExitStack], _Authority]]] = MappingProxyType(
+    {"centre": _centre, "register": _register}
+)
+
+
+def _lines_to_type(rig: Rig, authority: str) -> str:
     exports = "\n".join(
         f"  export {name}={shlex.quote(rig.environment[name])}"
         for name in ("CARDD_SOCKET", "CARDSIM_DIR", "PCSCLITE_CSOCK_NAME")
@@ -58,5 +97,7 @@ then watch, and be the clerk:
 A till in one line of shell (socat, from Debian):
 
   (echo '{{"jsonrpc": "2.0", "id": 1, "method": "events.subscribe", "params": {{}}}}'; cat) | socat - UNIX:$CARDD_SOCKET
+
+{authority}
 
 The daemon's log: {rig.log}"""
