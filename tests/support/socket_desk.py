@@ -98,6 +98,7 @@ async def socket_desk(
         asking = Asking(journal, clock=desk.clock)
         asking.listen(reception)
         cards = CardDesk(requests, reception, journal, desk.keys, keys, asking, clock=desk.clock)
+        await cards.recover()
         services = Services(
             clock=desk.clock,
             journal=journal,

@@ -16,7 +16,7 @@ from cardd.desk.read import read_card
 from cardd.desk.reading import CardValue, Identity, Unreadable
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.updates import Updates
-from cardd.desk.write import write_records
+from cardd.desk.write import Difference, compare_records, finish_records, write_records
 from cardd.rules.files import FILES, Generation
 from cardd.rules.keys import KEYS
 
@@ -138,6 +138,87 @@ def test_records_are_added_once_wherever_the_first_attempt_was_torn(tmp_path: Pa
     assert refusal(torn, updates, identity=identity).reason is Reason.CARD_REMOVED
     write(card.again(), updates, identity=identity)
     assert stored(card, "DF04EF15|$") == {"1": THIRD, "2": NEWER, "3": OLDER}
+
+
+def later(card: OpenCard, updates: Updates, identity: Identity, work: Any, *, pin: Secret | None = None) -> Any:
+    """Go on with a write after the card's next power-up, or compare it."""
+    again = card.again()
+    again.record.commands.clear()
+    found = work(
+        again.channel, again.insertion, software_keys(), identity, updates, DEADLINE, stopped=StoppedKeys(), pin=pin
+    )
+    card.record = again.record
+    return found
+
+
+EVERY_STRUCTURE: dict[str, dict[str, str]] = {
+    "DF04EF05": {"84": "510100"},
+    "DF01EF15": {"40:1": "9^09^丁^"},
+    "DF04EF15": {"1": THIRD, "2": NEWER},
+    "DF01EF16": {"whole": "AB"},
+}
+
+
+@pytest.mark.parametrize("commands", [15, *range(20, 56)])
+def test_a_torn_write_is_gone_on_with_where_it_stopped(tmp_path: Path, commands: int) -> None:
+    card = insert(social(tmp_path, Generation.V3, files={"DF04EF15": [OLDER]}), "contactless")
+    identity = identity_of(card)
+    refused = refusal(pulled_after(card, commands), EVERY_STRUCTURE, identity=identity)
+    assert refused.reason is Reason.CARD_REMOVED
+    difference = later(card, EVERY_STRUCTURE, identity, compare_records)
+    assert not {UPDATE_RECORD, UPDATE_BINARY} & set(card.record.instructions)
+    assert later(card, EVERY_STRUCTURE, identity, finish_records) == ()
+    written = {UPDATE_RECORD, UPDATE_BINARY} & set(card.record.instructions)
+    assert bool(written) == bool(difference.missing)
+    assert later(card, EVERY_STRUCTURE, identity, compare_records) == Difference((), ())
+    assert stored(card, "DF04EF15|$") == {"1": THIRD, "2": NEWER, "3": OLDER}
+
+
+def test_what_is_not_as_it_was_to_be_is_told_by_file(tmp_path: Path) -> None:
+    card = insert(social(tmp_path, Generation.V3, files={"DF04EF15": [OLDER]}))
+    identity = identity_of(card)
+    assert later(card, EVERY_STRUCTURE, identity, compare_records) == Difference(tuple(EVERY_STRUCTURE), ())
+    write(card.again(), {"DF04EF15": {"1": THIRD, "2": NEWER}}, identity=identity)
+    others = tuple(file for file in EVERY_STRUCTURE if file != "DF04EF15")
+    assert later(card, EVERY_STRUCTURE, identity, compare_records) == Difference(others, ())
+    write(card.again(), {"DF04EF15": {"1": OLDER}}, identity=identity)
+    assert "DF04EF15" in later(card, EVERY_STRUCTURE, identity, compare_records).missing
+
+
+def test_a_file_that_only_the_pin_opens_is_compared_with_it(tmp_path: Path) -> None:
+    files = {"DF04EF06": {"90": "1"}}
+    card = insert(social(tmp_path, Generation.V3, files={"DF04EF06": {"90": "1"}}))
+    identity = identity_of(card)
+    assert later(card, files, identity, compare_records) == Difference((), ("DF04EF06",))
+    assert later(card, files, identity, compare_records, pin=PIN) == Difference((), ())
+
+
+def test_a_file_that_the_card_has_not_is_missing_to_a_comparison(tmp_path: Path) -> None:
+    card = insert(social(tmp_path, Generation.V3, absent=["DF04EF05"]))
+    files = {"DF04EF05": {"84": "510100"}, "DF01EF15": {"40:3": "9^09^丁^"}}
+    assert later(card, files, identity_of(card), compare_records) == Difference(tuple(files), ())
+
+
+def test_nothing_is_written_before_the_intent_is_on_record(tmp_path: Path) -> None:
+    card = insert(social(tmp_path, Generation.V3))
+    identity = identity_of(card)
+
+    def full() -> None:
+        raise CarddError(Reason.JOURNAL_FULL)
+
+    with pytest.raises(CarddError) as caught:
+        write_records(
+            card.channel,
+            card.insertion,
+            software_keys(),
+            identity,
+            EVERY_STRUCTURE,
+            DEADLINE,
+            stopped=StoppedKeys(),
+            intend=full,
+        )
+    assert caught.value.reason is Reason.JOURNAL_FULL
+    assert not {UPDATE_RECORD, UPDATE_BINARY, EXTERNAL_AUTHENTICATION} & set(card.record.instructions)
 
 
 def test_a_file_that_cannot_be_compared_is_not_added_to(tmp_path: Path) -> None:
