@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from cardd.base.reasons import REASONS, Reason
+from cardd.base.texts import render
 
 Fact = str | int | bool | None
 
@@ -11,21 +12,24 @@ class CarddError(Exception):
     """Something did not happen, for a Reason that every client can act on.
 
     `detail` is one English phrase for logs and operators; `facts` are further JSON scalars for the client (a file, a
-    status word, tries left). Neither may hold personal data, a PIN or a key.
+    status word, tries left). Neither may hold personal data, a PIN or a key. `text_code` names a sentence for people
+    that says more than the reason's own.
     """
 
-    def __init__(self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None, **facts: Fact) -> None:
+    def __init__(
+        self, reason: Reason, detail: str = "", *, retry_after_ms: int | None = None, text_code: str = "", **facts: Fact
+    ) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
         self.retry_after_ms = retry_after_ms
+        self.text_code = text_code
         self.facts: Mapping[str, Fact] = facts
 
     @property
     def text(self) -> dict[str, str]:
         """Return the sentence for people: `{"en": …, "zh-CN": …}`."""
-        row = REASONS[self.reason]
-        return {"en": row.en, "zh-CN": row.zh}
+        return render(self.text_code or self.reason)
 
     def data(self) -> dict[str, object]:
         """Return the `data` member of a JSON-RPC error."""

@@ -80,6 +80,26 @@ TEXTS: Final = MappingProxyType(
             "The activation took too long and was given up. Nothing was changed.",
             "启用超时，已终止，未做任何更改。",
         ),
+        "pcsc_other_version": (
+            "The smart-card service (pcscd) and its library are of two versions. Have both installed from one release.",
+            "智能卡服务（pcscd）与其库的版本不一致。请安装同一版本的 pcscd 和 libpcsclite1，并重启服务。",
+        ),
+        "pcsc_cards_denied": (
+            "The smart-card service runs and refuses access to cards. Have cardd's polkit rule installed.",
+            "智能卡服务正在运行，但拒绝访问卡片。请为 cardd 用户安装 polkit 规则。",
+        ),
+        "pcsc_socket_closed": (
+            "The smart-card service's socket is closed to the cardd user. Have its permissions corrected.",
+            "cardd 用户无权访问智能卡服务的套接字。请更正其访问权限。",
+        ),
+        "pcsc_overloaded": (
+            "The smart-card service is overloaded. Close other programs that use readers, or have it restarted.",
+            "智能卡服务繁忙。请关闭其他使用读卡器的程序，或重启该服务。",
+        ),
+        "pcsc_slept": (
+            "The computer has slept. The cards are being read anew.",
+            "计算机曾休眠，正在重新读取卡片。",
+        ),
         "station_cleared": (
             "The station was cleared by its operator. Insert the card again.",
             "管理员已解除本工位的停用，请重新插卡。",

@@ -54,8 +54,8 @@ def rejected(reader: str, station: str, reason: Reason, insertion: str | None) -
     return NewEvent("card.rejected", reader, data, insertion=insertion)
 
 
-def _text(reason: Reason) -> Json:
-    return {"code": str(reason), "args": {}}
+def _text(code: str) -> Json:
+    return {"code": str(code), "args": {}}
 
 
 def _attached(fact: ReaderAttached, _: StationOf) -> NewEvent:
@@ -95,7 +95,8 @@ def _trouble(fact: CardTrouble, station_of: StationOf) -> NewEvent:
 
 
 def _down(fact: ServiceWentDown, _: StationOf) -> NewEvent:
-    data: dict[str, Json] = {"reason": str(fact.reason), "detail": fact.detail, "text": _text(fact.reason)}
+    text = _text(fact.text_code or fact.reason)
+    data: dict[str, Json] = {"reason": str(fact.reason), "detail": fact.detail, "text": text}
     return NewEvent("pcsc.down", PCSC_SUBJECT, data)
 
 

@@ -60,10 +60,14 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class ServiceDown:
-    """The service behind the readers has gone, or refuses: every insertion is over."""
+    """The service behind the readers has gone, or refuses: every insertion is over.
+
+    `text_code` names a sentence for people that says more than the reason's own.
+    """
 
     reason: Reason
     detail: str
+    text_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,15 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a code says: the reason while connecting, the reason with an open card, a sentence with the remedy."""
+    """What a code says: the reason while connecting, the reason with an open card, a sentence with the remedy.
+
+    `text_code` names the sentence for whoever sits at the counter, where the reason's own has another remedy.
+    """
 
     connecting: Reason
     open: Reason
     sentence: str
+    text_code: str = ""
 
 
 _R = Reason
@@ -56,23 +60,27 @@ SOCKET_CLOSED: Final = Meaning(
     _R.PCSC_DENIED,
     _R.PCSC_DENIED,
     "This user may not open the smart-card service's socket. Let the cardd user write to it.",
+    "pcsc_socket_closed",
 )
 OTHER_VERSION: Final = Meaning(
     _R.PCSC_UNAVAILABLE,
     _R.PCSC_UNAVAILABLE,
     "libpcsclite and the smart-card service (pcscd) speak different versions of their protocol. "
     "Install both from one release (libpcsclite1, pcscd) and restart both services.",
+    "pcsc_other_version",
 )
 CARD_DENIED: Final = Meaning(
     _R.PCSC_DENIED,
     _R.PCSC_DENIED,
     "The smart-card service is there and breaks off when a card is opened: polkit refuses cardd the cards. "
     "Install cardd's polkit rule (org.debian.pcsc-lite.access_card); if it is there, pcscd's log tells more.",
+    "pcsc_cards_denied",
 )
 OVERLOADED: Final = Meaning(
     _R.PCSC_UNAVAILABLE,
     _R.PCSC_UNAVAILABLE,
     "The smart-card service has more to do than it can. Close other programs that use readers, or restart it.",
+    "pcsc_overloaded",
 )
 DENIED: Final = Meaning(
     _R.PCSC_DENIED,
@@ -233,4 +241,5 @@ def convey(error: PcscError, meaning: Meaning, phase: Phase) -> CarddError:
     """Return the CarddError for a PC/SC failure of which more is known than its code."""
     name, _ = TABLE.get(error.code, ("unlisted", UNLISTED))
     reason = meaning.open if phase is Phase.OPEN else meaning.connecting
-    return CarddError(reason, f"{meaning.sentence} ({error.call}: {name})", pcsc=f"0x{error.code:08X}")
+    detail = f"{meaning.sentence} ({error.call}: {name})"
+    return CarddError(reason, detail, text_code=meaning.text_code, pcsc=f"0x{error.code:08X}")

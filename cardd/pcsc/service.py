@@ -8,11 +8,14 @@ import contextlib
 import errno
 import os
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
 from cardd.pcsc.errors import (
     NO_SERVICE,
     NO_SERVICE_CODE,
@@ -37,6 +40,32 @@ _MEANINGS: Final = MappingProxyType(
         errno.EPERM: SOCKET_CLOSED,
     }
 )
+
+
+TELL_AGAIN_S: Final = 60.0
+
+
+class Absence:
+    """What there is to tell of a service that is away: each reason once, and one that was told at most once a minute.
+
+    A service that is refused now and absent then, twice a second, would fill log and journal with that otherwise.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._told: set[tuple[Reason, str]] = set()
+        self._last = ("", "")
+        self._told_at = float("-inf")
+
+    def is_news(self, reason: Reason, text_code: str) -> bool:
+        """Tell whether this is to be told now, and count on that."""
+        word = (reason, text_code)
+        now = self._monotonic()
+        if word == self._last or (word in self._told and now - self._told_at < TELL_AGAIN_S):
+            return False
+        self._told.add(word)
+        self._last, self._told_at = word, now
+        return True
 
 
 def explain_absence(error: PcscError) -> CarddError:

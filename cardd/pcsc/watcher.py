@@ -7,6 +7,7 @@ went and came back, since nobody saw what became of the cards.
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -16,7 +17,7 @@ from cardd.pcsc.devices import UNKNOWN, Device, Devices
 from cardd.pcsc.errors import CANCELLED, TIMED_OUT, UNKNOWN_READER
 from cardd.pcsc.flapping import Flapping
 from cardd.pcsc.scard import FOREVER, PNP_NOTIFICATION, PcscError, ReaderState, Scard, State
-from cardd.pcsc.service import explain_absence
+from cardd.pcsc.service import Absence, explain_absence
 from cardd.pcsc.sleep import Alarm, Sleep
 
 _FIRST_PAUSE: Final = 0.05
@@ -26,7 +27,9 @@ _CANCEL_EVERY: Final = 0.02
 _MOST_STATES: Final = 16
 """libpcsclite takes no more in one wait (PCSCLITE_MAX_READERS_CONTEXTS), and pcscd holds no more readers."""
 _SLEPT: Final = ServiceDown(
-    Reason.PCSC_UNAVAILABLE, "The machine has slept, and cards may have been exchanged meanwhile. All are read anew."
+    Reason.PCSC_UNAVAILABLE,
+    "The machine has slept, and cards may have been exchanged meanwhile. All are read anew.",
+    "pcsc_slept",
 )
 _NOTHING_NEW: Final = frozenset({CANCELLED, TIMED_OUT})
 
@@ -47,7 +50,12 @@ class Watcher:
     """A watch over all readers of the service. `own` says which readers this process itself holds exclusively."""
 
     def __init__(
-        self, scard: Scard, observer: Observer, own: Callable[[str], bool], sleep: Sleep | None = None
+        self,
+        scard: Scard,
+        observer: Observer,
+        own: Callable[[str], bool],
+        sleep: Sleep | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._scard = scard
         self._observer = observer
@@ -59,6 +67,8 @@ class Watcher:
         self._woken = threading.Event()
         self._closing = threading.Event()
         self._context: int | None = None
+        self._monotonic = monotonic
+        self._absence = Absence(monotonic)
         self._down: ServiceDown | None = None
         self._refused = False
         self._pauses = pauses()
@@ -187,8 +197,8 @@ class Watcher:
         first, self._refused = not self._refused, problem.reason is Reason.PCSC_DENIED
         if self._refused and first:
             return
-        if self._down is None or self._down.reason is not problem.reason:
-            self._down = ServiceDown(problem.reason, problem.detail)
+        if self._absence.is_news(problem.reason, problem.text_code):
+            self._down = ServiceDown(problem.reason, problem.detail, problem.text_code)
             self._observer(self._down)
 
     def _tell_stumbled(self, error: Exception) -> None:
@@ -203,6 +213,7 @@ class Watcher:
     def _tell_up(self) -> None:
         self._pauses = pauses()
         self._refused = False
+        self._absence = Absence(self._monotonic)
         if self._down is not None:
             self._down = None
             self._observer(ServiceUp())

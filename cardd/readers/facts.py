@@ -95,10 +95,14 @@ class CardTrouble:
 
 @dataclass(frozen=True, slots=True)
 class ServiceWentDown:
-    """The service behind all readers has gone or refuses. All insertions were told as over before."""
+    """The service behind all readers has gone or refuses. All insertions were told as over before.
+
+    `text_code` names a sentence for people that says more than the reason's own.
+    """
 
     reason: Reason
     detail: str
+    text_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ def recount(state: State) -> tuple[Fact, ...]:
     """Return the facts that lead a newcomer to this state."""
     facts: list[Fact] = []
     if state.down is not None:
-        facts.append(ServiceWentDown(state.down.reason, state.down.detail))
+        facts.append(_went_down(state.down))
     for slot in state.slots.values():
         facts.append(_attached(slot.place))
         if slot.insertion is not None:
@@ -245,6 +245,10 @@ def dark(state: State) -> tuple[str, ...]:
 
 def _attached(place: Place) -> ReaderAttached:
     return ReaderAttached(place.reader, place.station, place.role, place.pcsc_name)
+
+
+def _went_down(observation: ServiceDown) -> ServiceWentDown:
+    return ServiceWentDown(observation.reason, observation.detail, observation.text_code)
 
 
 class _Turn:
@@ -315,8 +319,9 @@ class _Turn:
         for name in self._slots:
             self.close(name, Cause.SERVICE_DOWN)
             self.update(name, look=None, ticket=None)
-        if self._down is None or self._down.reason is not observation.reason:
-            self.tell(ServiceWentDown(observation.reason, observation.detail))
+        told, fact = self._down and _went_down(self._down), _went_down(observation)
+        if told is None or (told.reason, told.text_code) != (fact.reason, fact.text_code):
+            self.tell(fact)
         self._down = observation
 
     def come_up(self) -> None:

@@ -237,6 +237,15 @@ async def test_the_service_going_and_coming_is_recorded(tmp_path: Path) -> None:
         assert (down["reason"], down["detail"]) == ("PCSC_UNAVAILABLE", "no socket")
 
 
+async def test_another_word_for_the_same_reason_is_recorded_too(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        for code in ("", "", "pcsc_other_version"):
+            f.desk.backend.tell(ServiceDown(Reason.PCSC_UNAVAILABLE, "away", code))
+        events = await f.until("pcsc.down", "pcsc.down")
+        texts = [json.loads(event.data)["text"]["code"] for event in events if event.type == "pcsc.down"]
+        assert texts == ["PCSC_UNAVAILABLE", "pcsc_other_version"]
+
+
 async def test_readers_are_listed_with_the_cards_in_them(tmp_path: Path) -> None:
     async with front(tmp_path, "psam") as f:
         insertion = await f.desk.insert("front", virtual("old-jia"))

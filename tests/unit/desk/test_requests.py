@@ -8,6 +8,7 @@ from support.modules import Desk, virtual
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.texts import render
 from cardd.desk.requests import CardRequests
 from cardd.desk.stopped import StoppedKeys
 from cardd.iso7816.device import ServiceDown
@@ -103,3 +104,12 @@ async def test_while_the_service_is_down_it_is_named_and_not_the_reader() -> Non
         desk.backend.tell(ServiceDown(Reason.PCSC_UNAVAILABLE, "no socket"))
         await desk.drained()
         assert await reason(asked(asking)) is Reason.PCSC_UNAVAILABLE
+
+
+async def test_why_the_service_is_down_is_told_in_the_words_for_it() -> None:
+    async with requests() as (desk, asking):
+        desk.backend.tell(ServiceDown(Reason.PCSC_UNAVAILABLE, "two versions", "pcsc_other_version"))
+        await desk.drained()
+        with pytest.raises(CarddError) as caught:
+            await asked(asking)
+        assert caught.value.data()["text"] == render("pcsc_other_version")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from cardd.base.reasons import Reason
-from cardd.pcsc.errors import CONTEXT_LOST, TABLE, Phase, explain
+from cardd.base.texts import TEXTS
+from cardd.pcsc.errors import CARD_DENIED, CONTEXT_LOST, SOCKET_CLOSED, TABLE, Phase, convey, explain
 from cardd.pcsc.scard import PcscError
 
 HEADER = Path("/usr/include/PCSC/pcsclite.h")
@@ -25,6 +26,18 @@ def test_the_table_has_no_gaps_in_the_ranges_of_pc_sc() -> None:
     assert [
         code for code in (*range(0x80100001, 0x80100032), *range(0x80100065, 0x80100070)) if code not in TABLE
     ] == []
+
+
+def test_whoever_sits_at_the_counter_is_not_told_to_start_a_service_that_runs() -> None:
+    meanings = {meaning for _, meaning in TABLE.values()} | {CARD_DENIED, SOCKET_CLOSED}
+    named = {meaning.text_code for meaning in meanings if meaning.text_code}
+    assert named <= TEXTS.keys()
+    for code in (0x8010001E, 0x80100006, 0x80100031):
+        text = explain(PcscError("SCardEstablishContext", code), Phase.CONNECTING).text
+        assert "Start it" not in text["en"]
+        assert "请启动" not in text["zh-CN"]
+    denied = convey(PcscError("SCardConnect", 0x80100013), CARD_DENIED, Phase.CONNECTING)
+    assert (denied.reason, denied.text["en"]) == (Reason.PCSC_DENIED, TEXTS["pcsc_cards_denied"][0])
 
 
 @pytest.mark.parametrize("phase", Phase)

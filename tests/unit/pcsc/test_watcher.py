@@ -37,6 +37,7 @@ INVALID_PARAMETER = 0x80100004
 UNKNOWN_READER = 0x80100009
 TIMEOUT = 0x8010000A
 COMM_ERROR = 0x80100013
+SERVICE_STOPPED = 0x8010001E
 NO_SERVICE = 0x8010001D
 UNSUPPORTED_FEATURE = 0x8010001F
 SHARING_VIOLATION = 0x8010000B
@@ -267,6 +268,16 @@ def test_another_reason_for_being_away_is_told(service: Service, watcher: Watche
     notebook.until(lambda told: ServiceUp() in told)
     downs = [told.reason for told in notebook.told if isinstance(told, ServiceDown)]
     assert downs == [Reason.PCSC_UNAVAILABLE, Reason.PCSC_DENIED]
+
+
+def test_a_service_that_is_away_for_two_reasons_in_turn_is_told_once_with_each(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.refusals = [NO_SERVICE, SERVICE_STOPPED] * 3
+    watcher.start()
+    notebook.until(lambda told: ServiceUp() in told)
+    downs = [(told.reason, told.text_code) for told in notebook.told if isinstance(told, ServiceDown)]
+    assert downs == [(Reason.PCSC_UNAVAILABLE, ""), (Reason.PCSC_UNAVAILABLE, "pcsc_other_version")]
 
 
 def test_a_refusal_that_is_not_repeated_was_a_dying_service_and_is_not_told(
