@@ -15,7 +15,8 @@ class CardWriteParams(CardChoice, kw_only=True):
     """Write files: `{"DF01EF15": {"2A": "21", "40:2": "…"}}`, texts as readings show them.
 
     Records to be added to a cyclic file are numbered, `1` to be the newest; a transparent file is replaced by what
-    stands under `whole`, in hexadecimal. The same client's same `request` is the same deed and gives the same answer.
+    stands under `whole`, in hexadecimal. The same client's same `request` is the same deed and gives the same answer;
+    one that was torn goes on, on the same card.
     `with_pin`: files that only open with the holder's PIN are read back with it, which a prompt asks for.
     """
 
@@ -51,7 +52,11 @@ class CardPinParams(CardChoice, kw_only=True):
 
 
 class CardPinResult(Result, kw_only=True):
-    """It was done. `tries_left` where that is known now."""
+    """What was `done`, and `tries_left` where that is known now.
+
+    `unknown`: an earlier attempt of the same `request` was torn, nobody knows whether it was done, and nothing was done
+    again.
+    """
 
     insertion: str
     done: str
