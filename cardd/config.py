@@ -153,11 +153,36 @@ class Deadlines(Strict):
     confirming: Seconds | None = None
 
 
-class Activation(Strict):
-    """What this counter offers, and its rules."""
+RouteName = Literal["pharmacy", "hospital", "bank"]
+PinPolicyName = Literal["none", "verify", "take_over", "change", "change_is_activation"]
 
-    routes: list[Literal["pharmacy", "hospital", "bank"]] = msgspec.field(default_factory=lambda: ["pharmacy"])
-    pin_policy: Literal["none", "verify"] = "none"
+
+class PinPolicies(Strict):
+    """A PIN policy for each route."""
+
+    pharmacy: PinPolicyName = "none"
+    hospital: PinPolicyName = "none"
+    bank: PinPolicyName = "none"
+
+
+class Activation(Strict):
+    """What this counter offers, and its rules.
+
+    `pin_policy`, for all routes or by their names: nothing is done with the card's PIN (`none`); the holder proves it
+    (`verify`); the old card's password becomes the PIN (`take_over`, pharmacy only); the holder changes it, after the
+    centre's word (`change`) or before it, so that nobody is activated without (`change_is_activation`).
+    `expired_cards` and `other_regions` (of another region than `region`) are refused here, or the centre is asked.
+    `without_old_card`: whether the pharmacy serves people who never had an old card; `old_numbers`: whether an old card
+    without a chip may be given by its number.
+    """
+
+    routes: list[RouteName] = msgspec.field(default_factory=lambda: ["pharmacy", "hospital", "bank"])
+    pin_policy: PinPolicyName | PinPolicies = "none"
+    expired_cards: Literal["refuse", "ask"] = "refuse"
+    other_regions: Literal["refuse", "ask"] = "ask"
+    region: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")] | None = None
+    without_old_card: Literal["refuse", "accept"] = "refuse"
+    old_numbers: Literal["refuse", "accept"] = "accept"
     deadlines: Deadlines = msgspec.field(default_factory=Deadlines)
 
 
@@ -281,6 +306,23 @@ def _may_be_asked(url: str) -> bool:
     return bool(parts.hostname) and parts.scheme in ({"http", "https"} if own else {"https"})
 
 
+def _know_the_region(config: Config, path: Path) -> None:
+    activation = config.activation
+    if activation.other_regions == "refuse" and activation.region is None:
+        problem = "`region` is missing: the six digits of the region whose cards are activated here"
+        raise locate(path, "$.activation.other_regions", problem)
+
+
+def _take_over_where_old_cards_are(config: Config, path: Path) -> None:
+    pins = config.activation.pin_policy
+    if isinstance(pins, str):
+        return
+    for route in ("hospital", "bank"):
+        if getattr(pins, route) == "take_over":
+            problem = "an old card's password can be taken over in the pharmacy only: choose another policy here"
+            raise locate(path, f"$.activation.pin_policy.{route}", problem)
+
+
 _OCTAL: Final = re.compile(r"0?[0-7]{3}|0o[0-7]{3}")
 
 
@@ -331,6 +373,8 @@ _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _allow_software_keys_in_tests_only,
     _find_the_security_machine,
     _find_the_centre,
+    _know_the_region,
+    _take_over_where_old_cards_are,
     _read_mode,
     _know_the_group,
     _understand_rights,

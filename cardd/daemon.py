@@ -17,7 +17,8 @@ from cardd import __version__
 from cardd.activation.authority import Centre
 from cardd.activation.counter import DeskCounter
 from cardd.activation.engine import Engine
-from cardd.activation.policy import Deadlines, PinPolicy, Policy
+from cardd.activation.pins import PinPolicy
+from cardd.activation.policy import Deadlines, Policy
 from cardd.activation.register import LocalRegister
 from cardd.api.rights import Rights, RightsRow
 from cardd.api.server import Server
@@ -27,7 +28,7 @@ from cardd.base.clock import Clock, SystemClock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.config import Access, Config
+from cardd.config import Access, Config, PinPolicies
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
@@ -422,7 +423,11 @@ def _policy(config: Config) -> Policy:
     own = {state: getattr(activation.deadlines, state, None) for state in State}
     return Policy(
         routes=frozenset(Route(route) for route in activation.routes),
-        pin_policy=PinPolicy(activation.pin_policy),
+        pin_policies=_pin_policies(activation.pin_policy),
+        region=activation.region if activation.other_regions == "refuse" else None,
+        accept_expired=activation.expired_cards == "ask",
+        without_old_card=activation.without_old_card == "accept",
+        old_numbers=activation.old_numbers == "accept",
         deadlines=Deadlines(
             person_s=activation.deadlines.person_s,
             card_s=activation.deadlines.card_s,
@@ -431,6 +436,13 @@ def _policy(config: Config) -> Policy:
         ),
         auto=frozenset(station.name for station in config.stations if station.auto),
     )
+
+
+def _pin_policies(named: str | PinPolicies) -> Mapping[Route, PinPolicy]:
+    if isinstance(named, PinPolicies):
+        return {route: PinPolicy(getattr(named, str(route))) for route in Route}
+    policy = Policy(pin_policy=PinPolicy(named))
+    return {route: policy.pin_of(route) for route in Route}
 
 
 def _rights(config: Config) -> Rights:

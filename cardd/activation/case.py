@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from cardd.activation.authority import Closed, SocialCard, Updates
+from cardd.activation.authority import Closed, IdentityDocument, SocialCard, Updates, Visit
 from cardd.activation.effects import Purpose
+from cardd.activation.pins import PinStep
 from cardd.base.masks import mask_citizen_number, mask_name, mask_number
 from cardd.base.texts import render
 from cardd.journal.events import ActivationRow
@@ -50,7 +51,10 @@ class Case(Closed, frozen=True, kw_only=True):
     deadline: str | None = None
     question: Question | None = None
     old_card: str | None = None
+    document: IdentityDocument | None = None
+    visit: Visit | None = None
     social: SocialCard | None = None
+    pin: PinStep = PinStep.NONE
     challenge: str | None = None
     answer: str | None = None
     requested: str | None = None
@@ -70,7 +74,7 @@ class Case(Closed, frozen=True, kw_only=True):
         return self.state not in ENDS
 
 
-PRIVATE = ("old_card", "social", "challenge", "answer", "updates")
+PRIVATE = ("old_card", "document", "visit", "social", "challenge", "answer", "updates")
 """The fields that are stored whole in sealed form only."""
 
 
@@ -87,7 +91,10 @@ def masked(case: Case) -> Case:
             valid_until=social.valid_until,
         )
     old_card = None if case.old_card is None else mask_number(case.old_card)
-    return msgspec.structs.replace(case, old_card=old_card, social=social, challenge=None, answer=None, updates={})
+    visit = None if case.visit is None else Visit(kind=case.visit.kind, number=mask_number(case.visit.number))
+    return msgspec.structs.replace(
+        case, old_card=old_card, document=None, visit=visit, social=social, challenge=None, answer=None, updates={}
+    )
 
 
 def to_row(case: Case) -> ActivationRow:
@@ -110,7 +117,10 @@ def from_row(row: ActivationRow) -> Case:
 
 
 def parties(case: Case) -> dict[str, Json]:
-    """Return who and what an activation is about: `old_card`, `card`, `holder`, `receipt`, null where not known."""
+    """Return who and what an activation is about, null where not known.
+
+    The names are `old_card`, `card`, `holder`, `visit` and `receipt`.
+    """
     social = case.social
     return {
         "old_card": None if case.old_card is None else {"number": case.old_card},
@@ -124,6 +134,7 @@ def parties(case: Case) -> dict[str, Json]:
         "holder": None
         if social is None
         else {"name": social.name, "social_security_number": social.social_security_number},
+        "visit": None if case.visit is None else {"kind": case.visit.kind, "number": case.visit.number},
         "receipt": dict(case.receipt) or None,
     }
 

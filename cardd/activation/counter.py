@@ -11,7 +11,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal, Secret
 from cardd.desk import reception as desk
-from cardd.desk.pin import query_pin, verify_pin
+from cardd.desk.pin import change_pin, query_pin, reload_pin, verify_pin
 from cardd.desk.read import read_card
 from cardd.desk.reading import CardReading, CardValue, HolderData, Identity, IssuerData
 from cardd.desk.reception import Reception
@@ -93,7 +93,7 @@ class DeskCounter:
             _social(identity, reading.issuer, reading.holder),
             None if proof is None else (proof.process_factor + proof.original).hex().upper(),
             None if proof is None or proof.answer is None else proof.answer.hex().upper(),
-            await self._pin_tries(insertion, timeout_s),
+            await self.pin_tries(insertion, timeout_s=timeout_s),
         )
 
     async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
@@ -105,6 +105,33 @@ class DeskCounter:
 
         await self._readers.run(insertion, operation, timeout_s=timeout_s)
 
+    async def change_pin(self, insertion: str, old: Secret, new: Secret, *, timeout_s: float) -> None:
+        """Have the card replace its PIN, once."""
+        expected = self._expected(insertion)
+
+        def operation(channel: Channel, insertion: Insertion) -> None:
+            change_pin(channel, insertion, expected, old, new)
+
+        await self._readers.run(insertion, operation, timeout_s=timeout_s)
+
+    async def reload_pin(self, insertion: str, new: Secret, *, timeout_s: float) -> None:
+        """Set a PIN by the issuer's right."""
+        expected, deadline = self._expected(insertion), self._deadline(timeout_s)
+
+        def operation(channel: Channel, insertion: Insertion) -> None:
+            reload_pin(channel, insertion, self._keys, expected, new, deadline, stopped=self._stopped)
+
+        await self._readers.run(insertion, operation, timeout_s=timeout_s)
+
+    async def pin_tries(self, insertion: str, *, timeout_s: float) -> int | None:
+        """Ask the card how many tries its PIN has left."""
+        expected = self._expected(insertion)
+
+        def operation(channel: Channel, insertion: Insertion) -> int | None:
+            return query_pin(channel, insertion, expected)
+
+        return await self._readers.run(insertion, operation, timeout_s=timeout_s)
+
     async def write(self, insertion: str, updates: Updates, *, timeout_s: float) -> None:
         """Write records and read them back."""
         expected, deadline = self._expected(insertion), self._deadline(timeout_s)
@@ -113,14 +140,6 @@ class DeskCounter:
             write_records(channel, insertion, self._keys, expected, updates, deadline, stopped=self._stopped)
 
         await self._readers.run(insertion, operation, timeout_s=timeout_s)
-
-    async def _pin_tries(self, insertion: str, timeout_s: float) -> int | None:
-        expected = self._expected(insertion)
-
-        def operation(channel: Channel, insertion: Insertion) -> int | None:
-            return query_pin(channel, insertion, expected)
-
-        return await self._readers.run(insertion, operation, timeout_s=timeout_s)
 
     async def _read(self, insertion: str, timeout_s: float) -> CardReading:
         expected, deadline = self._expected(insertion), self._deadline(timeout_s)

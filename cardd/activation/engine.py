@@ -16,14 +16,17 @@ import structlog
 
 from cardd.activation import facts
 from cardd.activation.authority import Authority
-from cardd.activation.case import Case, Say, from_row, masked, result, to_row
-from cardd.activation.effects import Effect
+from cardd.activation.beginning import beginning, check_start, new_case
+from cardd.activation.case import Case, from_row, masked, result, to_row
+from cardd.activation.effects import Effect, Purpose
+from cardd.activation.judge import judge
 from cardd.activation.live import Item, Live
-from cardd.activation.pharmacy import AFTER_NO_RETURN, TABLE, Known, Move, judge
-from cardd.activation.policy import PinPolicy, Policy
+from cardd.activation.moves import AFTER_NO_RETURN, Known, Move
+from cardd.activation.policy import Policy
 from cardd.activation.ports import ActivationJournal, Counter, KeysChanged, Notice
+from cardd.activation.routes import TABLES
 from cardd.activation.timing import sleep, within
-from cardd.activation.transition import Moment, advance, begun, deadline_of, timestamp, told
+from cardd.activation.transition import Moment, advance, begun, remaining_s, told
 from cardd.activation.work import Job, Work
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
@@ -41,8 +44,6 @@ log = structlog.get_logger(__name__)
 AUTO_CLIENT: Final = "auto"
 _KEPT: Final = 1000
 """How many request ids are known, and how many activations are looked through for them at the start."""
-_TABLES: Final = frozenset({Route.PHARMACY})
-"""Routes that have a table."""
 _JOURNAL_AWAY: Final = frozenset({Reason.JOURNAL_FULL, Reason.JOURNAL_UNAVAILABLE})
 _TOO_LATE: Final = AFTER_NO_RETURN | {State.COMPLETED}
 
@@ -75,7 +76,8 @@ class Engine:
     async def recover(self) -> None:
         """Take up what an earlier daemon left open, then listen to the readers. Call it once, before clients come.
 
-        Before the point of no return an activation ends as expired; after it, it goes forward.
+        Before the point of no return an activation goes on where it stood, unless its deadline has passed meanwhile:
+        cards and digits are asked for again. After it, it goes forward.
         """
         for row in reversed(await self._journal.activations(open_only=False, limit=_KEPT)):
             self._remember(row.data.get("client"), row.data.get("request"), row.id)
@@ -88,7 +90,8 @@ class Engine:
                 continue
             self._hold_again(case)
             live = self._begin(case)
-            marks.append(live.post(facts.Restarted()))
+            late = case.state not in AFTER_NO_RETURN and remaining_s(case, self._clock.now()) <= 0
+            marks.append(live.post(facts.Restarted(late=late)))
         await asyncio.gather(*marks)
         self._counter.subscribe(self._notice)
 
@@ -172,10 +175,9 @@ class Engine:
     # -- beginning
 
     async def _start(self, params: ActivationStartParams, client: str) -> str:
-        if params.route not in self._policy.routes & _TABLES:
-            raise CarddError(Reason.INVALID, "route not offered here", route=str(params.route))
+        check_start(params, self._policy)
         station = self._station(params)
-        case = self._new_case(params, station, client)
+        case = new_case(params, station=station, client=client, policy=self._policy, now=self._clock.now())
         self._counter.reserve(station, case.id)
         try:
             await self._journal.record(*begun(case), activation=to_row(case))
@@ -184,8 +186,7 @@ class Engine:
             raise
         live = self._begin(case)
         self._arm(live)
-        effect = Effect.LOOK_AT_CARDS if params.old_card is None else Effect.LOOK_UP_OLD_CARD
-        self._do(live, (effect,))
+        self._do(live, beginning(params).do)
         return case.id
 
     def _station(self, params: ActivationStartParams) -> str:
@@ -205,28 +206,6 @@ class Engine:
         if len(meant) != 1:
             raise CarddError(Reason.INVALID, "there are several stations: name one")
         return meant[0]
-
-    def _new_case(self, params: ActivationStartParams, station: str, client: str) -> Case:
-        number = None if params.old_card is None else params.old_card.number
-        state, code = (
-            (State.WAITING_OLD_CARD, "insert_old_card")
-            if number is None
-            else (State.READING_OLD_CARD, "reading_old_card")
-        )
-        now = self._clock.now()
-        return Case(
-            id=secrets.token_hex(16),
-            route=params.route,
-            station=station,
-            state=state,
-            started=timestamp(now),
-            client=client,
-            request=params.request,
-            operator=params.operator,
-            say=Say(code=code),
-            deadline=deadline_of(self._policy, state, now),
-            old_card=number,
-        )
 
     def _begin(self, case: Case) -> Live:
         live = Live(case)
@@ -269,7 +248,7 @@ class Engine:
             return
         case = live.case
         fact = judge(case.state, item.outcome, self._known(case))
-        move = TABLE[case.state, fact]
+        move = TABLES[case.route][case.state, fact]
         if move is None:
             if isinstance(item.outcome, facts.Answered):
                 self._prompts.take(case.id, item.outcome.purpose)
@@ -297,12 +276,12 @@ class Engine:
     def _adopt(self, live: Live, after: Case, move: Move, outcome: facts.Outcome) -> None:
         before = live.case
         live.adopt(after, outcome)
-        if before.question is not None:
+        if before.question is not None and before.question != after.question:
             self._prompts.close(before.question.prompt)
-        if after.question is not None:
+        if after.question is not None and before.question != after.question:
             self._prompts.open(after.question.prompt, after.id, after.question.purpose)
         if after.is_open:
-            self._arm(live)
+            self._arm(live, remaining_s(after, self._clock.now()) if isinstance(outcome, facts.Restarted) else None)
             self._do(live, move.do)
 
     def _end(self, live: Live) -> None:
@@ -312,10 +291,12 @@ class Engine:
         self._counter.release(live.case.station, live.case.id)
         live.ended.set()
 
-    def _arm(self, live: Live) -> None:
+    def _arm(self, live: Live, remaining_s: float | None = None) -> None:
+        """Arm the state's deadline, which after a restart is what remains of it; a clock set back gives no more."""
         seconds = self._policy.deadline_s(live.case.state)
         step = live.step
         if seconds is not None:
+            seconds = seconds if remaining_s is None else min(seconds, remaining_s)
             live.arm(self._clock.call_later(seconds, lambda: live.put(facts.DeadlinePassed(), step)))
 
     def _do(self, live: Live, effects: Sequence[Effect]) -> None:
@@ -351,7 +332,8 @@ class Engine:
             self._spawn(self._start_by_itself(notice.station))
 
     def _starts_by_itself(self, card: facts.CardIn) -> bool:
-        return card.station in self._policy.auto and card.kind is Kind.MEDICAL_INSURANCE and not card.at_start
+        offered = card.station in self._policy.auto and Route.PHARMACY in self._policy.routes
+        return offered and card.kind is Kind.MEDICAL_INSURANCE and not card.at_start
 
     async def _start_by_itself(self, station: str) -> None:
         try:
@@ -372,7 +354,14 @@ class Engine:
 
     def _known(self, case: Case) -> Known:
         code = None if case.social is None else case.social.identification_code
-        return Known(case.old_card, code, ask_pin=self._policy.pin_policy is PinPolicy.VERIFY)
+        return Known(
+            old_number=case.old_card,
+            identification_code=code,
+            pin_policy=self._policy.pin_of(case.route),
+            pin=case.pin,
+            holds_password=self._prompts.look(case.id, Purpose.OLD_CARD_PASSWORD) is not None,
+            without_old_card=self._policy.without_old_card,
+        )
 
     def _head(self) -> str:
         return self._journal.head

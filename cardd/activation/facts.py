@@ -19,6 +19,8 @@ class Fact(StrEnum):
     SAME_OLD_CARD_IN = "same_old_card_in"
     SOCIAL_CARD_IN = "social_card_in"
     SAME_SOCIAL_CARD_IN = "same_social_card_in"
+    SOCIAL_CARD_INSTEAD = "social_card_instead"
+    """A social security card where an old one is waited for, at a counter that serves people without an old card."""
     OTHER_CARD_IN = "other_card_in"
     CARD_TROUBLE = "card_trouble"
     CARD_GONE = "card_gone"
@@ -38,25 +40,48 @@ class Fact(StrEnum):
 
     SOCIAL_CARD_READY = "social_card_ready"
     PIN_WANTED = "pin_wanted"
+    NEW_PIN_WANTED = "new_pin_wanted"
     PIN_GIVEN = "pin_given"
+    NEW_PIN_READY = "new_pin_ready"
+    """The new PIN was typed, and is set once the authority has granted."""
+    NEW_PIN_TO_SET = "new_pin_to_set"
+    """The new PIN was typed, and is set before the authority is asked."""
+    NEW_PIN_TO_CHECK = "new_pin_to_check"
+    """The new PIN was typed again after a torn change: whether the card has it is tried once."""
     PIN_RIGHT = "pin_right"
     PIN_WRONG = "pin_wrong"
     PIN_LOCKED = "pin_locked"
+    PIN_CHANGED = "pin_changed"
+    PIN_NOT_CHANGED = "pin_not_changed"
+    """The card does not have the new PIN: the torn change was not made."""
+    PIN_UNSURE = "pin_unsure"
+    """A change was torn, and enough tries are left to find out."""
+    PIN_GIVEN_UP = "pin_given_up"
+    """A change was torn, and too few tries are left to find out."""
+    PIN_MISSING = "pin_missing"
+    """The PIN that the card has is needed and not in memory any more."""
+    NEW_PIN_MISSING = "new_pin_missing"
+    """The new PIN is needed and not in memory."""
 
     REFUSED = "refused"
     ALREADY_ACTIVE = "already_active"
     GRANTED = "granted"
-    GRANTED_WITH_RECORDS = "granted_with_records"
+    GRANTED_WITH_UPDATES = "granted_with_updates"
+    """Granted, and something is to be put on the card: a new PIN, records."""
     OUTCOME_UNKNOWN = "outcome_unknown"
     """The authority can be asked, and the key never arrived there."""
     AUTHORITY_SILENT = "authority_silent"
 
     CARD_WRITTEN = "card_written"
+    WRITTEN_IN_PART = "written_in_part"
+    """The records are on the card, and its PIN is not what it should be."""
     CONFIRMED = "confirmed"
 
     CANCEL = "cancel"
     DEADLINE = "deadline"
     RESTARTED = "restarted"
+    RESTARTED_LATE = "restarted_late"
+    """The daemon has begun anew after the deadline, and the authority had not been asked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +115,14 @@ class CardGone:
 
 @dataclass(frozen=True, slots=True)
 class CardFailed:
-    """Working with a card failed; `tries_left` stands with a wrong PIN."""
+    """Working with a card failed; `tries_left` stands with a wrong PIN.
+
+    `sent`: the card may have got a command; without it nothing was done to it.
+    """
 
     reason: Reason
     tries_left: int | None = None
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +154,40 @@ class PasswordChecked:
 
 @dataclass(frozen=True, slots=True)
 class SocialCardRead:
-    """A social security card was read, it proved itself, and the authority was asked about it."""
+    """A social security card was read, it proved itself, and was held against our rules and the authority's word.
+
+    `prospect` is None where the authority did not answer: who the card says it belongs to is known all the same.
+    """
 
     card: SocialCard
     challenge: str | None
     answer: str | None
-    prospect: Prospect
+    prospect: Prospect | None
     pin_tries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PinVerified:
     """The card took the PIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinChanged:
+    """The card took the new PIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinUnsure:
+    """How many tries are left after a change whose answer was lost; None where the card has no PIN."""
+
+    tries: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What has to be typed before the card's PIN can be set."""
+
+    purpose: Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +204,7 @@ class AuthoritySilent:
 
 @dataclass(frozen=True, slots=True)
 class CardWritten:
-    """The records are on the card and were read back."""
+    """Nothing is left to do on the card: the records, if there were any, are on it and were read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +224,9 @@ class DeadlinePassed:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The daemon has begun anew and found this activation open."""
+    """The daemon has begun anew and found this activation open; `late`: its deadline had passed meanwhile."""
+
+    late: bool = False
 
 
 Outcome = (
@@ -187,6 +240,9 @@ Outcome = (
     | PasswordChecked
     | SocialCardRead
     | PinVerified
+    | PinChanged
+    | PinUnsure
+    | Missing
     | VerdictCame
     | AuthoritySilent
     | CardWritten

@@ -2,19 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
+from cardd.activation.pins import PinPolicy
 from cardd.wire.activation import Route, State
-
-
-class PinPolicy(StrEnum):
-    """Whether the holder types the social security card's PIN before the activation."""
-
-    NONE = "none"
-    VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +34,32 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All of it. `auto`: stations where an old card put in begins a pharmacy activation by itself."""
+    """All of it.
 
-    routes: frozenset[Route] = frozenset({Route.PHARMACY})
+    `auto`: stations where an old card put in begins a pharmacy activation by itself. `pin_policies` go before
+    `pin_policy` for the routes that they name. `region`: where cards must have been issued (six digits, a trailing 00
+    for every district below), None where the authority alone decides. `accept_expired`: the authority alone decides on
+    cards whose validity is over. `without_old_card`: the pharmacy serves people who never had one. `old_numbers`: an
+    old card without a chip may be given by its number.
+    """
+
+    routes: frozenset[Route] = frozenset(Route)
     pin_policy: PinPolicy = PinPolicy.NONE
+    pin_policies: Mapping[Route, PinPolicy] = field(default_factory=dict)
+    region: str | None = None
+    accept_expired: bool = False
+    without_old_card: bool = False
+    old_numbers: bool = True
     deadlines: Deadlines = field(default_factory=Deadlines)
     backoff: Backoff = field(default_factory=Backoff)
     auto: frozenset[str] = frozenset()
+
+    def pin_of(self, route: Route) -> PinPolicy:
+        """Return a route's PIN policy. An old card's password can be taken over only where one is handed in."""
+        if route in self.pin_policies:
+            return self.pin_policies[route]
+        nothing_to_take = self.pin_policy is PinPolicy.TAKE_OVER and route is not Route.PHARMACY
+        return PinPolicy.NONE if nothing_to_take else self.pin_policy
 
     def deadline_s(self, state: State) -> float | None:
         """Return how long a state may last, None where it has no end of its own."""

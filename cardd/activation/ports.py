@@ -35,7 +35,7 @@ class SocialReading:
 class Counter(Protocol):
     """The stations, the cards in them, and the work on a card.
 
-    The four operations on a card run in its reader's worker, raise CarddError, and are bound to one insertion.
+    The operations on a card run in its reader's worker, raise CarddError, and are bound to one insertion.
     """
 
     def stations(self) -> Sequence[str]:
@@ -67,6 +67,19 @@ class Counter(Protocol):
 
     async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
         """Present the PIN once. Raises CarddError: PIN_WRONG (fact `tries_left`), PIN_LOCKED."""
+
+    async def change_pin(self, insertion: str, old: Secret, new: Secret, *, timeout_s: float) -> None:
+        """Have the card replace a PIN, once.
+
+        Raises CarddError: PIN_WRONG (fact `tries_left`) and PIN_LOCKED for the old one. After any other failure it is
+        not known which PIN the card has.
+        """
+
+    async def reload_pin(self, insertion: str, new: Secret, *, timeout_s: float) -> None:
+        """Set a PIN by the issuer's right; doing it again comes to the same."""
+
+    async def pin_tries(self, insertion: str, *, timeout_s: float) -> int | None:
+        """Return how many wrong PINs the card would still take, which costs none; None where it has no PIN."""
 
     async def write(self, insertion: str, updates: Updates, *, timeout_s: float) -> None:
         """Write records and read them back, after making sure that the card is still the one that was read."""

@@ -9,10 +9,12 @@ from typing import Final
 import msgspec
 
 from cardd.activation import facts
-from cardd.activation.authority import Verdict
+from cardd.activation.authority import Prospect, Verdict
 from cardd.activation.case import Case, Question, Say, TextArgs, masked, parties
 from cardd.activation.effects import Effect, Purpose
-from cardd.activation.pharmacy import Move
+from cardd.activation.moves import Move
+from cardd.activation.pin_steps import UNSURE_STEPS, begin_step, next_step
+from cardd.activation.pins import PIN_RULES, PinStep
 from cardd.activation.policy import Policy
 from cardd.base.reasons import Reason
 from cardd.desk.prompts import LONGEST, SHORTEST
@@ -41,12 +43,21 @@ def deadline_of(policy: Policy, state: State, now: datetime) -> str | None:
     return None if seconds is None else timestamp(now + timedelta(seconds=seconds))
 
 
+def remaining_s(case: Case, now: datetime) -> float:
+    """Return how long the state that a case stands in may still last, by the time of day; 0 where it is over."""
+    if case.deadline is None:
+        return 0.0
+    return max((datetime.fromisoformat(case.deadline) - now).total_seconds(), 0.0)
+
+
 def advance(case: Case, move: Move, outcome: facts.Outcome, moment: Moment) -> Case:
     """Return the case after a move: what was learnt, where it stands now, what is said and asked."""
-    learnt = learn(case, outcome)
-    deadline = deadline_of(moment.policy, move.to, moment.now)
+    learnt = learn(case, outcome, moment.policy)
+    goes_on = deadline_goes_on(case, move, outcome)
+    deadline = case.deadline if goes_on else deadline_of(moment.policy, move.to, moment.now)
     came_to = move.outcome or learnt.outcome
-    say = Say(code=move.say or _code(outcome, came_to, move.to), args=_args(outcome))
+    code = move.say or _code(outcome, came_to, move.to)
+    say = Say(code=_PIN_CAVEATS.get(code, code) if learnt.pin in UNSURE_STEPS else code, args=_args(outcome))
     ended = timestamp(moment.now) if move.to in _END_EVENTS else None
     first_request = move.to is State.AUTHORISING and learnt.requested is None
     return msgspec.structs.replace(
@@ -54,7 +65,8 @@ def advance(case: Case, move: Move, outcome: facts.Outcome, moment: Moment) -> C
         state=move.to,
         say=say,
         deadline=deadline,
-        question=None if move.ask is None else _question(move.ask, outcome, deadline, moment),
+        question=_question(case, move, outcome, deadline, moment),
+        pin=begin_step(learnt.pin, move),
         requested=timestamp(moment.now) if first_request else learnt.requested,
         journal_head=moment.journal_head if first_request else learnt.journal_head,
         attempts=learnt.attempts + (Effect.ACTIVATE in move.do),
@@ -64,8 +76,28 @@ def advance(case: Case, move: Move, outcome: facts.Outcome, moment: Moment) -> C
     )
 
 
-def learn(case: Case, outcome: facts.Outcome) -> Case:
-    """Take over what an outcome tells about cards and verdict."""
+def deadline_goes_on(case: Case, move: Move, outcome: facts.Outcome) -> bool:
+    """Tell whether a restart leaves a person no more time than there was before it."""
+    return isinstance(outcome, facts.Restarted) and case.state in _PERSON_STATES and move.to in _PERSON_STATES
+
+
+_PERSON_STATES: Final = frozenset(
+    {State.WAITING_OLD_CARD, State.WAITING_OLD_PASSWORD, State.WAITING_SOCIAL_CARD, State.WAITING_PIN}
+)
+
+_PIN_CAVEATS: Final[Mapping[str, str]] = MappingProxyType(
+    {"expired": "expired_pin", "interrupted": "interrupted_pin", "cancelled": "cancelled_pin"}
+)
+"""Ends that say that nothing was changed, and what they say where the card's PIN may have been."""
+
+
+def learn(case: Case, outcome: facts.Outcome, policy: Policy) -> Case:
+    """Take over what an outcome tells about cards, PIN and verdict."""
+    step = next_step(case, outcome, PIN_RULES[policy.pin_of(case.route)])
+    return msgspec.structs.replace(_learn(case, outcome), pin=step)
+
+
+def _learn(case: Case, outcome: facts.Outcome) -> Case:
     match outcome:
         case facts.OldCardLookedUp():
             return msgspec.structs.replace(case, old_card=outcome.number)
@@ -81,21 +113,27 @@ def learn(case: Case, outcome: facts.Outcome) -> Case:
 
 def begun(case: Case) -> tuple[NewEvent, ...]:
     """Return the events of an activation that has just begun."""
-    started: dict[str, Json] = {"route": str(case.route), "client": case.client, "operator": case.operator}
-    return (_event(case, "activation.started", started), _step(case))
+    started: dict[str, Json] = {
+        "route": str(case.route),
+        "client": case.client,
+        "operator": case.operator,
+        "visit": parties(masked(case))["visit"],
+    }
+    personal = {} if case.visit is None else {"visit": parties(case)["visit"]}
+    return (_event(case, "activation.started", started, personal), _step(case))
 
 
 def told(before: Case, after: Case, outcome: facts.Outcome) -> tuple[NewEvent, ...]:
     """Return the events of one transition, in their order."""
     events: list[NewEvent] = []
-    if before.question is not None:
+    if before.question is not None and not _still_open(before, after):
         closed: dict[str, Json] = {
             "prompt": before.question.prompt,
             "purpose": str(before.question.purpose),
             "cause": _CLOSED_BY.get(type(outcome), "over"),
         }
         events.append(_event(after, "prompt.closed", closed))
-    events.extend(_done_to_the_card(after, outcome))
+    events.extend(_done_to_the_card(before, after, outcome))
     if after.state in _END_EVENTS:
         return (*events, _end(before, after, outcome))
     if isinstance(outcome, facts.Restarted):
@@ -103,15 +141,21 @@ def told(before: Case, after: Case, outcome: facts.Outcome) -> tuple[NewEvent, .
     if after.state is State.IN_DOUBT and before.state is not State.IN_DOUBT:
         events.append(_event(after, "activation.in_doubt", {"state": str(after.state), "text": _text(after.say)}))
     events.append(_step(after))
-    if after.question is not None:
+    if after.question is not None and not _still_open(before, after):
         events.append(_event(after, "prompt.opened", _opened(after.question)))
     return tuple(events)
 
 
-def _done_to_the_card(case: Case, outcome: facts.Outcome) -> tuple[NewEvent, ...]:
+def _still_open(before: Case, after: Case) -> bool:
+    return after.question is not None and after.question == before.question
+
+
+def _done_to_the_card(before: Case, case: Case, outcome: facts.Outcome) -> tuple[NewEvent, ...]:
     """Return the event of what happened to the card itself, whatever becomes of the activation. Values stay out."""
     match outcome:
-        case facts.CardWritten():
+        case facts.PinChanged() | facts.PinVerified() if case.pin is PinStep.SET and before.pin is not PinStep.SET:
+            return (_event(case, "pin.changed", {"purpose": str(Purpose.NEW_PIN), "route": str(case.route)}),)
+        case facts.CardWritten() if case.updates:
             files: dict[str, Json] = {file: [*items] for file, items in case.updates.items()}
             return (_event(case, "card.written", {"files": files}),)
         case facts.CardFailed(reason=Reason.PIN_LOCKED):
@@ -162,8 +206,8 @@ def _reason(outcome: facts.Outcome) -> Reason | None:
             return outcome.reason
         case facts.OldCardLookedUp():
             return outcome.standing.refusal
-        case facts.SocialCardRead():
-            return outcome.prospect.reason
+        case facts.SocialCardRead(prospect=Prospect() as prospect):
+            return prospect.reason
         case facts.VerdictCame(verdict=Verdict() as verdict):
             return verdict.reason
         case _:
@@ -176,6 +220,8 @@ def _tries_left(outcome: facts.Outcome) -> int | None:
             return outcome.answer.tries_left
         case facts.CardFailed():
             return outcome.tries_left
+        case facts.PinUnsure():
+            return outcome.tries
         case facts.OldCardLookedUp():
             return outcome.standing.tries_left
         case facts.SocialCardRead():
@@ -189,14 +235,21 @@ def _args(outcome: facts.Outcome) -> TextArgs:
     return {} if left is None else {"tries_left": left}
 
 
-def _question(purpose: Purpose, outcome: facts.Outcome, deadline: str | None, moment: Moment) -> Question:
+def _question(case: Case, move: Move, outcome: facts.Outcome, deadline: str | None, moment: Moment) -> Question | None:
+    purpose = move.ask
+    if purpose is None:
+        return case.question if move.keeps_question else None
     return Question(
         prompt=moment.new_prompt(),
         purpose=purpose,
         digits=(SHORTEST, LONGEST),
-        tries_left=_tries_left(outcome),
+        tries_left=_last_known_tries(case) if isinstance(outcome, facts.Restarted) else _tries_left(outcome),
         deadline=deadline,
     )
+
+
+def _last_known_tries(case: Case) -> int | None:
+    return None if case.question is None else case.question.tries_left
 
 
 def _end_reason(to: State, say: Say, outcome: facts.Outcome) -> str | None:

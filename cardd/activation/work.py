@@ -7,9 +7,12 @@ from typing import TypeVar
 import structlog
 
 from cardd.activation import facts
-from cardd.activation.authority import ActivationRequest, Authority, SocialCard
+from cardd.activation.authority import ActivationRequest, Authority, Prospect, SocialCard, Standing
 from cardd.activation.case import Case
 from cardd.activation.effects import Effect, Purpose
+from cardd.activation.local_rules import refused_here
+from cardd.activation.pin_work import PinWork
+from cardd.activation.pins import PinPolicy, PinStep
 from cardd.activation.policy import Policy
 from cardd.activation.ports import Counter
 from cardd.activation.timing import sleep, within
@@ -43,18 +46,19 @@ class Work:
         self._counter = counter
         self._authority = authority
         self._prompts = prompts
+        self._pins = PinWork(counter, prompts, policy)
         self._policy = policy
         self._clock = clock
         self._terminal = terminal
         self._doing: Mapping[Effect, Callable[[Job], Awaitable[facts.Outcome]]] = {
             Effect.READ_OLD_CARD: self._read_old,
-            Effect.LOOK_UP_OLD_CARD: self._look_up_old,
             Effect.VERIFY_OLD_PASSWORD: self._verify_password,
             Effect.READ_SOCIAL_CARD: self._read_social,
             Effect.VERIFY_PIN: self._verify_pin,
+            Effect.CHANGE_PIN: self._change_pin,
             Effect.ACTIVATE: self._activate,
             Effect.ASK_OUTCOME: self._ask_outcome,
-            Effect.WRITE_CARD: self._write,
+            Effect.UPDATE_CARD: self._update_card,
             Effect.CONFIRM: self._confirm,
         }
 
@@ -66,8 +70,8 @@ class Work:
         try:
             return await self._doing[effect](job)
         except CarddError as error:
-            left = error.facts.get("tries_left")
-            return facts.CardFailed(error.reason, left if isinstance(left, int) else None)
+            left, sent = error.facts.get("tries_left"), error.facts.get("sent", True)
+            return facts.CardFailed(error.reason, left if isinstance(left, int) else None, sent=sent is not False)
         except Exception as error:  # noqa: BLE001 - the activation must come to know of it
             # the message may hold what nobody may read in a log
             kind = type(error).__name__
@@ -75,30 +79,46 @@ class Work:
             return facts.AuthoritySilent() if effect is Effect.ACTIVATE else facts.CardFailed(Reason.INTERNAL)
 
     async def _read_old(self, job: Job) -> facts.Outcome:
-        number = await self._counter.read_old(_present(job), timeout_s=self._policy.deadlines.card_s)
-        return await self._looked_up(number)
-
-    async def _look_up_old(self, job: Job) -> facts.Outcome:
-        return await self._looked_up(_known(job.case.old_card))
-
-    async def _looked_up(self, number: str) -> facts.Outcome:
+        # a number that was given has no card; a card that was read before gives its number anew
+        number = job.case.old_card if job.insertion is None else None
+        if number is None:
+            number = await self._counter.read_old(_present(job), timeout_s=self._policy.deadlines.card_s)
         standing = await self._asked(self._authority.look_up_old_card(number))
         return facts.OldCardLookedUp(number, standing)
 
     async def _verify_password(self, job: Job) -> facts.Outcome:
-        password, number = self._typed(job.case, Purpose.OLD_CARD_PASSWORD), _known(job.case.old_card)
-        answer = await self._asked(self._authority.verify_old_password(job.case.id, number, password))
+        case = job.case
+        password, number = self._typed(case, Purpose.OLD_CARD_PASSWORD), _known(case.old_card)
+        answer = await self._asked(self._authority.verify_old_password(case.id, number, password))
+        if not (answer.right and self._policy.pin_of(case.route) is PinPolicy.TAKE_OVER):
+            self._prompts.take(case.id, Purpose.OLD_CARD_PASSWORD)
         return facts.PasswordChecked(answer)
 
     async def _read_social(self, job: Job) -> facts.Outcome:
+        case = job.case
         reading = await self._counter.read_social(_present(job), timeout_s=self._policy.deadlines.card_s)
-        prospect = await self._asked(self._authority.look_up_social_card(reading.card, job.case.old_card, None))
+        refusal = refused_here(reading.card, case.document, self._policy, self._clock.now())
+        if refusal is not None:
+            prospect: Prospect | None = Prospect(standing=Standing.REFUSED, reason=refusal)
+        else:
+            prospect = await self._prospect(case, reading.card)
         return facts.SocialCardRead(reading.card, reading.challenge, reading.answer, prospect, reading.pin_tries)
 
+    async def _prospect(self, case: Case, card: SocialCard) -> Prospect | None:
+        """Ask the authority about a card; None where it does not answer, for the card's own word is known already."""
+        try:
+            return await self._asked(self._authority.look_up_social_card(card, case.old_card, case.document))
+        except CarddError as error:
+            if error.reason is not Reason.AUTHORITY_UNAVAILABLE:
+                raise
+            log.warning("activation.unanswered", activation=case.id, reason=str(error.reason))
+            return None
+
     async def _verify_pin(self, job: Job) -> facts.Outcome:
-        pin = self._typed(job.case, Purpose.SOCIAL_PIN)
-        await self._counter.verify_pin(_present(job), pin, timeout_s=self._policy.deadlines.card_s)
-        return facts.PinVerified()
+        return await self._pins.verify(job.case, _present(job))
+
+    async def _change_pin(self, job: Job) -> facts.Outcome:
+        return await self._pins.change(job.case, _present(job))
 
     async def _activate(self, job: Job) -> facts.Outcome:
         try:
@@ -115,19 +135,21 @@ class Work:
         await sleep(self._clock, self._policy.backoff.after(job.case.attempts - 1))
         return await self._until_heard(job.case, ask)
 
-    async def _write(self, job: Job) -> facts.Outcome:
-        social = job.case.social
-        cards = [
-            card.insertion
-            for card in self._counter.cards(job.case.station)
-            if social is not None
-            and card.kind is Kind.SOCIAL_SECURITY
-            and card.identification_code == social.identification_code
-        ]
-        if not cards:
-            raise CarddError(Reason.CARD_REMOVED, "the card that was read is not in")
-        await self._counter.write(cards[0], job.case.updates, timeout_s=self._policy.deadlines.card_s)
+    async def _update_card(self, job: Job) -> facts.Outcome:
+        insertion = self._card_that_was_read(job.case)
+        if job.case.pin in {PinStep.TRIED, PinStep.TORN}:
+            return await self._pins.finish(job.case, insertion)
+        if job.case.updates:
+            await self._counter.write(insertion, job.case.updates, timeout_s=self._policy.deadlines.card_s)
         return facts.CardWritten()
+
+    def _card_that_was_read(self, case: Case) -> str:
+        """Return the insertion of the activation's own card, in whatever reader of the station it lies."""
+        social = _social(case)
+        for card in self._counter.cards(case.station):
+            if card.kind is Kind.SOCIAL_SECURITY and card.identification_code == social.identification_code:
+                return card.insertion
+        raise CarddError(Reason.CARD_REMOVED, "the card that was read is not in", sent=False)
 
     async def _confirm(self, job: Job) -> facts.Outcome:
         async def tell() -> facts.Outcome:
@@ -160,7 +182,7 @@ class Work:
             raise CarddError(Reason.AUTHORITY_UNAVAILABLE, error.detail) from None
 
     def _typed(self, case: Case, purpose: Purpose) -> Secret:
-        typed = self._prompts.take(case.id, purpose)
+        typed = self._prompts.look(case.id, purpose)
         if typed is None:
             raise CarddError(Reason.PIN_CANCELLED, "nothing was typed")
         return typed
@@ -171,6 +193,8 @@ class Work:
             route=str(case.route),
             card=_social(case),
             old_card=case.old_card,
+            document=case.document,
+            visit=case.visit,
             operator=case.operator,
             terminal=f"{self._terminal}/{case.station}",
             time=case.requested or case.started,

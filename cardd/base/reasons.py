@@ -55,6 +55,7 @@ class Reason(StrEnum):
     PIN_TIMEOUT = "PIN_TIMEOUT"
     PIN_LENGTH = "PIN_LENGTH"
     PIN_MISMATCH = "PIN_MISMATCH"
+    PIN_UNCHANGED = "PIN_UNCHANGED"
 
     PSAM_ABSENT = "PSAM_ABSENT"
     PSAM_ALGORITHM = "PSAM_ALGORITHM"
@@ -150,6 +151,7 @@ REASONS: Final = MappingProxyType(
         Reason.PIN_TIMEOUT: ReasonRow(_NOW, -32, "No password was typed in time.", "密码输入超时。"),
         Reason.PIN_LENGTH: ReasonRow(_NOW, -33, "A password has 4 to 16 digits. Ask the holder to type it again.", "密码应为4至16位数字。请重新输入。"),
         Reason.PIN_MISMATCH: ReasonRow(_NOW, -34, "The two new passwords differ. Ask the holder to type them again.", "两次输入的新密码不一致。请重新输入。"),
+        Reason.PIN_UNCHANGED: ReasonRow(_NOW, -36, "The new password is the one that the card has. Ask the holder for another one.", "新密码与原密码相同。请设置其他密码。"),
         Reason.PSAM_ABSENT: ReasonRow(_EV, -2201, "The security module (PSAM) is missing. Insert it into the reader with the role sam.", "未检测到PSAM卡。请将其插入SAM卡槽。"),
         Reason.PSAM_ALGORITHM: ReasonRow(_N, -2202, "The security module does not support this card's algorithm. Order a newer PSAM.", "PSAM卡不支持该卡的算法。请更换PSAM卡。"),
         Reason.PSAM_KEY_MISSING: ReasonRow(_N, -2203, "The security module lacks a key for this card. Order a PSAM that has it.", "PSAM卡缺少所需密钥。请更换PSAM卡。"),

@@ -27,6 +27,15 @@ TEXTS: Final = MappingProxyType(
             "请取出原医保卡，插入社会保障卡。",
         ),
         "remove_old_card": ("Take the old card out.", "请取出原医保卡。"),
+        "insert_card": ("Insert the social security card.", "请插入社会保障卡。"),
+        "old_card_not_needed": (
+            "This is an old medical insurance card, which is not needed here. Insert the social security card.",
+            "这是原医保卡，此处无需使用。请插入社会保障卡。",
+        ),
+        "secret_lost": (
+            "The system was restarted and what was typed is gone. Leave the card in and ask the holder to type again.",
+            "系统已重启，已输入的密码未保留。请勿拔卡，并请持卡人重新输入。",
+        ),
         "reading_social_card": (
             "Reading the social security card. Leave it in.",
             "正在读取社会保障卡，请勿拔卡。",
@@ -54,6 +63,15 @@ TEXTS: Final = MappingProxyType(
             "密码错误，还可尝试{tries_left}次。",
         ),
         "new_pin": ("Ask the holder for a new password, twice.", "请持卡人输入新密码（两次）。"),
+        "changing_pin": ("Setting the new password. Leave the card in.", "正在设置新密码，请勿拔卡。"),
+        "pin_torn": (
+            "It is not certain that the new password was set. Ask the holder to type the new password again, once.",
+            "无法确定新密码是否已设置。请持卡人再输入一次新密码。",
+        ),
+        "pin_not_changed": (
+            "The new password was not set. Ask for the password that the card had before; {tries_left} tries are left.",
+            "新密码未设置成功。请持卡人输入卡片原来的密码，还可尝试{tries_left}次。",
+        ),
         "authorising": ("Asking the card centre. Leave the card in.", "正在向卡中心办理启用，请勿拔卡。"),
         "updating_card": ("Writing to the card. Leave it in.", "正在写卡，请勿拔卡。"),
         "same_card_again": (
@@ -79,6 +97,18 @@ TEXTS: Final = MappingProxyType(
         "expired": (
             "The activation took too long and was given up. Nothing was changed.",
             "启用超时，已终止，未做任何更改。",
+        ),
+        "cancelled_pin": (
+            "The activation was cancelled. The card's password may have been changed, nothing else.",
+            "启用已取消。卡片密码可能已更改，其他未做更改。",
+        ),
+        "expired_pin": (
+            "The activation took too long and was given up. The card's password may have been changed, nothing else.",
+            "启用超时，已终止。卡片密码可能已更改，其他未做更改。",
+        ),
+        "interrupted_pin": (
+            "The activation was interrupted by a restart. The card's password may have been changed, nothing else.",
+            "启用因系统重启中断。卡片密码可能已更改，其他未做更改。请重新开始。",
         ),
         "pcsc_other_version": (
             "The smart-card service (pcscd) and its library are of two versions. Have both installed from one release.",

@@ -46,21 +46,31 @@ class Prompts:
     def answer(self, prompt: str, pin: Secret | None) -> Open:
         """Close a prompt, keep its digits in the slot, and return what it was for; None for `pin` cancels.
 
-        Raises CarddError: NOT_FOUND for a prompt that is not open, PIN_LENGTH for anything but 4 to 16 digits, in which
-        case the prompt stays open.
+        Raises CarddError: NOT_FOUND for a prompt that is not open; PIN_LENGTH for anything but 4 to 16 digits and
+        PIN_UNCHANGED for a new PIN that is the present one, in which cases the prompt stays open.
         """
         found = self._open.get(prompt)
         if found is None:
             raise CarddError(Reason.NOT_FOUND, "that prompt is not open")
         if pin is not None:
             _check(pin)
+            self._refuse_unchanged(found, pin)
             self._slots[found.owner, found.purpose] = pin
         del self._open[prompt]
         return found
 
+    def _refuse_unchanged(self, asked: Open, pin: Secret) -> None:
+        present = self._slots.get((asked.owner, Purpose.SOCIAL_PIN))
+        if asked.purpose is Purpose.NEW_PIN and present is not None and present.reveal() == pin.reveal():
+            raise CarddError(Reason.PIN_UNCHANGED, "the new PIN is the one that the card has")
+
     def take(self, owner: str, purpose: Purpose) -> Secret | None:
         """Return the digits and forget them."""
         return self._slots.pop((owner, purpose), None)
+
+    def look(self, owner: str, purpose: Purpose) -> Secret | None:
+        """Return the digits and keep them: they are needed more than once, or later."""
+        return self._slots.get((owner, purpose))
 
     def close(self, prompt: str) -> None:
         """Let a prompt be answered no more."""

@@ -102,7 +102,10 @@ class Prompt(Result):
 
 
 class ActivationResult(Result):
-    """One activation as it stands. `holder` and `card` are masked unless personal data were granted."""
+    """One activation as it stands. `holder`, `card`, `old_card` and `visit` are masked unless personal data were granted.
+
+    They are there as soon as they are known, also where the authority could not be asked.
+    """
 
     activation: str
     route: Route
@@ -114,6 +117,7 @@ class ActivationResult(Result):
     holder: dict[str, str | None] | None = None
     card: dict[str, str | None] | None = None
     old_card: dict[str, str | None] | None = None
+    visit: dict[str, str | None] | None = None
     receipt: dict[str, str | None] | None = None
     prompt: Prompt | None = None
     started: str | None = None

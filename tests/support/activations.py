@@ -91,6 +91,9 @@ class FakeCounter:
         self.gates: dict[str, asyncio.Event] = {}
         self.written: list[Updates] = []
         self.pins: list[bytes] = []
+        self.changed: list[tuple[bytes, bytes]] = []
+        self.reloaded: list[bytes] = []
+        self.tries: int | None = 6
         self.reserved: dict[str, str] = {}
         self._listeners: list[Callable[[Notice], None]] = []
         self._inserted = 0
@@ -156,12 +159,27 @@ class FakeCounter:
     async def read_social(self, insertion: str, *, timeout_s: float) -> SocialReading:
         await self._operate("read_social", insertion)
         assert timeout_s > 0
-        return SocialReading(self.social[insertion], "00" * 16, "11" * 8)
+        return SocialReading(self.social[insertion], "00" * 16, "11" * 8, self.tries)
 
     async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
         await self._operate("verify_pin", insertion)
         assert timeout_s > 0
         self.pins.append(pin.reveal())
+
+    async def change_pin(self, insertion: str, old: Secret, new: Secret, *, timeout_s: float) -> None:
+        await self._operate("change_pin", insertion)
+        assert timeout_s > 0
+        self.changed.append((old.reveal(), new.reveal()))
+
+    async def reload_pin(self, insertion: str, new: Secret, *, timeout_s: float) -> None:
+        await self._operate("reload_pin", insertion)
+        assert timeout_s > 0
+        self.reloaded.append(new.reveal())
+
+    async def pin_tries(self, insertion: str, *, timeout_s: float) -> int | None:
+        await self._operate("pin_tries", insertion)
+        assert timeout_s > 0
+        return self.tries
 
     async def write(self, insertion: str, updates: Updates, *, timeout_s: float) -> None:
         await self._operate("write", insertion)
@@ -201,6 +219,7 @@ class Line:
         self.register = register
         self.deaf: set[str] = set()
         self.mute: set[str] = set()
+        self.gates: dict[str, asyncio.Event] = {}
         self.asked: list[str] = []
         self.requests: list[ActivationRequest] = []
 
@@ -209,8 +228,14 @@ class Line:
         self.deaf.clear()
         self.mute.clear()
 
-    def _ask(self, name: str) -> None:
+    def hold(self, question: str) -> asyncio.Event:
+        """Let a question wait for the event that is returned."""
+        return self.gates.setdefault(question, asyncio.Event())
+
+    async def _ask(self, name: str) -> None:
         self.asked.append(name)
+        if name in self.gates:
+            await self.gates[name].wait()
         if name in self.deaf:
             raise CarddError(Reason.AUTHORITY_UNAVAILABLE)
 
@@ -219,32 +244,32 @@ class Line:
             raise CarddError(Reason.AUTHORITY_UNAVAILABLE)
 
     async def look_up_old_card(self, number: str) -> OldCardStanding:
-        self._ask("look_up_old_card")
+        await self._ask("look_up_old_card")
         return await self.register.look_up_old_card(number)
 
     async def verify_old_password(self, key: str, number: str, password: Secret) -> PasswordAnswer:
-        self._ask("verify_old_password")
+        await self._ask("verify_old_password")
         return await self.register.verify_old_password(key, number, password)
 
     async def look_up_social_card(
         self, card: SocialCard, old_card: str | None, document: IdentityDocument | None
     ) -> Prospect:
-        self._ask("look_up_social_card")
+        await self._ask("look_up_social_card")
         return await self.register.look_up_social_card(card, old_card, document)
 
     async def activate(self, request: ActivationRequest) -> Verdict:
-        self._ask("activate")
+        await self._ask("activate")
         self.requests.append(request)
         verdict = await self.register.activate(request)
         self._answer("activate")
         return verdict
 
     async def outcome(self, key: str) -> Verdict | None:
-        self._ask("outcome")
+        await self._ask("outcome")
         return await self.register.outcome(key)
 
     async def report_update(self, key: str, *, written: bool) -> None:
-        self._ask("report_update")
+        await self._ask("report_update")
         await self.register.report_update(key, written=written)
 
 
@@ -286,6 +311,16 @@ class Bench:
             now = (self.journal.last, len(self.line.asked))
             quiet, seen = (quiet + 1, now) if now == seen else (0, now)
 
+    async def type(self, activation: str, digits: str) -> None:
+        """Answer the prompt that is open, once there is one."""
+        for _ in range(_TRIES):
+            prompt = (await self.view(activation)).prompt
+            if prompt is not None and prompt.prompt is not None:
+                await self.engine.answer(prompt.prompt, Secret(digits.encode()))
+                return
+            await asyncio.sleep(0.002)
+        raise AssertionError("nobody asks for anything")
+
     def types(self) -> list[str]:
         return [event.type for event in self.events]
 
@@ -298,12 +333,21 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    directory: Path, policy: Policy | None = None, *, counter: FakeCounter | None = None, cut: Iterable[str] = ()
+    directory: Path,
+    policy: Policy | None = None,
+    *,
+    counter: FakeCounter | None = None,
+    cut: Iterable[str] = (),
+    later_s: float = 0.0,
 ) -> AsyncIterator[Bench]:
-    """Open journal, register and engine in a directory; opening it again is a restart. `cut` questions go unheard."""
+    """Open journal, register and engine in a directory; opening it again is a restart.
+
+    `cut` questions go unheard; `later_s` is how much later than usual the clock begins.
+    """
     people = directory / "register.yaml"
     people.write_text(REGISTER, encoding="utf-8")
     clock = ManualClock()
+    clock.advance(later_s)
     sealer = Sm4GcmSealer(Secret(b"0123456789ABCDEF"))
     journal = Journal.open(directory / "journal", sealer=sealer, clock=clock, source="test")
     register = LocalRegister.open(directory / "register.sqlite", people, clock=clock)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from support.activations import BING, JIA, OLD_BING, OLD_JIA, OLD_YI, PASSWORD, PIN, YI, Bench, bench
 
-from cardd.activation.policy import PinPolicy, Policy
+from cardd.activation.pins import PinPolicy
+from cardd.activation.policy import Policy
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
@@ -465,6 +466,8 @@ async def test_the_same_request_is_the_same_activation(tmp_path: Path) -> None:
         assert await b.start(request="r-1") == first
     async with bench(tmp_path) as b:
         assert await b.start(request="r-1") == first
+        await b.engine.cancel(first)
+        assert await b.start(request="r-1") == first
         assert await b.start(request="r-2") != first
 
 
@@ -481,7 +484,7 @@ async def test_a_request_that_was_refused_may_be_made_again(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
-        ({"route": "hospital"}, Reason.INVALID),
+        ({"route": "bank"}, Reason.INVALID),
         ({"station": "nowhere"}, Reason.NOT_FOUND),
         ({"station": None, "reader": "nothing"}, Reason.NOT_FOUND),
         ({"station": None}, Reason.INVALID),

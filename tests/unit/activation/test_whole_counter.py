@@ -12,7 +12,8 @@ from support.virtual import VirtualBackend
 import cardsim
 from cardd.activation.counter import DeskCounter
 from cardd.activation.engine import Engine
-from cardd.activation.policy import PinPolicy, Policy
+from cardd.activation.pins import PinPolicy
+from cardd.activation.policy import Policy
 from cardd.activation.register import LocalRegister
 from cardd.base.clock import SystemClock
 from cardd.base.secret import Secret

@@ -4,7 +4,7 @@ import pytest
 
 from cardd.activation.policy import Deadlines, Policy
 from cardd.base.document import DocumentError
-from cardd.config import Access, BackendName, Role, load_config
+from cardd.config import Access, BackendName, PinPolicies, Role, load_config
 from cardd.wire.activation import State
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
@@ -27,7 +27,7 @@ def test_an_empty_file_serves_a_first_run(tmp_path: Path) -> None:
     assert config.backend is BackendName.PCSC
     assert config.socket.path == "/run/cardd/cardd.sock"
     assert config.stations == []
-    assert config.activation.routes == ["pharmacy"]
+    assert config.activation.routes == ["pharmacy", "hospital", "bank"]
 
 
 def test_cards_are_opened_for_us_alone_unless_they_are_to_be_shared(tmp_path: Path) -> None:
@@ -159,3 +159,24 @@ def test_every_example_is_in_order(example: Path) -> None:
 
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 2
+
+
+def test_a_pin_policy_is_one_for_all_routes_or_each_routes_own(tmp_path: Path) -> None:
+    text = "activation: {pin_policy: {pharmacy: take_over, bank: change}}"
+    pins = load_config(written(tmp_path, text)).activation.pin_policy
+    assert pins == PinPolicies(pharmacy="take_over", hospital="none", bank="change")
+    assert load_config(written(tmp_path, "activation: {pin_policy: change}")).activation.pin_policy == "change"
+
+
+def test_taking_over_a_password_where_no_old_card_is_handed_in_is_refused_in_its_place(tmp_path: Path) -> None:
+    text = problem(tmp_path, "activation:\n  pin_policy:\n    hospital: take_over\n")
+    assert text.startswith("cardd.yaml:3:15: ")
+    assert "pharmacy only" in text
+
+
+def test_refusing_other_regions_needs_ones_own(tmp_path: Path) -> None:
+    text = problem(tmp_path, "activation:\n  other_regions: refuse\n")
+    assert text.startswith("cardd.yaml:2:18: ")
+    assert "`region` is missing" in text
+    text = 'activation: {other_regions: refuse, region: "510100"}'
+    assert load_config(written(tmp_path, text)).activation.region == "510100"

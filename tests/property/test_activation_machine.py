@@ -30,8 +30,11 @@ from cardd.activation import facts
 from cardd.activation.authority import OldCardStanding, PasswordAnswer, Prospect, Standing, Verdict
 from cardd.activation.case import Case, Say
 from cardd.activation.effects import Effect, Purpose
-from cardd.activation.pharmacy import AFTER_NO_RETURN, TABLE, Known, judge
-from cardd.activation.policy import PinPolicy, Policy
+from cardd.activation.judge import judge
+from cardd.activation.moves import AFTER_NO_RETURN, Known
+from cardd.activation.pins import PIN_RULES, PinPolicy, PinStep
+from cardd.activation.policy import Policy
+from cardd.activation.routes import TABLES
 from cardd.activation.transition import Moment, advance, told
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -59,7 +62,12 @@ OUTCOMES: Final = st.one_of(
     st.builds(facts.Answered, st.sampled_from(Purpose)),
     st.builds(facts.PasswordChecked, st.builds(PasswordAnswer, right=st.booleans(), tries_left=st.integers(0, 6))),
     st.builds(
-        facts.SocialCardRead, st.just(JIA), st.just("00"), st.just("11"), st.builds(Prospect, standing=STANDINGS)
+        facts.SocialCardRead,
+        st.sampled_from([JIA, YI]),
+        st.just("00"),
+        st.just("11"),
+        st.none() | st.builds(Prospect, standing=STANDINGS),
+        st.sampled_from([None, 0, 1, 6]),
     ),
     st.builds(facts.VerdictCame, st.none() | st.builds(Verdict, standing=STANDINGS, updates=UPDATES)),
     st.sampled_from(
@@ -67,6 +75,12 @@ OUTCOMES: Final = st.one_of(
             facts.CardGone("1-1", "counter-1"),
             facts.PromptCancelled(),
             facts.PinVerified(),
+            facts.PinChanged(),
+            facts.PinUnsure(3),
+            facts.PinUnsure(1),
+            facts.Missing(Purpose.SOCIAL_PIN),
+            facts.Missing(Purpose.NEW_PIN),
+            facts.Restarted(late=True),
             facts.AuthoritySilent(),
             facts.CardWritten(),
             facts.Confirmed(),
@@ -78,30 +92,36 @@ OUTCOMES: Final = st.one_of(
 )
 
 
-def fresh_case() -> Case:
+def fresh_case(route: Route) -> Case:
+    begin = TABLES[route].begin
     return Case(
         id="a" * 32,
-        route=Route.PHARMACY,
+        route=route,
         station="counter-1",
-        state=State.WAITING_OLD_CARD,
+        state=begin.state,
         started="2026-01-01T00:00:00.000Z",
         client="till",
-        say=Say(code="insert_old_card"),
+        say=Say(code=begin.say),
     )
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.lists(OUTCOMES, max_size=60), st.booleans())
-def test_no_sequence_of_outcomes_leads_to_a_wrong_end(outcomes: list[facts.Outcome], ask_pin: bool) -> None:  # noqa: FBT001
-    case, granted = fresh_case(), False
-    policy = Policy(pin_policy=PinPolicy.VERIFY if ask_pin else PinPolicy.NONE)
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(Route), st.lists(OUTCOMES, max_size=60), st.sampled_from(PinPolicy), st.booleans())
+def test_no_sequence_of_outcomes_leads_to_a_wrong_end(
+    route: Route,
+    outcomes: list[facts.Outcome],
+    pins: PinPolicy,
+    without_old_card: bool,  # noqa: FBT001
+) -> None:
+    case, granted = fresh_case(route), False
+    policy = Policy(pin_policies={route: pins}, without_old_card=without_old_card)
     moment = Moment(ManualClock().now(), policy, "stream:1", lambda: "p")
     for outcome in outcomes:
         if case.state in ENDS:
             break
         code = None if case.social is None else case.social.identification_code
-        known = Known(case.old_card, code, ask_pin=ask_pin)
-        move = TABLE[case.state, judge(case.state, outcome, known)]
+        known = Known(case.old_card, code, pins, case.pin, without_old_card=without_old_card)
+        move = TABLES[route][case.state, judge(case.state, outcome, known)]
         if move is None:
             continue
         if isinstance(outcome, facts.VerdictCame) and outcome.verdict is not None:
@@ -112,11 +132,16 @@ def test_no_sequence_of_outcomes_leads_to_a_wrong_end(outcomes: list[facts.Outco
         assert case.state not in AFTER_NO_RETURN or after.state in AFTER_NO_RETURN | ENDS
         if Effect.ACTIVATE in move.do:
             assert after.social is not None
-            assert after.old_card is not None
             assert after.requested is not None
+            assert after.old_card is not None or without_old_card or route is not Route.PHARMACY
+            assert after.pin is not PinStep.DUE or not PIN_RULES[pins].before
+        if Effect.CHANGE_PIN in move.do:
+            assert after.pin is PinStep.TRIED
         if after.state is State.COMPLETED:
             assert after.outcome is not None
             assert after.outcome is Outcome.ALREADY_ACTIVE or granted
+            if after.outcome is Outcome.ACTIVATED:
+                assert after.pin in ({PinStep.NONE} if PIN_RULES[pins].setter is None else {PinStep.SET})
         if after.state is State.REFUSED:
             assert after.reason in set(Reason)
         assert msgspec.convert(msgspec.to_builtins(after), Case) == after
@@ -155,6 +180,11 @@ ACTS: Final[dict[str, Act]] = {
     "right password": lambda b, a: answer(b, a, PASSWORD),
     "wrong password": lambda b, a: answer(b, a, "000000"),
     "pin": lambda b, a: answer(b, a, PIN),
+    "new pin": lambda b, a: answer(b, a, NEW_PIN),
+    "few tries": lambda b, _: setattr(b.counter, "tries", 1),
+    "change torn": lambda b, _: b.counter.fail("change_pin", Reason.CARD_REMOVED),
+    "pin wrong": lambda b, _: b.counter.fail("verify_pin", Reason.PIN_WRONG, tries_left=3),
+    "reload fails": lambda b, _: b.counter.fail("reload_pin", Reason.PSAM_ABSENT),
     "cancel": cancel,
     "time": lambda b, _: b.clock.advance(40),
     "write fails": lambda b, _: b.counter.fail("write", Reason.TIMEOUT),
@@ -165,15 +195,18 @@ ACTS: Final[dict[str, Act]] = {
     "mend the line": lambda b, _: b.line.mend(),
 }
 LIKELY = ["old bing", "pull", "bing"]
+NEW_PIN = "864209"
+DOCUMENT = {"type": "resident", "number": BING.social_security_number, "name": BING.name}
 
 
-async def play(directory: Path, script: list[list[str]], policy: Policy) -> None:
+async def play(directory: Path, route: Route, script: list[list[str]], policy: Policy) -> None:
+    said = {"route": route, "request": "only", "identity_document": DOCUMENT if route is Route.BANK else None}
     counter, activation = FakeCounter(), ""
     for number, acts in enumerate(script):
         async with bench(directory, policy, counter=counter) as b:
-            activation = activation or await b.start(request="only")
+            activation = activation or await b.start(**said)
             if number == 0:
-                assert await b.start(request="only") == activation
+                assert await b.start(**said) == activation
             for name in acts:
                 done = ACTS[name](b, activation)
                 if asyncio.iscoroutine(done):
@@ -181,7 +214,7 @@ async def play(directory: Path, script: list[list[str]], policy: Policy) -> None
                 await b.settle()
         counter = FakeCounter()
     async with bench(directory, policy) as b:
-        for _ in range(12):
+        for _ in range(14):
             b.clock.advance(130)
             await b.settle()
         view = await b.view(activation)
@@ -201,6 +234,7 @@ async def play(directory: Path, script: list[list[str]], policy: Policy) -> None
         stored = repr((dict(row.data), dict(row.personal))) + repr(await b.journal.read(0, 10_000))
         assert PASSWORD not in stored
         assert PIN not in stored
+        assert NEW_PIN not in stored
 
 
 def rows(person: dict[str, object], kind: str) -> list[dict[str, object]]:
@@ -209,19 +243,24 @@ def rows(person: dict[str, object], kind: str) -> list[dict[str, object]]:
     return found
 
 
-BEGINNINGS: Final[tuple[list[str], ...]] = ([], LIKELY, ["old jia", "pull", "jia"], ["old yi", "right password", "yi"])
+PINS: Final = ["pin", "new pin"]
+BEGINNINGS: Final[tuple[list[str], ...]] = (
+    [],
+    LIKELY,
+    [*LIKELY, *PINS],
+    ["bing", *PINS],
+    ["change torn", *LIKELY, *PINS, "bing", "new pin"],
+    ["old jia", "pull", "jia"],
+    ["old yi", "right password", "yi"],
+)
 DAYS: Final = st.lists(st.lists(st.sampled_from(sorted(ACTS)), max_size=10), min_size=1, max_size=3)
 
 
-@settings(max_examples=20, deadline=None)
-@given(
-    st.sampled_from(BEGINNINGS),
-    DAYS,
-    st.sampled_from(PinPolicy),
-)
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(Route), st.sampled_from(BEGINNINGS), DAYS, st.sampled_from(PinPolicy))
 def test_register_and_journal_agree_whatever_happened(
-    beginning: list[str], days: list[list[str]], pins: PinPolicy
+    route: Route, beginning: list[str], days: list[list[str]], pins: PinPolicy
 ) -> None:
     script = [[*beginning, *days[0]], *days[1:]]
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(play(Path(directory), script, Policy(pin_policy=pins)))
+        asyncio.run(play(Path(directory), route, script, Policy(pin_policies={route: pins})))

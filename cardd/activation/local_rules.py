@@ -1,0 +1,56 @@
+"""What this counter refuses by itself, before the authority is asked: one table, first match counts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cardd.activation.authority import IdentityDocument, SocialCard
+from cardd.activation.policy import Policy
+from cardd.base.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Entry:
+    """The card that was read, the document that was shown, and today (YYYY-MM-DD, local)."""
+
+    card: SocialCard
+    document: IdentityDocument | None
+    policy: Policy
+    today: str
+
+
+def _document_differs(entry: Entry) -> bool:
+    document, card = entry.document, entry.card
+    if document is None:
+        return False
+    # a citizen's document bears the social security number; its last character may be typed as a small x
+    number = document.number.strip().upper() == card.social_security_number.strip().upper()
+    return not (number and document.name.strip() == card.name.strip())
+
+
+def _expired(entry: Entry) -> bool:
+    until = entry.card.valid_until
+    return not entry.policy.accept_expired and until is not None and until < entry.today
+
+
+def _elsewhere(entry: Entry) -> bool:
+    own = entry.policy.region
+    if own is None:
+        return False
+    while own.endswith("00"):
+        own = own[:-2]
+    return not entry.card.region.startswith(own)
+
+
+_CHECKS: Final[tuple[tuple[Reason, Callable[[Entry], bool]], ...]] = (
+    (Reason.OTHER_REGION, _elsewhere),
+    (Reason.DOCUMENT_DIFFERS, _document_differs),
+    (Reason.CARD_EXPIRED, _expired),
+)
+
+
+def refused_here(card: SocialCard, document: IdentityDocument | None, policy: Policy, now: datetime) -> Reason | None:
+    """Return why a card is refused whatever the authority might say, None where it has the word."""
+    entry = Entry(card, document, policy, now.astimezone().date().isoformat())
+    return next((reason for reason, applies in _CHECKS if applies(entry)), None)
