@@ -129,8 +129,8 @@ class Database:
         row = self._connection.execute("SELECT max(sequence) FROM heads").fetchone()
         return 0 if row[0] is None else int(row[0])
 
-    def _open_ids(self) -> frozenset[str]:
-        return frozenset(row[0] for row in self._connection.execute("SELECT id FROM activations WHERE open = 1"))
+    def _open_ids(self) -> set[str]:
+        return {row[0] for row in self._connection.execute("SELECT id FROM activations WHERE open = 1")}
 
     def append(self, calls: Sequence[PreparedCall]) -> list[tuple[StoredEvent, ...]]:
         """Commit all calls in one transaction and return the events of each; on any error nothing is written.
@@ -146,6 +146,9 @@ class Database:
         self.last, self.digest = batch.sequence, batch.digest
         if head is not None:
             self.signed = head.sequence
+        for row, _ in batch.activations:
+            change = self.open_ids.add if row.open else self.open_ids.discard
+            change(row.id)
         if batch.also:
             self.evicted = origin(self._connection).sequence
         return batch.stored

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cardd.journal.reserve import Space
+
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
@@ -78,8 +80,9 @@ class DeedRow:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How the journal stands: last sequence, bytes on disk, activations that have not ended."""
+    """How the journal stands: last sequence, bytes on disk, activations that have not ended, how much room there is."""
 
     last: int
     bytes: int
     open_activations: int
+    space: Space = Space.AMPLE

@@ -135,15 +135,17 @@ class Evidence:
         await self._query(erasing.sweep)
         return planned
 
-    async def retire(self, before: datetime) -> int:
+    async def retire(self, before: datetime, *, most_bytes: int | None = None) -> int:
         """Take away the events that are all older than a time, oldest first, and put on record which; count them.
 
-        Raises CarddError JOURNAL_*.
+        With `most_bytes` only until the file holds no more than that. Raises CarddError JOURNAL_*.
         """
         count = 0
         # what is put on record about it is not taken away by it, whatever the clock says
         step = partial(retiring.oldest, before=rfc3339(before), upto=self._journal.last)
         while (span := await self._query(step)) is not None:
+            if most_bytes is not None and await self.size() <= most_bytes:
+                break
             await self._journal.record(_evicted(span), also=partial(retiring.evict, span=span))
             count += span.last - span.first + 1
         return count

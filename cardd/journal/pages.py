@@ -11,7 +11,7 @@ from cardd.journal import chain
 from cardd.journal.heads import Head, Place
 
 PAGE_EVENTS: Final = 500
-PAGE_BYTES: Final = 512 * 1024
+PAGE_BYTES: Final = 384 * 1024
 """A page ends with the event that makes it longer than this; with its digests it still fits one line of the socket."""
 
 _ROWS: Final = """

@@ -16,6 +16,7 @@ from cardd.journal.encoding import Also, PreparedActivation, PreparedDeed, prepa
 from cardd.journal.events import ActivationRow, DeedRow, NewEvent, Statistics, StoredEvent
 from cardd.journal.heads import Notary, Place
 from cardd.journal.lock import DirectoryLock
+from cardd.journal.reserve import Reserve
 from cardd.journal.writer import Outcome, Recorded, Writer
 
 T = TypeVar("T")
@@ -27,17 +28,29 @@ _CLOSING_S: Final = 1.4
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What makes the journal evidence: who signs its heads, and how persons and cards are named in its index."""
+    """What makes the journal evidence: who signs its heads, and how persons and cards are named in its index.
+
+    `reserve_bytes` are set aside on the disk, so that what is open can come to its end when it is full.
+    """
 
     notary: Notary | None = None
     tokens: Tokens | None = None
+    reserve_bytes: int = 0
 
 
 class Journal:
     """Events and activations. All methods belong to the event loop's thread; the disk is another thread's."""
 
     def __init__(
-        self, database: Database, lock: DirectoryLock, *, sealer: Sealer, clock: Clock, source: str, keeping: Keeping
+        self,
+        database: Database,
+        lock: DirectoryLock,
+        *,
+        sealer: Sealer,
+        clock: Clock,
+        source: str,
+        keeping: Keeping,
+        reserve: Reserve | None,
     ) -> None:
         """Take over an open database; callers use `open`."""
         self.stream = database.stream
@@ -55,7 +68,7 @@ class Journal:
         self._subscribers: dict[object, Subscriber] = {}
         self._waiting: set[Callable[[CarddError], None]] = set()
         self._closed: asyncio.Future[None] | None = None
-        self._writer = Writer(database, self._deliver)
+        self._writer = Writer(database, reserve, self._deliver)
 
     @classmethod
     def open(
@@ -76,9 +89,10 @@ class Journal:
             raise CarddError(Reason.JOURNAL_UNAVAILABLE, detail) from None
         try:
             keeping = keeping or Keeping()
-            database = Database(directory, keeping.notary)
+            reserve = Reserve(directory, keeping.reserve_bytes) if keeping.reserve_bytes else None
+            database = _database(directory, keeping.notary, reserve)
             database.mark_the_old(sealer, keeping.tokens)
-            return cls(database, lock, sealer=sealer, clock=clock, source=source, keeping=keeping)
+            return cls(database, lock, sealer=sealer, clock=clock, source=source, keeping=keeping, reserve=reserve)
         except BaseException:
             lock.release()
             raise
@@ -167,6 +181,14 @@ class Journal:
         """Have the newest head signed and stored, if that has not been done. Raises CarddError JOURNAL_*."""
         await self.ask(Database.sign)
 
+    async def make_room(self) -> None:
+        """Set space aside again where it was given up and there is some. Raises CarddError JOURNAL_*."""
+        self._refuse_if_closed()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._await(future)
+        self._writer.make_room(future)
+        await future
+
     def position(self, cursor: str) -> int:
         """Return the sequence after which a cursor stands.
 
@@ -181,7 +203,7 @@ class Journal:
     def statistics(self) -> Statistics:
         """Return how the journal stands."""
         sizes = [_size(self._path), _size(self._path.with_name(self._path.name + "-wal"))]
-        return Statistics(self.last, sum(sizes), len(self._open))
+        return Statistics(self.last, sum(sizes), len(self._open), self._writer.space)
 
     async def close(self) -> None:
         """Do what is queued and close the file, within a second and a half.
@@ -250,6 +272,16 @@ class Journal:
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": "a subscriber of the journal failed", "exception": error}
                 )
+
+
+def _database(directory: Path, notary: Notary | None, reserve: Reserve | None) -> Database:
+    """Open the file; also on a full disk, which what is open may need."""
+    while True:
+        try:
+            return Database(directory, notary)
+        except CarddError as error:
+            if error.reason is not Reason.JOURNAL_FULL or reserve is None or not reserve.release():
+                raise
 
 
 def _size(path: Path) -> int:

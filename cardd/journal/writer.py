@@ -15,10 +15,12 @@ from typing import Final, Generic, TypeVar
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.journal.connection import failure
+from cardd.journal.admission import Admission
+from cardd.journal.connection import failure, is_full
 from cardd.journal.database import Database
 from cardd.journal.encoding import PreparedCall
 from cardd.journal.events import StoredEvent
+from cardd.journal.reserve import Reserve, Space
 
 T = TypeVar("T")
 
@@ -84,9 +86,12 @@ _Job = _Record | _Ask[object] | _Stop
 class Writer:
     """Owns the database from its construction on. Every method is called on the loop's thread and never blocks."""
 
-    def __init__(self, database: Database, deliver: Callable[[Sequence[Recorded]], None]) -> None:
+    def __init__(
+        self, database: Database, reserve: Reserve | None, deliver: Callable[[Sequence[Recorded]], None]
+    ) -> None:
         """`deliver` is called on the loop's thread with what one commit brought, in the order of commits."""
         self._database = database
+        self._admission = Admission(database, reserve)
         self._deliver = deliver
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -94,6 +99,15 @@ class Writer:
         # a daemon thread: a disk that hangs must not keep the process from leaving
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
+
+    @property
+    def space(self) -> Space:
+        """How much room there is, as far as is known. Any thread."""
+        return self._admission.space
+
+    def make_room(self, future: asyncio.Future[None]) -> None:
+        """Queue an attempt to set space aside again, where it was given up."""
+        self.ask(lambda _: self._admission.recover(), future)
 
     def record(self, call: PreparedCall, future: asyncio.Future[tuple[StoredEvent, ...]]) -> None:
         """Queue one call; `deliver` gets its outcome."""
@@ -139,9 +153,22 @@ class Writer:
         return not any(isinstance(job, _Stop) for job in jobs)
 
     def _commit(self, records: Sequence[_Record]) -> list[Recorded]:
+        """Commit what is taken at the space there is; refuse the rest."""
+        if self._admission.space is not Space.AMPLE:
+            self._admission.recover()
+        taken = {id(record) for record in records if self._admission.takes(record.call)}
+        full = CarddError(Reason.JOURNAL_FULL, "space is left for what is open only")
+        refused = [self._recorded(record, None, full) for record in records if id(record) not in taken]
+        return self._append([record for record in records if id(record) in taken]) + refused
+
+    def _append(self, records: Sequence[_Record]) -> list[Recorded]:
+        if not records:
+            return []
         try:
             stored = self._database.append([record.call for record in records])
         except Exception as error:  # noqa: BLE001 - whatever it was, the thread lives and the callers are told
+            if isinstance(error, sqlite3.Error) and is_full(error) and self._admission.give_way():
+                return self._commit(records)
             if len(records) > 1:
                 # one of them may be to blame, or too large for the space that is left: each for itself then
                 return [recorded for record in records for recorded in self._commit([record])]
