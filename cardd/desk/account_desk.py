@@ -81,6 +81,7 @@ class AccountDesk:
         self._open: dict[tuple[str, str], DeedRow] = {}
         self._running: dict[tuple[str, str], asyncio.Task[DeedRow]] = {}
         self._settling: set[asyncio.Task[None]] = set()
+        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def recover(self) -> None:
         """Take up the deeds of an earlier daemon of which nobody knows what became, then listen for their cards."""
@@ -240,6 +241,7 @@ class AccountDesk:
         event, row = end
         await self._journal.record(event, deed=row)
         self._open.pop(key, None)
+        self._turns.pop(key, None)
         return row
 
     # -- settling
@@ -284,9 +286,14 @@ class AccountDesk:
         )
 
     async def _settle(self, chosen: Chosen, key: tuple[str, str], pin: Secret | None) -> DeedRow:
+        """Ask the card about one deed, unless that is settled by now: its return and a client may ask at once."""
         running = self._running.get(key)
         if running is not None:
             await asyncio.wait([running])
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            return await self._settle_now(chosen, key, pin)
+
+    async def _settle_now(self, chosen: Chosen, key: tuple[str, str], pin: Secret | None) -> DeedRow:
         row = self._open.get(key)
         if row is None:
             known = await self._journal.deed(*key)

@@ -289,6 +289,21 @@ async def test_the_client_may_ask_for_the_proof_itself(tmp_path: Path) -> None:
         assert error.reason is Reason.NOT_FOUND
 
 
+async def test_a_deed_that_is_asked_about_several_times_at_once_is_settled_once(tmp_path: Path) -> None:
+    async with till(tmp_path) as t:
+        card = AccountCard(tmp_path)
+        await t.desk.insert("front", card.laid())
+        card.after[DEBIT] = torn
+        assert (await t.debit()).outcome == "in_doubt"
+        await t.desk.remove("front")
+        await t.desk.insert("front", card.laid())
+        ask = AccountProofParams(request="r-1")
+        answers = await asyncio.gather(*(t.accounts.proof(ask, client="till") for _ in range(3)))
+        assert [answer.outcome for answer in answers] == ["done"] * 3
+        await t.desk.drained()
+        assert len(await t.told("account.debited")) == 1
+
+
 async def test_a_refusal_before_the_intent_leaves_the_request_free(tmp_path: Path) -> None:
     async with till(tmp_path) as t:
         card = AccountCard(tmp_path)
