@@ -129,6 +129,9 @@ class Reception:
                 role=str(status.role),
                 state=str(status.state),
                 card=None if status.insertion is None else self._summary(status.insertion),
+                device=status.device,
+                serial=status.serial,
+                usb=status.usb,
             )
             for status in self._readers.views()
         ]

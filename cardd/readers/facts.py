@@ -124,7 +124,10 @@ Fact = (
 
 @dataclass(frozen=True, slots=True)
 class ReaderStatus:
-    """One reader at one moment."""
+    """One reader at one moment.
+
+    `device` is the same for all slots of one device; `serial` and `usb` are None where they are not known.
+    """
 
     reader: str
     station: str
@@ -132,3 +135,6 @@ class ReaderStatus:
     role: Role
     state: ReaderState
     insertion: Insertion | None
+    device: str = ""
+    serial: str | None = None
+    usb: str | None = None

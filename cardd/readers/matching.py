@@ -53,6 +53,12 @@ class Place:
     announces: bool = True
     """It notices a card that is put in; False for some slots of security modules."""
 
+    serial: str | None = field(default=None, compare=False)
+    """The device's serial number, where it is known."""
+
+    usb: str | None = field(default=None, compare=False)
+    """The path of USB ports at which the device is plugged in, where that is known."""
+
 
 def device_of(slot: Slot) -> Device:
     """Return what is known of a slot's device; `ACS ACR39U [CCID Interface] (R-1234) 00 00` tells the serial itself."""
@@ -86,7 +92,9 @@ class Placement:
         wanted = rule.name or slot.name
         candidates = (wanted, slot.name, *(f"{slot.name} #{number}" for number in range(2, len(taken) + 3)))
         reader = next(name for name in candidates if name not in taken)
-        return Place(reader, station, rule.role, slot.name, device.key, rule.announces)
+        return Place(
+            reader, station, rule.role, slot.name, device.key, rule.announces, serial=device.serial, usb=device.usb
+        )
 
     def _fitting(self, device: Device) -> Iterator[tuple[str, ReaderConfig]]:
         for station in self.stations:

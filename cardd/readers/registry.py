@@ -132,8 +132,7 @@ class Readers(Holding):
 
     def insertion_in(self, reader: str) -> Insertion | None:
         """Return the insertion that lasts in a reader."""
-        slot = self._slot_of(reader)
-        return slot.insertion if slot is not None else None
+        return slot.insertion if (slot := self._slot_of(reader)) is not None else None
 
     def reader_of(self, insertion: str) -> str | None:
         """Return the reader in which an insertion lasts, None if it is over."""
@@ -364,9 +363,10 @@ class Readers(Holding):
 
     def _status(self, state: State, slot: SlotState) -> ReaderStatus:
         place = slot.place
-        worker = self._workers.get(place.pcsc_name)
+        worker = self._worker_of(place.pcsc_name)
         shown = view(state, slot, ours=worker is not None and worker.has_card)
-        return ReaderStatus(place.reader, place.station, place.pcsc_name, place.role, shown, slot.insertion)
+        device = (place.device, place.serial, place.usb)
+        return ReaderStatus(place.reader, place.station, place.pcsc_name, place.role, shown, slot.insertion, *device)
 
 
 def _tell(listener: Callable[[Fact], None], fact: Fact) -> None:

@@ -54,7 +54,11 @@ class CardSummary(Result):
 
 
 class ReaderView(Result):
-    """One reader; `state` is empty, present, mute, unpowered, in_use or unavailable."""
+    """One reader; `state` is empty, present, mute, unpowered, in_use or unavailable.
+
+    `device` is the same for all slots of one device; `serial` and `usb` (the path of ports, `1-2.3`) are null where the
+    device does not tell them. A rule's `match` is held against `pcsc_name`, `serial` and `usb`.
+    """
 
     reader: str
     station: str
@@ -62,6 +66,9 @@ class ReaderView(Result):
     role: str
     state: str
     card: CardSummary | None
+    device: str = ""
+    serial: str | None = None
+    usb: str | None = None
 
 
 class ReadersListResult(Result):

@@ -49,6 +49,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "station.clear": {"station": "default"},
     "events.subscribe": {},
     "events.unsubscribe": {"subscription": "s1"},
+    "journal.erase": {"token": "0" * 32, "purpose": "asked for"},
 }
 
 NEEDED = {
@@ -79,6 +80,10 @@ NEEDED = {
     "reader.lend": "operate",
     "reader.take_back": "operate",
     "station.clear": "operate",
+    "journal.verify": "audit",
+    "journal.find": "audit",
+    "journal.export": "audit",
+    "journal.erase": "audit",
     "events.subscribe": "observe",
     "events.unsubscribe": "observe",
 }
@@ -148,6 +153,9 @@ async def test_readers_are_listed_with_the_card_that_is_in(tmp_path: Path) -> No
                     "authentic": True,
                     "number": "***1",
                 },
+                "device": "usb 1-2",
+                "serial": "R-1234",
+                "usb": "1-2",
             }
         ]
 

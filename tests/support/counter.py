@@ -39,6 +39,9 @@ def reader_view(card: CardSummary | None = None) -> ReaderView:
         role="counter",
         state="empty" if card is None else "present",
         card=card,
+        device="usb 1-2",
+        serial="R-1234",
+        usb="1-2",
     )
 
 

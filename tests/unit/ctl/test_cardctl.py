@@ -43,9 +43,15 @@ def test_readers_are_a_table_in_which_chinese_stands_in_its_columns(
     aside.desk.readers[:] = [view, reader_view()]
     assert main(["readers"]) == os.EX_OK
     lines = [line for line in capsys.readouterr().out.splitlines() if "debug" not in line]
-    assert lines[0].split() == ["READER", "STATION", "ROLE", "STATE", "CARD", "NUMBER", "GENUINE"]
-    assert lines[1].split() == ["窗口一", "default", "counter", "present", "social_security", "3.0", "***1", "yes"]
-    assert lines[2].split() == ["front", "default", "counter", "empty", "-", "-", "-"]
+    assert lines[0].split() == [
+        *("READER", "STATION", "ROLE", "STATE"),
+        *("CARD", "NUMBER", "GENUINE"),
+        *("SERIAL", "USB", "DEVICE"),
+    ]
+    told = ["R-1234", "1-2", "usb", "1-2"]
+    shown = ["social_security", "3.0", "***1", "yes"]
+    assert lines[1].split() == ["窗口一", "default", "counter", "present", *shown, *told]
+    assert lines[2].split() == ["front", "default", "counter", "empty", "-", "-", "-", *told]
     assert lines[1].index("default") + 3 == lines[2].index("default") == lines[0].index("STATION")
 
 

@@ -77,6 +77,12 @@ def test_the_slots_of_two_devices_are_kept_apart(one: Slot, other: Slot) -> None
     assert placement.place(one, ()).device != placement.place(other, ()).device
 
 
+def test_a_place_tells_what_rules_can_be_written_for() -> None:
+    named, told = (Placement([]).place(one, ()) for one in (slot(FRONT), slot(FRONT, "R-77", "1-2")))
+    assert (named.serial, named.usb) == ("R-1234", None)
+    assert (told.serial, told.usb, told.device) == ("R-77", "1-2", "usb 1-2")
+
+
 def test_two_readers_of_one_name_are_told_apart_by_where_they_are_plugged_in() -> None:
     placement = Placement(
         [
