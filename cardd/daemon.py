@@ -190,6 +190,7 @@ class _Parts:
         await engine.recover()
         stack.push_async_callback(engine.close)
         requests = CardRequests(readers, keys, stopped, clock=clock, token_key=key)
+        requests.listen(reception)
         asking = Asking(journal, clock=clock, person_s=config.activation.deadlines.person_s)
         asking.listen(reception)
         cards = CardDesk(requests, reception, journal, keys, stopped, asking, clock=clock)

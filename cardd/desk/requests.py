@@ -11,8 +11,10 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.desk.halves import UndecidedError, one_card
 from cardd.desk.read import read_card
-from cardd.desk.reading import CardReading
+from cardd.desk.reading import CardReading, Identity
+from cardd.desk.reception import Reception
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.view import masked_result, whole_result
 from cardd.iso7816.channel import Channel
@@ -51,6 +53,10 @@ class Chosen:
     lease: str | None = None
 
 
+class _SeveralAsYetError(CarddError):
+    """Cards are in both halves of a device, and it is not known as yet whether they are one."""
+
+
 class CardRequests:
     """Reads cards for clients. All of it on the event loop's thread, the reading itself in the reader's worker."""
 
@@ -64,11 +70,19 @@ class CardRequests:
         self._token_key = token_key
         self._changed = asyncio.Event()
         self._down: CarddError | None = None
+        self._identity_of: Callable[[str], Identity | None] = lambda _: None
         readers.subscribe(self._look)
         readers.on_release(lambda _: self._changed.set())
 
+    def listen(self, reception: Reception) -> None:
+        """Know what cards are from the reception: one that is seen in two readers of a device at once is one card."""
+        self._identity_of = reception.identity_of
+        reception.subscribe(lambda _: self._changed.set())
+
     async def read(self, params: CardReadParams, *, personal: bool) -> CardReadResult:
         """Read the card that is named, or the only one that is in; wait up to `wait_s` for it and for its station.
+
+        A card that is seen on the contacts and in the field of one device at once is one card, on its contacts.
 
         Raises CarddError: PCSC_*, NOT_FOUND for an unknown reader, NO_CARD, INVALID where several cards are in and none
         was named, STALE_INSERTION, BUSY while the station is held by an activation, LEASE_HELD while another client
@@ -118,7 +132,8 @@ class CardRequests:
                 return self._free(Chosen(self._choose(params), params.lease))
             except CarddError as error:
                 left = deadline - self._clock.monotonic()
-                if error.reason not in _WORTH_WAITING or left <= 0:
+                worth_waiting = error.reason in _WORTH_WAITING or isinstance(error, _SeveralAsYetError)
+                if not worth_waiting or left <= 0:
                     raise
             self._changed.clear()
             timer = self._clock.call_later(left, self._changed.set)
@@ -145,13 +160,22 @@ class CardRequests:
         views = [view for view in self._readers.views() if view.role is Role.COUNTER]
         if params.reader is not None:
             return self._in_reader(params.reader, views)
-        inside = [view.insertion for view in views if view.insertion is not None]
-        if len(inside) > 1:
-            readers = ", ".join(insertion.reader for insertion in inside)
-            raise CarddError(Reason.INVALID, f"several cards are in ({readers}): name the reader")
+        inside = [view for view in views if view.insertion is not None]
         if not inside:
             raise self._nothing(views)
-        return inside[0]
+        return self._only(inside)
+
+    def _only(self, inside: list[ReaderStatus]) -> Insertion:
+        """Return the only card that is in."""
+        readers = ", ".join(view.reader for view in inside)
+        several = f"several cards are in ({readers}): name the reader"
+        try:
+            insertion = one_card(inside, self._identity_of)
+        except UndecidedError:
+            raise _SeveralAsYetError(Reason.INVALID, several) from None
+        if insertion is None:
+            raise CarddError(Reason.INVALID, several)
+        return insertion
 
     def _by_lease(self, params: CardChoice, lease: str) -> Insertion:
         insertion = self._readers.leased(lease).insertion

@@ -17,14 +17,15 @@ def virtual(persona: str | Path, interface: str = "contact") -> Card:
 
 
 class Desk(Rig):
-    """A station with the reader `front` and the module readers `sam`, `sam 2`."""
+    """A station with the reader `front` and the module readers `sam`, `sam 2`; and others, where they are named."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: str) -> None:
         rules = (
             ReaderConfig(ReaderMatch(name="front")),
             ReaderConfig(ReaderMatch(name="sam*"), Role.SAM),
+            *(ReaderConfig(ReaderMatch(name=name)) for name in others),
         )
-        super().__init__(ScriptedBackend("front", "sam", "sam 2"), (StationConfig("desk", readers=rules),))
+        super().__init__(ScriptedBackend("front", "sam", "sam 2", *others), (StationConfig("desk", readers=rules),))
         self.keys = PsamKeys(self.readers)
 
     async def with_modules(self, personas: Iterable[str | Path]) -> list[Card]:

@@ -97,6 +97,8 @@ class Bay:
     presence: Presence | None = None
     counter: int = 0
     in_use: bool = False
+    serial: str | None = None
+    usb: str | None = None
     on_connect: deque[Step] = field(default_factory=deque)
     on_transmit: deque[Step] = field(default_factory=deque)
     on_begin: deque[Step] = field(default_factory=deque)
@@ -110,7 +112,7 @@ class Bay:
     def shown(self, name: str) -> Slot:
         presence = self.presence or (Presence.PRESENT if self.card else Presence.EMPTY)
         atr = self.card.atr if self.card and presence is Presence.PRESENT else b""
-        return Slot(name, presence, self.counter, atr, self.in_use)
+        return Slot(name, presence, self.counter, atr, self.in_use, self.serial, self.usb)
 
 
 class ScriptedConnection:
