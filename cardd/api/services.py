@@ -1,13 +1,18 @@
 """What the socket shows, as the composition hands it in. The api knows these protocols, not who stands behind them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from cardd.base.clock import Clock
 from cardd.base.secret import Secret
+from cardd.journal.erasing import Erasure
 from cardd.journal.events import NewEvent, StoredEvent
+from cardd.journal.evidence import Piece, Wanted
+from cardd.journal.examiner import Report
+from cardd.journal.finding import Found
+from cardd.journal.heads import Place
 from cardd.wire.accounts import (
     AccountBalanceParams,
     AccountBalanceResult,
@@ -41,6 +46,22 @@ from cardd.wire.stations import (
 )
 
 
+class EvidenceService(Protocol):
+    """The journal as auditors have it. Loop thread only."""
+
+    async def examine(self, heads: Iterable[Place], keys: Iterable[str]) -> Report:
+        """Recompute the whole chain, and hold it against heads kept elsewhere and the keys that may have signed it."""
+
+    async def export(self, after: int, until: int | None) -> Piece:
+        """Return the lines of an export that follow a place. Raises CarddError: CURSOR_GONE, NOT_FOUND."""
+
+    async def find(self, wanted: Wanted, *, after: int, limit: int) -> Found:
+        """Return the events that an auditor looks for, after a place."""
+
+    async def erase(self, token: str, *, client: str, purpose: str) -> Erasure:
+        """Erase what is sealed about a person and put that on record. Raises CarddError: NOT_FOUND, BUSY."""
+
+
 class JournalService(Protocol):
     """The part of the journal that subscriptions and records of disclosure need. Loop thread only."""
 
@@ -51,6 +72,10 @@ class JournalService(Protocol):
     @property
     def last(self) -> int:
         """The sequence of the last committed event, 0 before the first."""
+
+    @property
+    def evicted(self) -> int:
+        """The sequence of the last event that retention took away, 0 before the first."""
 
     def record(self, *events: NewEvent) -> asyncio.Future[tuple[StoredEvent, ...]]:
         """Append events; done when they are on disk."""
@@ -204,6 +229,7 @@ class Services:
     prompts: PromptService | None = None
     stations: StationService | None = None
     leases: LeaseService | None = None
+    evidence: EvidenceService | None = None
     leave: Callable[[str], None] = _nothing
     """Ends everything that a connection holds, when it can send nothing more. Called once or twice for each."""
 

@@ -44,10 +44,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some lines of an export, the place behind them, and whether it is the last."""
+    """Some lines of an export, the place behind them, where the export is to end, and whether it does so here."""
 
     lines: Sequence[bytes]
     after: Place
+    until: int
     last: bool
 
 
@@ -101,7 +102,7 @@ class Evidence:
         last = part.after.sequence >= until or not part.links
         if last:
             lines.append(transcript.end(part.after))
-        return Piece(lines, part.after, last)
+        return Piece(lines, part.after, until, last)
 
     async def find(self, wanted: Wanted, *, after: int, limit: int) -> Found:
         """Return what an auditor looks for, in the order of sequence, after a place."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from cardd.wire import accounts, activation, cards, deeds, events, leases, session, stations, system
+from cardd.wire import accounts, activation, cards, deeds, events, journal, leases, session, stations, system
 from cardd.wire.base import Params
 
 P = TypeVar("P", bound=Params)
@@ -46,6 +46,10 @@ READER_LEND: Final = Signature("reader.lend", stations.ReaderLendParams, station
 READER_TAKE_BACK: Final = Signature("reader.take_back", stations.ReaderLendParams, stations.ReaderTakeBackResult)
 STATION_CLEAR: Final = Signature("station.clear", stations.StationClearParams, stations.StationClearResult)
 PROMPT_ANSWER: Final = Signature("prompt.answer", activation.PromptAnswerParams, activation.PromptAnswerResult)
+JOURNAL_VERIFY: Final = Signature("journal.verify", journal.JournalVerifyParams, journal.JournalVerifyResult)
+JOURNAL_FIND: Final = Signature("journal.find", journal.JournalFindParams, journal.JournalFindResult)
+JOURNAL_EXPORT: Final = Signature("journal.export", journal.JournalExportParams, journal.JournalExportResult)
+JOURNAL_ERASE: Final = Signature("journal.erase", journal.JournalEraseParams, journal.JournalEraseResult)
 EVENTS_SUBSCRIBE: Final = Signature("events.subscribe", events.EventsSubscribeParams, events.EventsSubscribeResult)
 EVENTS_UNSUBSCRIBE: Final = Signature(
     "events.unsubscribe", events.EventsUnsubscribeParams, events.EventsUnsubscribeResult

@@ -78,7 +78,7 @@ def _position(call: Call, after: str) -> int:
     if after == NOW:
         return call.office.feed.last
     if after == EARLIEST:
-        return 0
+        return call.office.services.journal.evicted
     return call.office.services.journal.position(after)
 
 

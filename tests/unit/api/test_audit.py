@@ -61,6 +61,10 @@ class Records:
     def subscribe(self, callback: Callable[[Sequence[StoredEvent]], None]) -> Callable[[], None]:
         raise NotImplementedError
 
+    @property
+    def evicted(self) -> int:
+        raise NotImplementedError
+
     def position(self, cursor: str) -> int:
         raise NotImplementedError
 
