@@ -84,6 +84,10 @@ NEEDED = {
     "journal.find": "audit",
     "journal.export": "audit",
     "journal.erase": "audit",
+    "journal.verify": "audit",
+    "journal.find": "audit",
+    "journal.export": "audit",
+    "journal.erase": "audit",
     "events.subscribe": "observe",
     "events.unsubscribe": "observe",
 }
