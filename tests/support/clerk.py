@@ -82,8 +82,15 @@ class Clerk:
         self.rig.lab.remove(reader)
 
     def start(self, **params: Any) -> str:
-        result = self.client.call(ACTIVATION_START, ActivationStartParams(route=Route.PHARMACY, **params))
-        return result.activation
+        return self.activate(**params).activation
+
+    def activate(self, **params: Any) -> ActivationResult:
+        """Start an activation, by the pharmacy's route unless another one is named, and return the whole answer."""
+        return self.client.call(
+            ACTIVATION_START,
+            ActivationStartParams(**{"route": Route.PHARMACY, **params}),
+            wait_s=float(params.get("wait_s") or 0.0) + PATIENCE_S,
+        )
 
     def cancel(self, activation: str) -> ActivationResult:
         return self.client.call(ACTIVATION_CANCEL, ActivationIdParams(activation=activation))
