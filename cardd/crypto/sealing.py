@@ -1,50 +1,74 @@
-"""Sealing of stored personal data with SM4 (GB/T 32907) in Galois counter mode.
+"""Sealing of stored personal data in Galois counter mode: SM4 (GB/T 32907), or AES-256 where SM4 is not wanted.
 
-Sealed bytes are one byte that names the algorithm, the nonce, the ciphertext and the tag. The nonce is random, so one
-key serves for 2^32 seals at most: some three hundred years of one event a second.
+Sealed bytes are one byte that names the algorithm, the nonce, the ciphertext and the tag. So a change of algorithm is a
+configuration: whatever was sealed before still opens. The nonce is random, so one key serves for 2^32 seals at most:
+some three hundred years of one event a second.
 """
 
 import secrets
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, algorithms, modes
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer as Sealer  # noqa: PLC0414 - this is where a reader looks for it
 from cardd.base.secret import Secret
+from cardd.crypto.digest import hmac_sm3
 
 KEY_LENGTH: Final = 16
-_SM4_GCM: Final = b"\x01"
+SM4_GCM: Final = "sm4-gcm"
+AES_256_GCM: Final = "aes-256-gcm"
+
 _NONCE: Final = 12
 _TAG: Final = 16
 
+_MARKS: Final[Mapping[str, bytes]] = MappingProxyType({SM4_GCM: b"\x01", AES_256_GCM: b"\x02"})
+_CIPHERS: Final[Mapping[bytes, Callable[[bytes], BlockCipherAlgorithm]]] = MappingProxyType(
+    {
+        _MARKS[SM4_GCM]: algorithms.SM4,
+        # a key of its own, so that no key serves two ciphers
+        _MARKS[AES_256_GCM]: lambda key: algorithms.AES(hmac_sm3(key, b"cardd sealing aes-256-gcm\x00")),
+    }
+)
 
-class Sm4GcmSealer:
-    """Seals with SM4-GCM. The context is authenticated with the text and not stored."""
 
-    def __init__(self, key: Secret) -> None:
+class GcmSealer:
+    """Seals with one algorithm and opens what any of them sealed. The context is authenticated and not stored."""
+
+    def __init__(self, algorithm: str, key: Secret) -> None:
         if len(key) != KEY_LENGTH:
             raise CarddError(Reason.INVALID, f"a sealing key has {KEY_LENGTH} bytes, this one {len(key)}")
+        self._mark = _MARKS[algorithm]
         self._key = key
 
     def seal(self, plaintext: bytes, context: bytes) -> bytes:
         """Return algorithm (1), nonce (12), ciphertext (as long as the text), tag (16)."""
         nonce = secrets.token_bytes(_NONCE)
-        encryptor = Cipher(algorithms.SM4(self._key.reveal()), modes.GCM(nonce)).encryptor()
+        encryptor = Cipher(_CIPHERS[self._mark](self._key.reveal()), modes.GCM(nonce)).encryptor()
         encryptor.authenticate_additional_data(context)
         ciphertext = encryptor.update(plaintext) + encryptor.finalize()
-        return _SM4_GCM + nonce + ciphertext + encryptor.tag
+        return self._mark + nonce + ciphertext + encryptor.tag
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Return the text. Raises CarddError INVALID for another key or context, or a byte that was changed."""
-        if sealed[:1] != _SM4_GCM or len(sealed) < 1 + _NONCE + _TAG:
-            raise CarddError(Reason.INVALID, "these are no bytes sealed with SM4-GCM")
+        cipher = _CIPHERS.get(sealed[:1])
+        if cipher is None or len(sealed) < 1 + _NONCE + _TAG:
+            raise CarddError(Reason.INVALID, "these are no sealed bytes")
         nonce, ciphertext, tag = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE : -_TAG], sealed[-_TAG:]
-        decryptor = Cipher(algorithms.SM4(self._key.reveal()), modes.GCM(nonce, tag)).decryptor()
+        decryptor = Cipher(cipher(self._key.reveal()), modes.GCM(nonce, tag)).decryptor()
         decryptor.authenticate_additional_data(context)
         try:
             return decryptor.update(ciphertext) + decryptor.finalize()
         except InvalidTag:
             raise CarddError(Reason.INVALID, "sealed bytes do not open: another key or context, or changed") from None
+
+
+class Sm4GcmSealer(GcmSealer):
+    """Seals with SM4-GCM."""
+
+    def __init__(self, key: Secret) -> None:
+        super().__init__(SM4_GCM, key)

@@ -3,7 +3,7 @@ import pytest
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.crypto.sealing import AES_256_GCM, SM4_GCM, GcmSealer, Sm4GcmSealer
 
 TEXT = "测试甲".encode()
 CONTEXT = b"event-1"
@@ -77,3 +77,17 @@ def test_a_key_of_another_length_is_refused(length: int) -> None:
     with pytest.raises(CarddError) as caught:
         sealer(b"k" * length)
     assert caught.value.reason is Reason.INVALID
+
+
+@pytest.mark.parametrize(("before", "after"), [(SM4_GCM, AES_256_GCM), (AES_256_GCM, SM4_GCM)])
+def test_what_was_sealed_before_a_change_of_algorithm_still_opens(before: str, after: str) -> None:
+    key = Secret(b"0123456789abcdef")
+    sealed = GcmSealer(before, key).seal(TEXT, CONTEXT)
+    changed = GcmSealer(after, key)
+    assert changed.open(sealed, CONTEXT) == TEXT
+    assert changed.seal(TEXT, CONTEXT)[:1] != sealed[:1]
+
+
+def test_another_algorithms_name_on_sealed_bytes_does_not_open_them() -> None:
+    sealed = sealer().seal(TEXT, CONTEXT)
+    refused(sealer(), b"\x02" + sealed[1:], CONTEXT)

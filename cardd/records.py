@@ -1,0 +1,77 @@
+"""Composition of the journal: its keys, who signs and seals, and what opens without a daemon."""
+
+import os
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from cardd.base.clock import Clock
+from cardd.base.sealing import Sealer
+from cardd.base.secret import Secret
+from cardd.config import Config
+from cardd.crypto.sealing import GcmSealer
+from cardd.crypto.signing import KEY_LENGTH as SIGNING_KEY_LENGTH
+from cardd.crypto.signing import signer, verify
+from cardd.crypto.tokens import KeyedTokens
+from cardd.journal.evidence import Evidence
+from cardd.journal.heads import Notary
+from cardd.journal.keeper import Keeper, Retention
+from cardd.journal.keyfile import KEY_LENGTH, load_key, load_or_create_key
+from cardd.journal.store import Journal, Keeping
+
+_SEALING_CREDENTIAL: Final = "journal.key"
+_SIGNING_CREDENTIAL: Final = "journal.signing"
+_MEGABYTE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """An open journal and those who work with it. `key` also makes tokens."""
+
+    journal: Journal
+    evidence: Evidence
+    keeper: Keeper
+    sealer: Sealer
+    notary: Notary
+    key: Secret = field(repr=False)
+
+
+def open_records(config: Config, *, clock: Clock, source: str) -> Records:
+    """Open the journal of a configuration; keys that are nowhere are made.
+
+    Raises CarddError: BUSY, INVALID, JOURNAL_FULL, JOURNAL_UNAVAILABLE.
+    """
+    rules, state = config.journal, Path(config.state_dir)
+    key = sealing_key(config)
+    sealer, tokens = GcmSealer(rules.sealing, key), KeyedTokens(key)
+    notary = Notary(signer(rules.signing, signing_key(config)), clock)
+    keeping = Keeping(notary=notary, tokens=tokens, reserve_bytes=rules.reserve_mb * _MEGABYTE)
+    journal = Journal.open(state, sealer=sealer, clock=clock, source=source, keeping=keeping)
+    evidence = Evidence(journal, sealer=sealer, tokens=tokens, verify=verify)
+    retention = Retention(
+        keep=timedelta(days=rules.keep_days),
+        floor=timedelta(days=rules.floor_days),
+        most_bytes=None if rules.most_mb is None else rules.most_mb * _MEGABYTE,
+    )
+    keeper = Keeper(journal, evidence, retention, clock=clock, every_s=rules.heads_s)
+    return Records(journal, evidence, keeper, sealer, notary, key)
+
+
+def sealing_key(config: Config) -> Secret:
+    """Take the sealing key from a credential of the service manager, the configured file, or our own."""
+    own = Path(config.journal.key_file or Path(config.state_dir) / "journal.key")
+    return _key(_SEALING_CREDENTIAL, own, KEY_LENGTH)
+
+
+def signing_key(config: Config) -> Secret:
+    """Take the signing key likewise; one of our own is for one algorithm."""
+    own = Path(config.state_dir) / f"signing-{config.journal.signing}.key"
+    return _key(_SIGNING_CREDENTIAL, Path(config.journal.signing_key_file or own), SIGNING_KEY_LENGTH)
+
+
+def _key(credential: str, own: Path, length: int) -> Secret:
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    if directory is not None and (Path(directory) / credential).exists():
+        return load_key(Path(directory) / credential, length=length)
+    return load_or_create_key(own, length=length)
