@@ -1,0 +1,236 @@
+"""The whole daemon in this process, on slots that need no pcscd, with an authority and clocks that fail to order."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from unittest.mock import patch
+
+import yaml
+
+from cardd import daemon as composition
+from cardd.activation.authority import Authority
+from cardd.activation.engine import Engine
+from cardd.activation.policy import Backoff
+from cardd.base.clock import SystemClock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.config import load_config
+from cardd.journal.events import StoredEvent
+from cardd.journal.store import Journal
+from cardsim.links.inprocess import InProcessBackend
+from support.matrix_cards import Plastic
+
+T = TypeVar("T")
+
+MODULE: Final = "sam"
+_BACKOFF: Final = Backoff(first_s=0.02, most_s=0.1)
+_LOOK_S: Final = 0.004
+
+
+class Fault(StrEnum):
+    """What can be wrong with one answer of the authority."""
+
+    DEAF = "deaf"
+    """It cannot be reached: nothing is done."""
+    MUTE = "mute"
+    """It has done what it was asked, and the answer is lost."""
+    SLOW = "slow"
+    """It has done what it was asked, and answers after everybody has given up."""
+    STUCK = "stuck"
+    """It takes the question, and neither does anything nor answers."""
+    BROKEN = "broken"
+    """Something breaks on our side of the line, with no error that anybody has foreseen."""
+    TWICE = "twice"
+    """The question is delivered twice."""
+
+
+class Line:
+    """The way to the authority. Every call is counted; the n-th (from 1) meets its fault, and so do `lasting` ones."""
+
+    def __init__(self, authority: Authority, *, slow_s: float) -> None:
+        self._authority = authority
+        self._slow_s = slow_s
+        self.calls: list[str] = []
+        self.at: dict[int, Fault] = {}
+        self.lasting: dict[str, Fault] = {}
+        self.struck: list[tuple[str, Fault]] = []
+        self.before: Callable[[str], None] = lambda _: None
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
+        method = getattr(self._authority, name)
+
+        async def call(*args: object, **kwargs: object) -> object:
+            self.before(name)
+            self.calls.append(name)
+            fault = self.at.get(len(self.calls)) or self.lasting.get(name)
+            if fault is None:
+                return await method(*args, **kwargs)
+            self.struck.append((name, fault))
+            return await self._fail(fault, lambda: method(*args, **kwargs))
+
+        return call
+
+    async def _fail(self, fault: Fault, ask: Callable[[], Awaitable[T]]) -> T:
+        match fault:
+            case Fault.DEAF:
+                raise CarddError(Reason.AUTHORITY_UNAVAILABLE)
+            case Fault.MUTE:
+                await ask()
+                raise CarddError(Reason.AUTHORITY_UNAVAILABLE)
+            case Fault.SLOW:
+                answer = await ask()
+                await asyncio.sleep(self._slow_s)
+                return answer
+            case Fault.STUCK:
+                await asyncio.Event().wait()
+                raise AssertionError
+            case Fault.BROKEN:
+                raise ValueError("510101190001010012 is nothing that a log may hold")
+            case Fault.TWICE:
+                await ask()
+                return await ask()
+
+
+class WallClock(SystemClock):
+    """The machine's clock, whose time of day can be set."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Look again and again until something is so, or the time is over; return whether it is."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:  # noqa: ASYNC110 - it becomes so in other threads
+        await asyncio.sleep(_LOOK_S)
+    return holds()
+
+
+@dataclass
+class House:
+    """One state directory with its slots. `begin` and `end` may take turns; cards stay in their slots meanwhile."""
+
+    directory: Path
+    stations: int
+    activation: dict[str, object] = field(default_factory=dict)
+    authority_s: float = 5.0
+    backend: InProcessBackend = field(default_factory=InProcessBackend)
+    clock: WallClock = field(default_factory=WallClock)
+    events: list[StoredEvent] = field(default_factory=list)
+    """What a subscriber of the journal was told, over all beginnings."""
+    inside: dict[str, Plastic] = field(default_factory=dict)
+
+    engine: Engine = field(init=False)
+    journal: Journal = field(init=False)
+    line: Line = field(init=False)
+    _daemon: composition.Daemon | None = None
+
+    def __post_init__(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for slot in (*map(self.slot, range(self.stations)), MODULE):
+            self.backend.add_slot(slot)
+        self.module = Plastic("psam")
+        self.put(MODULE, self.module)
+        (self.directory / "cardd.yaml").write_text(yaml.safe_dump(self._config()), encoding="utf-8")
+
+    def _config(self) -> dict[str, object]:
+        deadlines = {"authority_s": self.authority_s, "authorising": self.authority_s * 2}
+        activation = {"pin_policy": "verify", "routes": ["pharmacy", "hospital", "bank"], **self.activation}
+        given = activation.get("deadlines")
+        activation["deadlines"] = {**deadlines, **(given if isinstance(given, dict) else {})}
+        rows: list[dict[str, object]] = [
+            {
+                "name": self.station(number),
+                "readers": [{"match": {"name": self.slot(number)}, "name": f"reader-{number}"}],
+            }
+            for number in range(self.stations)
+        ]
+        rows.append({"name": "back-room", "readers": [{"match": {"name": MODULE}, "role": "sam"}]})
+        return {
+            "socket": {"path": "cardd.sock"},
+            "state_dir": "state",
+            "stations": rows,
+            "authority": {"provider": "local", "register": "people.yaml"},
+            "activation": activation,
+        }
+
+    def station(self, number: int) -> str:
+        return f"counter-{number}"
+
+    def slot(self, number: int) -> str:
+        return f"front {number}"
+
+    @property
+    def register(self) -> Path:
+        return self.directory / "state" / "register.sqlite"
+
+    # -- life
+
+    async def begin(self) -> None:
+        """Start the daemon; return when it knows the module."""
+
+        def engine(counter: Any, authority: Authority, journal: Journal, **options: Any) -> Engine:
+            self.line = Line(authority, slow_s=self.authority_s * 1.5)
+            self.journal = journal
+            journal.subscribe(self.events.extend)
+            policy = replace(options.pop("policy"), backoff=_BACKOFF)
+            self.engine = Engine(counter, self.line, journal, policy=policy, **options)  # type: ignore[arg-type] # by name
+            return self.engine
+
+        with (
+            patch.object(composition, "Engine", engine),
+            patch.object(composition, "SystemClock", lambda: self.clock),
+            patch.object(composition, "_backend", lambda _: self.backend),
+        ):
+            self._daemon = await composition.Daemon.start(load_config(self.directory / "cardd.yaml"))
+        await until(lambda: bool(self.told("card.inserted", self._since("service.started"))))
+
+    def _since(self, kind: str) -> int:
+        return next((n for n, event in reversed(list(enumerate(self.events))) if event.type == kind), 0)
+
+    async def end(self) -> None:
+        """Stop the daemon as a service manager does."""
+        daemon, self._daemon = self._daemon, None
+        if daemon is not None:
+            await daemon.stop()
+
+    async def crash(self) -> None:
+        """Stop it without a word: from this moment on nothing of it gets into the journal."""
+        daemon, self._daemon = self._daemon, None
+        if daemon is not None:
+            await self.journal.close()
+            await daemon._stack.aclose()
+
+    # -- hands
+
+    def put(self, slot: str, card: Plastic) -> None:
+        """Have this card in a slot and no other."""
+        if self.inside.get(slot) is card:
+            return
+        self.take(slot)
+        self.inside[slot] = card
+        self.backend.insert(slot, card)
+
+    def take(self, slot: str) -> None:
+        """Take out what is in a slot."""
+        if self.inside.pop(slot, None) is not None:
+            self.backend.remove(slot)
+
+    # -- eyes
+
+    def told(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
+        """Return the data of the events of a kind."""
+        return [json.loads(event.data) for event in self.events[after:] if event.type == kind]
+
+    def of(self, activation: str) -> Sequence[StoredEvent]:
+        """Return the events of one activation."""
+        return [event for event in self.events if event.correlation == activation]
