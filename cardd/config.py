@@ -21,6 +21,8 @@ from cardd.base.document import load_document, locate, written
 from cardd.base.errors import CarddError
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Days = Annotated[int, msgspec.Meta(ge=1, le=36500)]
+Megabytes = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
@@ -193,9 +195,23 @@ class Leases(Strict):
 
 
 class Journal(Strict):
-    """The durable record. `key_file` holds the sealing key (made at the first start, readable by its owner only)."""
+    """The durable record, sealed, signed and kept.
+
+    `key_file` holds the sealing key, `signing_key_file` the signing one (each made at the first start, readable by its
+    owner only; credentials `journal.key` and `journal.signing` of the service manager go before them). A head is signed
+    every `heads_s` seconds in which anything happened. Events are kept for `keep_days`; over `most_mb` the oldest go
+    earlier, but none that is younger than `floor_days`. `reserve_mb` are set aside for the day when the disk is full.
+    """
 
     key_file: str | None = None
+    sealing: Literal["sm4-gcm", "aes-256-gcm"] = "sm4-gcm"
+    signing_key_file: str | None = None
+    signing: Literal["ed25519", "sm2"] = "ed25519"
+    heads_s: Seconds = 60.0
+    keep_days: Days = 366
+    floor_days: Days = 183
+    most_mb: Megabytes | None = None
+    reserve_mb: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 8
 
 
 class Logs(Strict):
@@ -234,8 +250,10 @@ def load_config(path: Path) -> Config:
     config.state_dir = _resolved(config.state_dir, base)
     _resolve(config.authority, base, "register", "ca_file", "certificate_file", "key_file")
     _resolve(config.keys, base, "root_file", "stk_root_file", "token_file", "ca_file")
-    if config.journal.key_file is not None:
-        config.journal.key_file = _resolved(config.journal.key_file, base)
+    for name in ("key_file", "signing_key_file"):
+        named = getattr(config.journal, name)
+        if named is not None:
+            setattr(config.journal, name, _resolved(named, base))
     return config
 
 
@@ -326,6 +344,13 @@ def _take_over_where_old_cards_are(config: Config, path: Path) -> None:
 _OCTAL: Final = re.compile(r"0?[0-7]{3}|0o[0-7]{3}")
 
 
+def _keep_no_less_than_the_floor(config: Config, path: Path) -> None:
+    journal = config.journal
+    if journal.keep_days < journal.floor_days:
+        problem = f"events are kept for at least `floor_days` ({journal.floor_days}): write as many or more"
+        raise locate(path, "$.journal.keep_days", problem)
+
+
 def _read_mode(config: Config, path: Path) -> None:
     """Make the mode text. Without quotes YAML has made a number of it: what was written counts, if it is octal."""
     mode = config.socket.mode
@@ -375,6 +400,7 @@ _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _find_the_centre,
     _know_the_region,
     _take_over_where_old_cards_are,
+    _keep_no_less_than_the_floor,
     _read_mode,
     _know_the_group,
     _understand_rights,

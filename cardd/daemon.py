@@ -1,6 +1,7 @@
 """Composition: the one place where all floors meet, and the daemon's beginning and end."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -29,7 +30,6 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.config import Access, Config, PinPolicies
-from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
 from cardd.desk.asking import Asking
@@ -44,7 +44,7 @@ from cardd.iso7816.device import Backend
 from cardd.iso7816.trace import MaskingTracer
 from cardd.journal.delivery import Delivery
 from cardd.journal.events import NewEvent
-from cardd.journal.keyfile import load_key, load_or_create_key
+from cardd.journal.keyfile import load_key
 from cardd.journal.store import Journal
 from cardd.keys.money import MoneyService
 from cardd.keys.psam import PsamKeys
@@ -56,6 +56,7 @@ from cardd.logs import configure
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
+from cardd.records import Records, open_records
 from cardd.service import forbid_core_dumps, notify, passed_socket, prove_life
 from cardd.wire.activation import Route, State
 from cardd.wire.base import Json
@@ -64,8 +65,6 @@ log = structlog.get_logger()
 
 STOP_S: Final = 1.8
 """How long an orderly end may take, whatever hangs; systemd and people wait for it."""
-
-_KEY_CREDENTIAL: Final = "journal.key"
 
 
 def run(config: Config) -> int:
@@ -134,7 +133,9 @@ class Daemon:
 
     async def stop(self) -> None:
         """Say goodbye in the journal, let subscribers have it, end every part."""
-        await self._journal.record(NewEvent("service.stopping", "cardd", {}))
+        # a full disk must not keep the other parts from ending in order
+        with contextlib.suppress(CarddError):
+            await self._journal.record(NewEvent("service.stopping", "cardd", {}))
         await self._stack.aclose()
 
 
@@ -152,10 +153,11 @@ class _Parts:
         """Begin all parts and return the journal."""
         config, clock, stack = self._config, self._clock, self._stack
         _make_state_dir(self._state)
-        key = self._journal_key()
-        sealer = Sm4GcmSealer(key)
-        journal = Journal.open(self._state, sealer=sealer, clock=clock, source=self._source)
+        records = open_records(config, clock=clock, source=self._source)
+        journal = records.journal
         stack.push_async_callback(journal.close)
+        records.keeper.start()
+        stack.callback(records.keeper.close)
         authority = _authority(config, clock, stack)
         readers = Readers(
             _backend(config),
@@ -189,7 +191,7 @@ class _Parts:
         await journal.record(NewEvent("service.started", "cardd", {"version": __version__}))
         await engine.recover()
         stack.push_async_callback(engine.close)
-        requests = CardRequests(readers, keys, stopped, clock=clock, token_key=key)
+        requests = CardRequests(readers, keys, stopped, clock=clock, token_key=records.key)
         requests.listen(reception)
         asking = Asking(journal, clock=clock, person_s=config.activation.deadlines.person_s)
         asking.listen(reception)
@@ -201,11 +203,11 @@ class _Parts:
         await accounts.recover()
         stack.callback(accounts.close)
         stations = StationDesk(readers, journal, stopped, record)
-        status = _Status(config, clock, journal, readers, keys, stopped, stations, engine, authority)
+        status = _Status(config, clock, records, readers, keys, stopped, stations, engine, authority)
         services = Services(
             clock=clock,
             journal=journal,
-            delivery=Delivery(sealer, self._source),
+            delivery=Delivery(records.sealer, self._source),
             activations=engine,
             read_card=cards.read,
             readers=reception.readers,
@@ -216,6 +218,7 @@ class _Parts:
             leases=LeaseDesk(readers, requests, journal, longest_s=config.leases.longest_s),
             leave=readers.end_holds_of,
             stations=stations,
+            evidence=records.evidence,
         )
         server = Server(services, rights)
         await server.serve(listening)
@@ -223,13 +226,6 @@ class _Parts:
         readers.start()
         log.info("ready", socket=config.socket.path, stream=journal.stream, boot=journal.boot)
         return journal
-
-    def _journal_key(self) -> Secret:
-        """Take the sealing key from a credential of the service manager, the configured file, or our own."""
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-        if credentials is not None and (Path(credentials) / _KEY_CREDENTIAL).exists():
-            return load_key(Path(credentials) / _KEY_CREDENTIAL)
-        return load_or_create_key(Path(self._config.journal.key_file or self._state / "journal.key"))
 
 
 class _Status:
@@ -239,7 +235,7 @@ class _Status:
         self,
         config: Config,
         clock: Clock,
-        journal: Journal,
+        records: Records,
         readers: Readers,
         keys: KeyService | None,
         stopped: StoppedKeys,
@@ -249,7 +245,7 @@ class _Status:
     ) -> None:
         self._config = config
         self._clock = clock
-        self._journal = journal
+        self._records = records
         self._readers = readers
         self._keys = keys
         self._stopped = stopped
@@ -261,7 +257,8 @@ class _Status:
         readers.subscribe(self._look)
 
     def __call__(self) -> Mapping[str, Json]:
-        statistics = self._journal.statistics()
+        journal = self._records.journal
+        statistics = journal.statistics()
         return {
             "versions": {"cardd": __version__, "python": sys.version.split()[0]},
             "uptime_s": round(self._clock.monotonic() - self._began, 3),
@@ -269,10 +266,14 @@ class _Status:
             "keys": {"provider": "none"} if self._keys is None else dict(self._keys.status()),
             "authority": dict(self._authority.status()),
             "journal": {
-                "stream": self._journal.stream,
+                "stream": journal.stream,
                 "last": statistics.last,
                 "bytes": statistics.bytes,
-                "boot": self._journal.boot,
+                "boot": journal.boot,
+                "evicted": journal.evicted,
+                "head": journal.head,
+                "key": self._records.notary.key,
+                "space": str(statistics.space),
             },
             "stations": [self._station(station) for station in self._readers.stations()],
             "activations": {"open": self._engine.open_count()},
