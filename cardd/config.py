@@ -86,12 +86,14 @@ class Reader(Strict):
     """A rule for readers: which, what for, and what to call them.
 
     `announces: false` is for a SAM slot that does not notice its card: it is powered now and then to find out.
+    `keypad_s` is how long the reader's own keypad, if it has one, waits for each key, in whole seconds.
     """
 
     match: Match
     role: Role = Role.COUNTER
     name: Name | None = None
     announces: bool = True
+    keypad_s: Annotated[int, msgspec.Meta(ge=1, le=255)] = 30
 
 
 class Station(Strict):

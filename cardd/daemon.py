@@ -161,7 +161,7 @@ class _Parts:
         authority = _authority(config, clock, stack)
         readers = Readers(
             _backend(config),
-            _stations(config),
+            stations_of(config),
             clock=clock,
             boot=journal.boot,
             exclusive=config.access is Access.EXCLUSIVE,
@@ -323,7 +323,8 @@ def _backend(config: Config) -> Backend:
     raise CarddError(Reason.INVALID, detail)
 
 
-def _stations(config: Config) -> list[StationConfig]:
+def stations_of(config: Config) -> list[StationConfig]:
+    """Return the stations of a configuration as the readers floor has them."""
     return [
         StationConfig(
             name=station.name,
@@ -334,6 +335,7 @@ def _stations(config: Config) -> list[StationConfig]:
                     role=Role(reader.role.value),
                     name=reader.name,
                     announces=reader.announces,
+                    keypad_s=reader.keypad_s,
                 )
                 for reader in station.readers
             ),

@@ -22,9 +22,6 @@ from cardd.iso7816.channel import Channel
 from cardd.iso7816.status import StatusError
 from cardd.readers.insertion import Insertion
 
-TYPING_S: Final = 30
-"""How long the keypad waits for each key."""
-
 
 class Feature(IntEnum):
     """What readers can do, by the tags of their answer to GET_FEATURE_REQUEST (PC/SC part 10, 2.2)."""
@@ -92,7 +89,7 @@ def verify_at_keypad(
     Raises CarddError: PIN_LENGTH for a length that no PIN has; NOT_FOUND for a reader without such a keypad;
     CARD_DATA_DIFFERS; PIN_TIMEOUT, PIN_CANCELLED; PIN_WRONG with `tries_left`, PIN_LOCKED.
     """
-    structure = verify_structure(digits)
+    structure = verify_structure(digits, insertion.keypad_s)
     with refusals():
         reopen(channel, insertion, expected)
         _have_typed(channel, Feature.VERIFY_PIN_DIRECT, structure, _verify(digits), intend)
@@ -110,19 +107,19 @@ def change_at_keypad(
 
     Raises CarddError as `verify_at_keypad` does; PIN_MISMATCH.
     """
-    structure = modify_structure(digits)
+    structure = modify_structure(digits, insertion.keypad_s)
     with refusals():
         reopen(channel, insertion, expected)
         _have_typed(channel, Feature.MODIFY_PIN_DIRECT, structure, _change(digits), intend)
 
 
-def verify_structure(digits: int) -> bytes:
-    """Return PIN_VERIFY for VERIFY with a PIN of so many digits. Raises CarddError(PIN_LENGTH)."""
+def verify_structure(digits: int, key_s: int) -> bytes:
+    """Return PIN_VERIFY for a PIN of so many digits, waited `key_s` seconds a key. Raises CarddError(PIN_LENGTH)."""
     apdu = _verify(_possible(digits)).encode()
     return (
         _FIXED.pack(
-            TYPING_S,
-            TYPING_S,
+            key_s,
+            key_s,
             _BCD,
             _bytes(digits),
             _NO_LENGTH,
@@ -138,13 +135,13 @@ def verify_structure(digits: int) -> bytes:
     )
 
 
-def modify_structure(digits: int) -> bytes:
-    """Return PIN_MODIFY for CHANGE PIN, both PINs of so many digits. Raises CarddError(PIN_LENGTH)."""
+def modify_structure(digits: int, key_s: int) -> bytes:
+    """Return PIN_MODIFY for two PINs of so many digits, waited `key_s` seconds a key. Raises CarddError(PIN_LENGTH)."""
     apdu = _change(_possible(digits)).encode()
     return (
         _MODIFY.pack(
-            TYPING_S,
-            TYPING_S,
+            key_s,
+            key_s,
             _BCD,
             _bytes(digits),
             _NO_LENGTH,

@@ -13,7 +13,7 @@ from cardd.desk import pin as pins
 from cardd.desk.at_card import JOB_S, AtCard, Inside
 from cardd.desk.deed_rows import Deed, Intent, Told
 from cardd.desk.deeds import Deeds, Done, Intend
-from cardd.desk.keypad import TYPING_S, change_at_keypad, verify_at_keypad
+from cardd.desk.keypad import change_at_keypad, verify_at_keypad
 from cardd.desk.prompts import Purpose
 from cardd.desk.stopped import StoppedKeys
 from cardd.iso7816.channel import Channel
@@ -21,7 +21,8 @@ from cardd.journal.events import DeedRow, Json, NewEvent
 from cardd.readers.insertion import Insertion
 from cardd.wire.deeds import CardPinParams, CardPinResult
 
-_KEYPAD_S: Final = 3.0 * TYPING_S
+_TYPED: Final = 3.0
+"""PINs are typed at most so often: the old one, and the new one twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ class PinDesk:
         def operation(channel: Channel, card: Insertion) -> None:
             at_keypad(channel, card, inside.expected, digits, intend=ready)
 
-        await self._at.run(inside.chosen, operation, timeout_s=JOB_S + _KEYPAD_S)
+        typing_s = _TYPED * inside.chosen.insertion.keypad_s
+        await self._at.run(inside.chosen, operation, timeout_s=JOB_S + typing_s)
 
 
 @dataclass(frozen=True, slots=True)

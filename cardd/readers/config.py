@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 DEFAULT_STATION: Final = "default"
+KEYPAD_S: Final = 30
 
 
 class Role(StrEnum):
@@ -37,13 +38,15 @@ class ReaderMatch:
 class ReaderConfig:
     """One rule for readers: which, what for, and what people call it (else its PC/SC name).
 
-    `announces` is False for a SAM slot that does not notice its card: it is powered to find out.
+    `announces` is False for a SAM slot that does not notice its card: it is powered to find out. `keypad_s` is how
+    many seconds, 1 to 255, the reader's own keypad waits for each key.
     """
 
     match: ReaderMatch = field(default_factory=ReaderMatch)
     role: Role = Role.COUNTER
     name: str | None = None
     announces: bool = True
+    keypad_s: int = KEYPAD_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from cardd.readers.config import Role
+from cardd.readers.config import KEYPAD_S, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Insertion:
     `id` is `<boot>-<n>` and never used again: `boot` counts the daemon's starts, `n` the insertions since. `atr` is the
     answer to reset by which the card must answer whenever it is connected. `at_start`: nobody put the card in while we
     looked; it was inside when the daemon, the service or the reader came. `pcsc_name` is the reader's own name: what a
-    reader can do besides carrying commands depends on who made it.
+    reader can do besides carrying commands depends on who made it. `keypad_s` is how many seconds its own keypad waits
+    for each key.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Insertion:
     at_start: bool = False
     role: Role = Role.COUNTER
     pcsc_name: str = field(default="", compare=False)
+    keypad_s: int = field(default=KEYPAD_S, compare=False)
 
 
 def insertion_id(boot: int, number: int) -> str:

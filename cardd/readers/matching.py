@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from cardd.iso7816.device import Slot
-from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
+from cardd.readers.config import KEYPAD_S, ReaderConfig, ReaderMatch, Role, StationConfig
 
 # pcsc-lite writes: model [interface] (serial) reader-index slot-index, the last two in hexadecimal
 _SERIAL: Final = re.compile(r"\(([^()]+)\)(?: [0-9A-Fa-f]{2}){1,2}$")
@@ -53,6 +53,9 @@ class Place:
     announces: bool = True
     """It notices a card that is put in; False for some slots of security modules."""
 
+    keypad_s: int = KEYPAD_S
+    """How many seconds its keypad waits for each key, if it has one."""
+
     serial: str | None = field(default=None, compare=False)
     """The device's serial number, where it is known."""
 
@@ -93,7 +96,15 @@ class Placement:
         candidates = (wanted, slot.name, *(f"{slot.name} #{number}" for number in range(2, len(taken) + 3)))
         reader = next(name for name in candidates if name not in taken)
         return Place(
-            reader, station, rule.role, slot.name, device.key, rule.announces, serial=device.serial, usb=device.usb
+            reader,
+            station,
+            rule.role,
+            slot.name,
+            device.key,
+            announces=rule.announces,
+            keypad_s=rule.keypad_s,
+            serial=device.serial,
+            usb=device.usb,
         )
 
     def _fitting(self, device: Device) -> Iterator[tuple[str, ReaderConfig]]:

@@ -304,6 +304,7 @@ class _Turn:
             at_start=slot.found,
             role=slot.place.role,
             pcsc_name=slot.place.pcsc_name,
+            keypad_s=slot.place.keypad_s,
         )
         self.update(name, insertion=insertion)
         self.tell(CardInserted(insertion))

@@ -5,6 +5,7 @@ import pytest
 from cardd.activation.policy import Deadlines, Policy
 from cardd.base.document import DocumentError
 from cardd.config import Access, BackendName, PinPolicies, Role, load_config
+from cardd.daemon import stations_of
 from cardd.wire.activation import State
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
@@ -53,6 +54,14 @@ stations:
 """
     station = load_config(written(tmp_path, text)).stations[0]
     assert (station.name, station.auto, station.readers[0].role) == ("counter-1", True, Role.SAM)
+
+
+def test_how_long_a_keypad_waits_is_said_for_each_reader(tmp_path: Path) -> None:
+    text = "stations: [{{name: a, readers: [{{match: {{name: K*}}, keypad_s: {0}}}, {{match: {{}}}}]}}]"
+    config = load_config(written(tmp_path, text.format(90)))
+    assert [reader.keypad_s for station in stations_of(config) for reader in station.readers] == [90, 30]
+    for beyond in (0, 256, 1.5):
+        assert "keypad_s" in problem(tmp_path, text.format(beyond))
 
 
 def test_an_unknown_key_is_told_where_it_stands_and_what_was_meant(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from support.cards import DEADLINE, OpenCard, insert
@@ -32,9 +32,11 @@ class Keypad:
     told: bytes = FEATURES
     answer: bytes | None = None
     asked: list[int] = field(default_factory=list)
+    structures: list[bytes] = field(default_factory=list)
 
     def control(self, code: int, data: bytes) -> bytes:
         self.asked.append(code)
+        self.structures.append(data)
         if code == GET_FEATURES:
             return self.told
         if self.answer is not None:
@@ -89,12 +91,19 @@ def error_of(deed: Callable[[], object]) -> CarddError:
 
 
 def test_the_structures_are_those_of_the_standard() -> None:
-    assert verify_structure(6).hex(" ") == (
+    assert verify_structure(6, 30).hex(" ") == (
         "1e 1e 81 03 00 06 06 03 ff 04 08 00 00 00 00 08 00 00 00 00 20 00 00 03 ff ff ff"
     )
-    assert modify_structure(6).hex(" ") == (
+    assert modify_structure(6, 30).hex(" ") == (
         "1e 1e 81 03 00 00 04 06 06 03 03 03 04 08 00 01 02 00 00 00 0c 00 00 00 80 5e 01 00 07 ff ff ff ff ff ff ff"
     )
+
+
+def test_each_reader_waits_for_keys_as_long_as_its_rule_says() -> None:
+    card, keypad = typing("123456")
+    slow = replace(card.insertion, keypad_s=90)
+    verify_at_keypad(card.channel, slow, known(card), 6)
+    assert keypad.structures[-1][:2] == bytes((90, 90))
 
 
 @pytest.mark.parametrize("interface", ["contact", "contactless"])

@@ -77,6 +77,11 @@ def test_the_slots_of_two_devices_are_kept_apart(one: Slot, other: Slot) -> None
     assert placement.place(one, ()).device != placement.place(other, ()).device
 
 
+def test_a_place_has_the_time_for_keys_of_its_rule() -> None:
+    placement = Placement([StationConfig("desk", readers=(ReaderConfig(ReaderMatch(name="ACS*"), keypad_s=90),))])
+    assert placement.place(slot(FRONT), ()).keypad_s == 90
+
+
 def test_a_place_tells_what_rules_can_be_written_for() -> None:
     named, told = (Placement([]).place(one, ()) for one in (slot(FRONT), slot(FRONT, "R-77", "1-2")))
     assert (named.serial, named.usb) == ("R-1234", None)

@@ -8,6 +8,7 @@ from cardd.base.reasons import Reason
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.device import Presence, ServiceDown, ServiceUp
+from cardd.readers.config import ReaderConfig, ReaderMatch, StationConfig
 from cardd.readers.facts import CardInserted, CardTrouble, ReaderAttached, ReaderState, ServiceCameUp, ServiceWentDown
 from cardd.readers.insertion import Insertion
 from cardd.readers.reconcile import SETTLE_S
@@ -48,6 +49,12 @@ async def test_a_job_runs_on_its_insertions_card_and_lets_go_of_it() -> None:
         bay = r.backend.bays["R"]
         assert len(card.commands) == 1
         assert (bay.calls, bay.disconnects, bay.open_now) == (["connect exclusive"], [False], 0)
+
+
+async def test_an_insertion_has_the_time_for_keys_of_its_readers_rule() -> None:
+    slow = (StationConfig("desk", readers=(ReaderConfig(ReaderMatch(name="R"), keypad_s=90),)),)
+    async with Rig(ScriptedBackend("R"), slow) as r:
+        assert (await r.insert("R", Card(A))).keypad_s == 90
 
 
 async def test_shared_access_makes_each_job_one_transaction() -> None:
