@@ -85,7 +85,7 @@ async def test_one_fault_at_one_question_is_got_over_and_nothing_is_done_twice(
     centre.faults.order(f"{kind}@{method}:1")
     question = QUESTIONS[method]
 
-    async with asking(centre.url, timeout_s=2.0) as authority:
+    async with asking(centre.url, timeout_s=1.4) as authority:
         answer = await question.ask(authority)
 
     assert question.right(answer), answer
