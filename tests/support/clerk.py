@@ -100,7 +100,10 @@ class Clerk:
 
     def type(self, pin: str) -> None:
         """Answer the prompt that opens next."""
-        prompt = self.wait("prompt.opened")["data"]["prompt"]
+        self.answer(self.wait("prompt.opened")["data"]["prompt"], pin)
+
+    def answer(self, prompt: str, pin: str) -> None:
+        """Answer that prompt."""
         self.client.call(PROMPT_ANSWER, PromptAnswerParams(prompt=prompt, pin=pin))
 
     # -- eyes
