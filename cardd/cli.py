@@ -1,4 +1,4 @@
-"""The daemon's commands: `cardd run`, `cardd check`, `cardd register show`.
+"""The daemon's commands: `cardd run`, `cardd check`, `cardd register show`, `cardd journal verify|export|find`.
 
 argparse, because the daemon should not pay for the import of a command-line library that only clients need.
 """
@@ -6,20 +6,24 @@ argparse, because the daemon should not pay for the import of a command-line lib
 import argparse
 import json
 import os
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
+
+import msgspec
 
 from cardd import __version__
 from cardd.base.document import DocumentError, load_document
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.client.errors import CallError, UnreachableError
 from cardd.config import Config, load_config
 
 DEFAULT_CONFIG = "/etc/cardd/cardd.yaml"
 
-_EXITS = {Reason.BUSY: os.EX_TEMPFAIL, Reason.INVALID: os.EX_CONFIG, Reason.FORBIDDEN: os.EX_NOPERM}
+_EXITS: Mapping[str, int] = {Reason.BUSY: os.EX_TEMPFAIL, Reason.INVALID: os.EX_CONFIG, Reason.FORBIDDEN: os.EX_NOPERM}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CarddError as error:
         sentence = f"{error.detail or error.text['en']}"
         return _fail(sentence, _EXITS.get(error.reason, os.EX_UNAVAILABLE))
+    except UnreachableError as error:
+        return _fail(str(error), os.EX_UNAVAILABLE)
+    except CallError as error:
+        return _fail(str(error), _EXITS.get(error.reason, os.EX_UNAVAILABLE))
     except KeyboardInterrupt:
         return 130
 
@@ -53,7 +61,36 @@ def _parser() -> _Parser:
     _command(commands, "check", _check, "check the configuration; exit 78 with file:line:column if it is wrong")
     register = commands.add_parser("register", help="the local authority's register").add_subparsers(required=True)
     _command(register, "show", _register_show, "print what the local register holds, one JSON object a person")
+    _journal_commands(commands.add_parser("journal", help="the journal as evidence").add_subparsers(required=True))
     return parser
+
+
+def _journal_commands(group: "argparse._SubParsersAction[_Parser]") -> None:
+    verify = _command(group, "verify", _journal_verify, "tell whether an export, or the journal here, was altered")
+    verify.add_argument("file", type=Path, nargs="?", metavar="FILE", help="an export; left out: the journal here")
+    verify.add_argument("--head", action="append", default=[], metavar="HEAD", help="a head that was kept elsewhere")
+    verify.add_argument(
+        "--against", action="append", default=[], type=Path, metavar="FILE", help="an export that was made earlier"
+    )
+    verify.add_argument("--key", action="append", default=[], metavar="KEY", help="who may have signed: ALGORITHM:HEX")
+    verify.add_argument("--json", action="store_true", help="one JSON object")
+    export = _command(group, "export", _journal_export, "write the journal as JSON lines that verify elsewhere")
+    export.add_argument("--output", type=Path, metavar="FILE", help="a new file; left out: standard output")
+    find = _command(group, "find", _journal_find, "print the events of a person, a card, a time, one a line")
+    for name, text in _FOUND_BY.items():
+        find.add_argument(f"--{name}", help=text)
+    find.add_argument("--type", action="append", default=[], metavar="GLOB", help="card.*, activation.completed, …")
+
+
+_FOUND_BY = {
+    "token": "a person, by the token that card.read tells",
+    "card": "a card, by its number or identification code",
+    "activation": "an activation",
+    "insertion": "one stay of a card",
+    "since": "from this time on, as 2026-05-07T08:00:00+08:00",
+    "until": "up to this time",
+    "purpose": "tell whole personal data, for this purpose, which goes on record",
+}
 
 
 def _command(
@@ -61,10 +98,11 @@ def _command(
     name: str,
     command: Callable[[argparse.Namespace], int],
     text: str,
-) -> None:
+) -> _Parser:
     parser = group.add_parser(name, help=text, description=text)
     parser.add_argument("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=DEFAULT_CONFIG)
     parser.set_defaults(command=command)
+    return parser
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -93,6 +131,50 @@ def _register_show(options: argparse.Namespace) -> int:
 
     for person in open_register(load_config(options.config)).show():
         print(json.dumps(person, ensure_ascii=False))  # noqa: T201 - a command's answer
+    return os.EX_OK
+
+
+def _journal_verify(options: argparse.Namespace) -> int:
+    from cardd import auditing  # noqa: PLC0415
+
+    brought = auditing.kept(options.head, options.against, options.key)
+    if options.file is not None:
+        report = auditing.verify_file(options.file, brought)
+    else:
+        report = auditing.verify_here(load_config(options.config), brought)
+    text = msgspec.json.encode(report).decode() if options.json else auditing.sentence(report)
+    print(text)  # noqa: T201 - a command's answer
+    return os.EX_OK if report.whole else os.EX_DATAERR
+
+
+def _journal_export(options: argparse.Namespace) -> int:
+    from cardd import auditing  # noqa: PLC0415
+
+    lines = auditing.export_here(load_config(options.config), f"/cardd/{socket.gethostname()}")
+    if options.output is None:
+        for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+        return os.EX_OK
+    try:
+        # never over an earlier one: that is what it will be held against
+        with options.output.open("xb") as out:
+            out.writelines(line + b"\n" for line in lines)
+    except OSError as error:
+        raise CarddError(Reason.INVALID, f"{options.output} cannot be written: {error.strerror}") from None
+    return os.EX_OK
+
+
+def _journal_find(options: argparse.Namespace) -> int:
+    from cardd import auditing  # noqa: PLC0415
+    from cardd.wire.journal import JournalFindParams  # noqa: PLC0415
+
+    asked = {name: getattr(options, name) for name in _FOUND_BY if getattr(options, name) is not None}
+    try:
+        params = msgspec.convert({**asked, "types": options.type}, JournalFindParams)
+    except msgspec.ValidationError:
+        raise CarddError(Reason.INVALID, "write times as 2026-05-07T08:00:00+08:00") from None
+    for event in auditing.find_here(load_config(options.config), params):
+        sys.stdout.buffer.write(event + b"\n")
     return os.EX_OK
 
 

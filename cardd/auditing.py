@@ -1,0 +1,122 @@
+"""An auditor's work with a journal: in a file, at a running daemon, or in a directory without one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.client.blocking import Client
+from cardd.client.errors import UnreachableError
+from cardd.config import Config
+from cardd.crypto.signing import verify
+from cardd.journal import heads, transcript
+from cardd.journal.archive import archive
+from cardd.journal.examiner import Examiner, Report
+from cardd.journal.heads import Place
+from cardd.wire.journal import JournalExportParams, JournalFindParams, JournalVerifyParams
+from cardd.wire.methods import JOURNAL_EXPORT, JOURNAL_FIND, JOURNAL_VERIFY
+
+_LONG_S: Final = 3600.0
+"""How long the examination of a journal of many years may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an auditor brings along: heads kept elsewhere, and the keys that may have signed (`ALGORITHM:HEX`)."""
+
+    heads: Sequence[Place] = ()
+    keys: Sequence[str] = ()
+
+    def examiner(self) -> Examiner:
+        """Return one who holds a chain against it."""
+        return Examiner(verify, heads=self.heads, keys=self.keys)
+
+
+def kept(head_texts: Sequence[str], earlier: Sequence[Path], keys: Sequence[str]) -> Kept:
+    """Read what an auditor brings along; `earlier` are exports. Raises CarddError INVALID."""
+    places = [heads.parse(text) for text in head_texts]
+    for path in earlier:
+        places += transcript.places(_lines(path))
+    return Kept(list(dict.fromkeys(places)), keys)
+
+
+def verify_file(path: Path, brought: Kept) -> Report:
+    """Examine an export. Raises CarddError INVALID where it cannot be read."""
+    examiner = brought.examiner()
+    transcript.examine(_lines(path), examiner)
+    return examiner.report()
+
+
+def verify_here(config: Config, brought: Kept) -> Report:
+    """Have the running daemon examine its journal, or examine that of its directory where none runs.
+
+    Raises CarddError: NOT_FOUND, BUSY, INVALID, JOURNAL_UNAVAILABLE; CallError.
+    """
+    try:
+        with Client.connect(config.socket.path) as client:
+            params = JournalVerifyParams(heads=[str(place) for place in brought.heads], keys=list(brought.keys))
+            return msgspec.convert(client.call(JOURNAL_VERIFY, params, wait_s=_LONG_S), Report, from_attributes=True)
+    except UnreachableError:
+        examiner = brought.examiner()
+        with archive(Path(config.state_dir)) as stored:
+            stored.examine(examiner)
+        return examiner.report()
+
+
+def export_here(config: Config, source: str) -> Iterator[bytes]:
+    """Yield the lines of an export, from the running daemon or from its directory. Raises as `verify_here`."""
+    try:
+        client = Client.connect(config.socket.path)
+    except UnreachableError:
+        with archive(Path(config.state_dir)) as stored:
+            yield from stored.lines(source)
+        return
+    with client:
+        params = JournalExportParams()
+        while True:
+            piece = client.call(JOURNAL_EXPORT, params)
+            yield from map(bytes, piece.lines)
+            if not piece.more:
+                return
+            params = JournalExportParams(after=piece.cursor, until=piece.until)
+
+
+def find_here(config: Config, params: JournalFindParams) -> Iterator[bytes]:
+    """Yield the events that the running daemon finds. Raises CallError, UnreachableError."""
+    with Client.connect(config.socket.path) as client:
+        while True:
+            found = client.call(JOURNAL_FIND, params)
+            yield from (bytes(one.event) for one in found.events)
+            if not found.more:
+                return
+            params = msgspec.structs.replace(params, after=found.cursor)
+
+
+def sentence(report: Report) -> str:
+    """Say what an examination came to."""
+    if report.problem is not None:
+        place = "" if report.problem.sequence is None else f" (event {report.problem.sequence})"
+        return f"ALTERED or incomplete: {report.problem.detail}{place}"
+    said = [f"whole: {report.events} events of stream {report.stream}, {report.first or 0} to {report.last}"]
+    if report.heads:
+        said.append(f"{report.heads} signed heads, up to event {report.signed}, by {', '.join(report.keys)}")
+    else:
+        said.append("nothing in it is signed")
+    if report.agreed:
+        said.append(f"agrees with {len(report.agreed)} heads kept elsewhere")
+    else:
+        said.append("held against no head kept elsewhere: that it was not written anew as a whole, this cannot show")
+    said += [f"not checked, from before what is left: {head}" for head in report.unchecked]
+    return "\n".join([*said, f"keep this elsewhere: {report.head}"])
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from (line.rstrip(b"\n") for line in file)
+    except OSError as error:
+        raise CarddError(Reason.INVALID, f"{path} cannot be read: {error.strerror}") from None
