@@ -1,0 +1,107 @@
+"""`cardd journal` on a directory without a daemon, and beside a running one."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+from support.bare_daemon import bare_daemon
+
+from cardd.base.clock import SystemClock
+from cardd.cli import main
+from cardd.config import load_config
+from cardd.journal.events import NewEvent
+from cardd.records import open_records
+from cardd.wire.system import NoParams
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "cardd.yaml"
+    path.write_text("socket: {path: cardd.sock}\nstate_dir: state\njournal: {reserve_mb: 0}\n")
+    record(path, 5)
+    return path
+
+
+def record(config: Path, count: int) -> None:
+    async def write() -> None:
+        records = open_records(load_config(config), clock=SystemClock(), source="/cardd/test")
+        for number in range(count):
+            await records.journal.record(NewEvent("a.b", "s", {"n": number}, {"name": "测试甲"}))
+        await records.journal.close()
+
+    asyncio.run(write())
+
+
+def verified(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, object]]:
+    code = main(["journal", "verify", "--json", *map(str, arguments)])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_stopped_daemons_journal_is_verified_and_exported_where_it_lies(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, report = verified(capsys, "--config", config)
+    assert (code, report["whole"], report["events"], report["signed"]) == (os.EX_OK, True, 5, 5)
+    assert main(["journal", "export", "--config", str(config), "--output", str(tmp_path / "out")]) == os.EX_OK
+    code, exported = verified(capsys, tmp_path / "out")
+    assert (code, exported["head"], exported["keys"]) == (os.EX_OK, report["head"], report["keys"])
+    assert "测试甲" not in (tmp_path / "out").read_text()
+
+
+def test_looking_changes_nothing_in_the_journal(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = verified(capsys, "--config", config)
+    assert verified(capsys, "--config", config) == before
+    with bare_daemon(config.parent, "journal: {reserve_mb: 0}\n") as daemon, daemon.client() as client:
+        assert json.loads(client.call_raw("system.status", NoParams()))["journal"]["boot"] == 2
+
+
+def test_a_running_daemon_is_asked(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["journal", "export", "--config", str(config), "--output", str(tmp_path / "earlier")])
+    with bare_daemon(config.parent, "journal: {reserve_mb: 0}\n"):
+        code, report = verified(capsys, "--config", config, "--against", tmp_path / "earlier")
+        assert (code, report["whole"]) == (os.EX_OK, True)
+        assert report["agreed"]
+        main(["journal", "export", "--config", str(config), "--output", str(tmp_path / "later")])
+        assert main(["journal", "find", "--config", str(config), "--type", "service.*"]) == os.EX_OK
+        assert '"type":"org.cardd.service.started.v1"' in capsys.readouterr().out
+    code, report = verified(capsys, tmp_path / "later", "--against", tmp_path / "earlier")
+    assert (code, report["whole"]) == (os.EX_OK, True)
+
+
+def test_an_altered_export_and_a_journal_that_was_cut_exit_with_65(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["journal", "export", "--config", str(config), "--output", str(tmp_path / "out")]) == os.EX_OK
+    text = (tmp_path / "out").read_bytes()
+    (tmp_path / "bad").write_bytes(text.replace(b'"n":3', b'"n":4'))
+    code, report = verified(capsys, tmp_path / "bad")
+    assert (code, report["whole"]) == (os.EX_DATAERR, False)
+    assert main(["journal", "verify", str(tmp_path / "bad")]) == os.EX_DATAERR
+    assert "ALTERED" in capsys.readouterr().out
+    other = tmp_path / "state" / "journal.db"
+    other.unlink()
+    record(config, 2)
+    code, report = verified(capsys, "--config", config, "--against", tmp_path / "out")
+    assert (code, report["whole"]) == (os.EX_DATAERR, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["verify", "no such file"], os.EX_CONFIG),
+        (["verify", "cardd.yaml", "--head", "7"], os.EX_CONFIG),
+        (["verify", "cardd.yaml", "--against", "cardd.yaml"], os.EX_CONFIG),
+        (["find", "--config", "cardd.yaml"], os.EX_UNAVAILABLE),
+        (["find", "--config", "cardd.yaml", "--since", "yesterday"], os.EX_CONFIG),
+        (["export", "--config", "cardd.yaml", "--output", "cardd.yaml"], os.EX_CONFIG),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_an_exit_code(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int
+) -> None:
+    monkeypatch.chdir(config.parent)
+    assert main(["journal", *arguments]) == code
+    assert capsys.readouterr().err.count("\n") == 1
+    assert config.read_text().startswith("socket:")
