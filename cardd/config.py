@@ -19,6 +19,7 @@ import msgspec
 from cardd.api.rights import Right, Rights, RightsRow, expand
 from cardd.base.document import load_document, locate, written
 from cardd.base.errors import CarddError
+from cardd.rules.keys import KEYS, KeyName
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Days = Annotated[int, msgspec.Meta(ge=1, le=36500)]
@@ -109,7 +110,9 @@ class Keys(Strict):
 
     `remote` is a security machine (HSM) at `url`, asked within `timeout_s` in all; `token_file` holds what it wants to
     be shown, `ca_file` who vouches for it. `software` is for tests: it holds the root key in memory and says so;
-    `stk_root_file` holds the root of the keys that have 8 bytes on DES cards.
+    `stk_root_file` holds the root of the keys that have 8 bytes on DES cards. `guesses` tells the identifiers on cards,
+    two hex digits, of keys for which no source prints one and cardd has a guess of its own: those of DF05 and DF07, and
+    the last of DF01.
     """
 
     provider: Literal["psam", "remote", "software", "none"] = "psam"
@@ -120,6 +123,11 @@ class Keys(Strict):
     timeout_s: Seconds = 5.0
     token_file: str | None = None
     ca_file: str | None = None
+    guesses: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def kids(self) -> dict[KeyName, int]:
+        """Return the guesses as numbers."""
+        return {KeyName(key): int(kid, 16) for key, kid in self.guesses.items()}
 
 
 class Authority(Strict):
@@ -343,6 +351,27 @@ def _take_over_where_old_cards_are(config: Config, path: Path) -> None:
             raise locate(path, f"$.activation.pin_policy.{route}", problem)
 
 
+_LOCAL_KID: Final = re.compile(r"[89][0-9A-Fa-f]")
+
+
+def _understand_guesses(config: Config, path: Path) -> None:
+    guessed = {name: rule for name, rule in KEYS.items() if rule.inferred}
+    for key, kid in config.keys.guesses.items():
+        where = f"$.keys.guesses.{key}"
+        if key not in guessed:
+            raise locate(path, where, f"no identifier is guessed of `{key}`: it can be said of {', '.join(guessed)}")
+        if _LOCAL_KID.fullmatch(kid) is None:
+            raise locate(path, where, f'`{kid}` is no identifier of such a key: write two hex digits, "80" to "9F"')
+    said = config.keys.kids()
+    kids = {name: (rule.application, said.get(name, rule.kid)) for name, rule in KEYS.items()}
+    for key in said:
+        twin = next((name for name, kid in kids.items() if name != key and kid == kids[key]), None)
+        if twin is not None:
+            application, place = kids[key]
+            problem = f"{application} has `{twin}` under {place:02X} too: a wrong key costs a card a try, so say both"
+            raise locate(path, f"$.keys.guesses.{key}", problem)
+
+
 _OCTAL: Final = re.compile(r"0?[0-7]{3}|0o[0-7]{3}")
 
 
@@ -399,6 +428,7 @@ _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _name_stations_apart,
     _allow_software_keys_in_tests_only,
     _find_the_security_machine,
+    _understand_guesses,
     _find_the_centre,
     _know_the_region,
     _take_over_where_old_cards_are,

@@ -171,6 +171,8 @@ class _Parts:
         stack.callback(readers.close)
         readers.subscribe(_log_service)
         keys, money = _keys(config, readers, clock)
+        if keys is not None:
+            keys.versions.number(config.keys.kids())
         record = StopRecord(journal)
         known = await record.load(station.name for station in readers.stations())
         stopped = StoppedKeys(record, stopped=known, clock=clock)

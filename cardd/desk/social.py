@@ -275,7 +275,7 @@ def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: K
         answer = service.authentication_data(
             key, card.algorithm, factors, challenge, original, version=version, deadline=deadline
         )
-        card.environment.external_authentication(KEYS[key].kid, answer, original, version)
+        card.environment.external_authentication(service.versions.kid(key), answer, original, version)
 
 
 def maintain(

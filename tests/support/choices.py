@@ -84,12 +84,13 @@ NOTES: Final[Mapping[Reading, Note]] = MappingProxyType(
         Reading("df05_keys", "84"): Note(
             Fate.REFUSED,
             "DF05 is read; its update key is not there (6A88), and nothing is written: the next number may be another"
-            " key's, and would count the try",
+            ' key\'s, and would count the try. `keys: {guesses: {UK1DF05: "84"}}` tells it',
         ),
         Reading("df07_keys", "reads_first"): Note(
             Fate.REFUSED,
             "the keys of DF07 are mistaken for each other and its files stay closed, after one try of each key that"
-            " was needed: no command tells which key a number is, and trying others would cost their tries",
+            " was needed: no command tells which key a number is, and trying others would cost their tries. `keys:"
+            " {guesses: …}` tells it",
         ),
         Reading("pin_limit", "3"): Note(Fate.SHOWN, "the card tells its own limit"),
         Reading("pin_limit", "8"): Note(Fate.SHOWN, "the card tells its own limit"),

@@ -6,6 +6,7 @@ from cardd.activation.policy import Deadlines, Policy
 from cardd.base.document import DocumentError
 from cardd.config import Access, BackendName, PinPolicies, Role, load_config
 from cardd.daemon import stations_of
+from cardd.rules.keys import KeyName
 from cardd.wire.activation import State
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "config").glob("*.yaml"))
@@ -62,6 +63,30 @@ def test_how_long_a_keypad_waits_is_said_for_each_reader(tmp_path: Path) -> None
     assert [reader.keypad_s for station in stations_of(config) for reader in station.readers] == [90, 30]
     for beyond in (0, 256, 1.5):
         assert "keypad_s" in problem(tmp_path, text.format(beyond))
+
+
+def test_identifiers_of_keys_that_are_guessed_can_be_said(tmp_path: Path) -> None:
+    text = "keys: {guesses: {UK1DF05: '84', RK2DF07: '8a', UK7DF01: '9F'}}"
+    kids = load_config(written(tmp_path, text)).keys.kids()
+    assert kids == {KeyName.UK1DF05: 0x84, KeyName.RK2DF07: 0x8A, KeyName.UK7DF01: 0x9F}
+
+
+@pytest.mark.parametrize(
+    ("guesses", "told"),
+    [
+        ("UK1DF01: '84'", "no identifier is guessed of `UK1DF01`"),
+        ("NONE: '84'", "no identifier is guessed of `NONE`"),
+        ("UK1DF05: 84", "write it in quotes"),
+        ("UK1DF05: '04'", "two hex digits"),
+        ("UK1DF05: '840'", "two hex digits"),
+        ("UK1DF07: '85'", "DF07 has `RK2DF07` under 85 too"),
+        ("UK7DF01: '83'", "DF01 has `UK1DF01` under 83 too"),
+    ],
+)
+def test_identifiers_that_cannot_be_are_refused_where_they_stand(tmp_path: Path, guesses: str, told: str) -> None:
+    text = problem(tmp_path, f"keys:\n  guesses:\n    {guesses}\n")
+    assert text.startswith("cardd.yaml:3:")
+    assert told in text
 
 
 def test_an_unknown_key_is_told_where_it_stands_and_what_was_meant(tmp_path: Path) -> None:

@@ -4,18 +4,21 @@ from pathlib import Path
 
 import pytest
 from support.cards import DEADLINE, OpenCard, altered, insert, software_keys
+from support.contents import content, social
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.base.secret import Secret
+from cardd.base.secret import Personal, Secret
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors
 from cardd.desk.identify import identify
 from cardd.desk.read import read_card
 from cardd.desk.reading import Identity
 from cardd.desk.stopped import StoppedKeys
+from cardd.desk.updates import Updates
+from cardd.desk.write import write_records
 from cardd.keys.software import SoftwareKeys
-from cardd.rules.files import Generation
+from cardd.rules.files import FILES, Generation
 from cardd.rules.keys import KeyName
 
 EXTERNAL_AUTHENTICATION = 0x82
@@ -59,6 +62,47 @@ def test_a_card_whose_keys_are_made_otherwise_proves_itself_and_gives_its_holder
     assert (reading.identity.authentic, reading.identity.algorithm) == (True, Algorithm.SM4)
     assert reading.holder is not None
     assert card.record.instructions.count(EXTERNAL_AUTHENTICATION) == 1
+
+
+READS_FIRST = {
+    KeyName.RK2DF07: 0x84,
+    KeyName.RK3DF07: 0x85,
+    KeyName.UK1DF07: 0x86,
+    KeyName.UK2DF07: 0x87,
+    KeyName.UK3DF07: 0x88,
+}
+
+
+@pytest.mark.parametrize(
+    ("toggles", "name", "kids"),
+    [
+        ({"df05_keys": "84"}, "DF05EF05", {KeyName.UK1DF05: 0x84}),
+        *(({"df07_keys": "reads_first"}, f"DF07EF0{number}", READS_FIRST) for number in (5, 6, 7)),
+    ],
+)
+def test_keys_whose_identifiers_are_guesses_are_used_under_those_that_were_said(
+    tmp_path: Path, toggles: dict[str, str], name: str, kids: dict[KeyName, int]
+) -> None:
+    before, _ = content(FILES[name], Generation.V3)
+    after, expected = content(FILES[name], Generation.V3, 4)
+    written: Updates = {name: {"whole": after} if isinstance(after, str) else after}
+    path = social(tmp_path, Generation.V3, files={name: before}, toggles=toggles)
+    keys = software_keys()
+    card, stopped = insert(path), StoppedKeys()
+    identity = found(card, keys)
+    with pytest.raises(CarddError):
+        write_records(card.channel, card.insertion, keys, identity, written, DEADLINE, stopped=stopped)
+    keys.versions.number(kids)
+    card, stopped = insert(path), StoppedKeys()
+    identity = found(card, keys)
+    write_records(card.channel, card.insertion, keys, identity, written, DEADLINE, stopped=stopped)
+    card = card.again()
+    reading = read_card(card.channel, card.insertion, keys, None, DEADLINE, f"{name}|$", stopped=stopped)
+    values = {item: reading.records[name][item] for item in expected}
+    assert {
+        item: value.disclose() if isinstance(value, Personal) else value for item, value in values.items()
+    } == expected
+    assert stopped.of(card.insertion.station) == ()
 
 
 def test_both_at_once_are_found(tmp_path: Path) -> None:
