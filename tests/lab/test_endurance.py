@@ -29,7 +29,7 @@ SETTLED_S: Final = 3.0
 
 ONE_STATION: Final[dict[str, object]] = {
     "stations": [{"name": "hall", "readers": [{"match": {"name": "Cardsim*"}, "role": "counter"}]}],
-    "logs": {"level": "warning", "format": "json"},
+    "logs": {"level": "info", "format": "json"},
 }
 
 
