@@ -16,6 +16,7 @@ from cardd.activation.pins import PinPolicy
 from cardd.base.errors import CarddError
 from cardd.base.secret import Secret
 from cardd.wire.activation import ENDS, ActivationResult, ActivationStartParams, Route, State
+from cardsim.persona import MedicalInsurancePersona, load_persona
 from support.matrix_cards import Plastic, Tear
 from support.matrix_house import House
 from support.people import PASSWORD, PIN, Person
@@ -78,9 +79,18 @@ class Customer:
     activation: str = ""
     stranger: "Customer | None" = None
     """Who comes with a card when this person's was torn out."""
+    heard: bool = True
+    """Whether the centre could hear what became of the card."""
 
     def __post_init__(self) -> None:
         self.old, self.social = Plastic(self.person.old), Plastic(self.person.social)
+
+    @property
+    def subjects(self) -> set[str]:
+        """By what the authority is asked about this person: the key, the holder's number, the old card's."""
+        number = load_persona(self.person.old).card
+        assert isinstance(number, MedicalInsurancePersona)
+        return {self.activation, self.person.number, str(number.number)}
 
     @property
     def name(self) -> str:

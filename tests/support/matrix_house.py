@@ -14,7 +14,7 @@ from unittest.mock import patch
 import yaml
 
 from cardd import daemon as composition
-from cardd.activation.authority import Authority
+from cardd.activation.authority import ActivationRequest, Authority, SocialCard
 from cardd.activation.engine import Engine
 from cardd.activation.policy import Backoff
 from cardd.base.clock import SystemClock
@@ -51,27 +51,23 @@ class Fault(StrEnum):
 
 
 class Line:
-    """The way to the authority. Every call is counted; the n-th (from 1) meets its fault, and so do `lasting` ones."""
+    """The way to the authority. `plan` says what is wrong with a call, by its name and whom or what it is about."""
 
     def __init__(self, authority: Authority, *, slow_s: float) -> None:
         self._authority = authority
         self._slow_s = slow_s
-        self.calls: list[str] = []
-        self.at: dict[int, Fault] = {}
-        self.lasting: dict[str, Fault] = {}
-        self.struck: list[tuple[str, Fault]] = []
-        self.before: Callable[[str], None] = lambda _: None
+        self.calls: list[tuple[str, str]] = []
+        self.plan: Callable[[str, str], Fault | None] = lambda _name, _subject: None
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
         method = getattr(self._authority, name)
 
         async def call(*args: object, **kwargs: object) -> object:
-            self.before(name)
-            self.calls.append(name)
-            fault = self.at.get(len(self.calls)) or self.lasting.get(name)
+            subject = _subject(args[0])
+            self.calls.append((name, subject))
+            fault = self.plan(name, subject)
             if fault is None:
                 return await method(*args, **kwargs)
-            self.struck.append((name, fault))
             return await self._fail(fault, lambda: method(*args, **kwargs))
 
         return call
@@ -95,6 +91,17 @@ class Line:
             case Fault.TWICE:
                 await ask()
                 return await ask()
+
+
+def _subject(first: object) -> str:
+    """Return what a call is about: an activation's key, an old card's number, or a holder's number."""
+    match first:
+        case SocialCard():
+            return first.social_security_number
+        case ActivationRequest():
+            return first.key
+        case _:
+            return str(first)
 
 
 class WallClock(SystemClock):
@@ -143,7 +150,8 @@ class House:
         (self.directory / "cardd.yaml").write_text(yaml.safe_dump(self._config()), encoding="utf-8")
 
     def _config(self) -> dict[str, object]:
-        deadlines = {"authority_s": self.authority_s, "authorising": self.authority_s * 2}
+        # a report whose question hangs is asked anew before it is given up
+        deadlines = {"authority_s": self.authority_s, "confirming": self.authority_s * 2.2}
         activation = {"pin_policy": "verify", "routes": ["pharmacy", "hospital", "bank"], **self.activation}
         given = activation.get("deadlines")
         activation["deadlines"] = {**deadlines, **(given if isinstance(given, dict) else {})}

@@ -1,0 +1,126 @@
+"""Each fault of the authority at each of its calls, once and for a while: nothing is doubled, nothing lost."""
+
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import pytest
+from support.matrix_clerk import VARIATIONS, Clerk, Customer, Variation
+from support.matrix_house import Fault, House
+from support.matrix_run import Matrix, Ran, play, tally
+
+from cardd.wire.activation import ActivationResult, State
+
+STATIONS = 12
+AUTHORITY_S = 1.0
+A_WHILE_S = 3.0
+"""Longer than any one question may take, and than the deadlines of the states in which one is asked."""
+
+SAMPLE = 5
+PEOPLE = 130
+ASKED_AGAIN = "outcome"
+BEYOND = frozenset({"activate", "report_update", ASKED_AGAIN})
+"""The questions that are asked beyond the point of no return."""
+
+HARMLESS = frozenset({Fault.TWICE})
+UNHEARD = frozenset({Fault.DEAF, Fault.STUCK, Fault.BROKEN})
+FORESEEN = ("activation.effect_failed", "activation.asking_failed")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What goes wrong with which question, once or for a while; `first` befalls the request itself."""
+
+    call: str
+    fault: Fault
+    lasts: bool
+    first: Fault | None = None
+
+
+def cells(calls: Sequence[str]) -> Iterator[Cell]:
+    for call, fault, lasts in product(calls, Fault, (False, True)):
+        yield Cell(call, fault, lasts)
+    for first, fault, lasts in product((Fault.DEAF, Fault.MUTE), Fault, (False, True)):
+        yield Cell(ASKED_AGAIN, fault, lasts, first)
+
+
+class Plan:
+    """What goes wrong for each customer."""
+
+    def __init__(self) -> None:
+        self._faults: list[tuple[Customer, dict[str, Fault], set[str]]] = []
+        self.met: set[str] = set()
+
+    def add(self, customer: Customer, cell: Cell) -> None:
+        """Let a cell befall a customer; what does not last is over once it was met."""
+        faults = {cell.call: cell.fault}
+        if cell.first is not None:
+            faults["activate"] = cell.first
+        self._faults.append((customer, faults, {cell.call} if cell.lasts else set()))
+
+    def mend(self, customer: Customer) -> None:
+        """Let nothing go wrong for a customer any more."""
+        self._faults = [entry for entry in self._faults if entry[0] is not customer]
+
+    def __call__(self, name: str, subject: str) -> Fault | None:
+        for customer, faults, lasting in self._faults:
+            if name in faults and subject in customer.subjects:
+                self.met.add(f"{customer.index} {name}")
+                return faults[name] if name in lasting else faults.pop(name)
+        return None
+
+
+async def troubled(plan: Plan, clerk: Clerk, cell: Cell) -> ActivationResult:
+    customer = clerk.customer
+    plan.add(customer, cell)
+    # while the report goes unheard for longer than it is waited for, the activation ends without
+    customer.heard = not (cell.call == "report_update" and cell.lasts and cell.fault in UNHEARD)
+    serving = asyncio.create_task(clerk.serve())
+    if cell.lasts:
+        await asyncio.wait({serving}, timeout=A_WHILE_S)
+        plan.mend(customer)
+    return await serving
+
+
+def check(plan: Plan, cell: Cell, ran: Ran) -> None:
+    assert f"{ran.customer.index} {cell.call}" in plan.met, f"{cell}: it was never asked"
+    if cell.fault in HARMLESS or cell.call in BEYOND:
+        assert ran.end == "activated", f"{cell}: {ran.end}"
+    elif cell.fault is Fault.BROKEN:
+        assert ran.view.state is State.REFUSED, f"{cell}: {ran.end}"
+    else:
+        assert ran.end == "AUTHORITY_UNAVAILABLE", f"{cell}: {ran.end}"
+
+
+async def matrix_of(directory: Path, variation: Variation, every: int) -> str:
+    policy: dict[str, object] = {"pin_policy": str(variation.pins)}
+    matrix = Matrix(House(directory / "h", STATIONS, policy, AUTHORITY_S), PEOPLE)
+    await matrix.house.begin()
+    assert (await Clerk(matrix.house, 0, matrix.customer(variation)).serve()).outcome == "activated"
+    points = list(cells([name for name, _ in matrix.house.line.calls]))
+    matrix.house.line.plan = plan = Plan()
+    chosen = points[::every]
+    ran = await matrix.run(variation, chosen, lambda clerk, cell: troubled(plan, clerk, cell))
+    await matrix.judge()
+    for cell, one in ran:
+        check(plan, cell, one)
+    assert len(ran) == len(chosen)
+    return f"{variation}: {len(ran)} of {len(points)} faults: {tally(ran)}"
+
+
+@pytest.mark.parametrize("variation", VARIATIONS[::2], ids=str)
+def test_a_fault_of_the_authority_neither_doubles_nor_loses_an_activation(tmp_path: Path, variation: Variation) -> None:
+    play(matrix_of(tmp_path, variation, SAMPLE), FORESEEN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variation", VARIATIONS, ids=str)
+def test_each_fault_of_the_authority_at_each_call_neither_doubles_nor_loses_an_activation(
+    tmp_path: Path, variation: Variation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = play(matrix_of(tmp_path, variation, 1), FORESEEN)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
