@@ -33,6 +33,13 @@ from cardd.wire.authority import (
 _BUSY_S = 5.0
 _REPLACED = "SELECT 1 FROM cards WHERE ssn = ? AND status = 'normal'"
 
+_ACTIVATIONS = """
+SELECT key AS activation, standing, card, old_card, time, written, asked ->> '$.route' AS route,
+  asked ->> '$.operator' AS operator, asked ->> '$.terminal' AS terminal, asked ->> '$.journal_head' AS journal_head,
+  asked ->> '$.visit.number' AS visit
+FROM (SELECT *, CAST(request AS TEXT) AS asked FROM activations WHERE ssn = ?) ORDER BY receipt
+"""
+
 
 class KeyReusedError(Exception):
     """The key of an activation was used before, for another card."""
@@ -82,11 +89,7 @@ class Register:
                     )
                 ],
                 "updates": json.loads(updates),
-                "activations": self._rows(
-                    "SELECT key AS activation, standing, card, old_card, time, written"
-                    " FROM activations WHERE ssn = ? ORDER BY receipt",
-                    ssn,
-                ),
+                "activations": self._rows(_ACTIVATIONS, ssn),
             }
             for ssn, name, account, updates in people
         ]

@@ -10,6 +10,7 @@ import pytest
 from support.clerk import Clerk, counter
 
 from cardd.base.reasons import Reason
+from cardd.wire.activation import IdentityDocument, Outcome, Route, State, Visit
 from cardd.wire.methods import SYSTEM_STATUS
 from cardd.wire.system import NoParams
 from cardsim.centre.certificates import Certificates
@@ -82,6 +83,29 @@ def test_a_handoff_completes_and_the_centre_says_the_same(clerk: Clerk, centre: 
     assert statuses(centre, "old_cards") == ["void"]
     assert [row["activation"] for row in activations(centre)] == [activation]
     assert authority(clerk) == {"provider": "http", "host": "localhost", "available": True}
+
+
+@pytest.mark.parametrize(
+    ("route", "more"),
+    [
+        (Route.HOSPITAL, {"visit": Visit(kind="outpatient", number="V1")}),
+        (
+            Route.BANK,
+            {"identity_document": IdentityDocument(type="identity_card", number="510101190001010012", name="测试甲")},
+        ),
+    ],
+)
+def test_one_call_of_a_hospital_or_a_bank_is_answered_by_the_centre(
+    clerk: Clerk, centre: CentreServer, route: Route, more: dict[str, object]
+) -> None:
+    clerk.insert("social-jia-3.0")
+    clerk.wait("card.identified", lambda event: event["subject"] == "reader-0")
+    centre.faults.order("silent_after@activate:1")
+    ended = clerk.activate(route=route, wait_s=10.0, **more)
+    assert (ended.state, ended.outcome) == (State.COMPLETED, Outcome.ACTIVATED)
+    (done,) = activations(centre)
+    assert (done["activation"], done["route"]) == (ended.activation, route)
+    assert done["visit"] == ("V1" if route is Route.HOSPITAL else None)
 
 
 def test_a_centre_that_falls_silent_after_its_commit_is_asked_by_the_same_key(

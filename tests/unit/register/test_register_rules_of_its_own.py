@@ -14,7 +14,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.register.document import RegisterDocument
 from cardd.register.store import Register
-from cardd.wire.authority import IdentityDocument, SocialCard
+from cardd.wire.authority import ActivationRequest, IdentityDocument, SocialCard, Visit
 
 PEOPLE = """
 people:
@@ -91,6 +91,39 @@ def test_attempts_are_remembered_across_a_restart(tmp_path: Path) -> None:
         first = register.verify("key", "attempt", "10000001", WRONG)
     with opened(tmp_path) as register:
         assert register.verify("key", "attempt", "10000001", WRONG) == first
+
+
+def test_what_was_done_is_shown_with_who_asked_where_and_after_which_events(tmp_path: Path) -> None:
+    request = ActivationRequest(
+        key="k",
+        route="hospital",
+        card=msgspec.structs.replace(CARD, valid_until=None),
+        old_card=None,
+        visit=Visit(kind="outpatient", number="V1"),
+        operator="clerk",
+        terminal="host/desk",
+        time="2026-01-02T03:04:05+00:00",
+        challenge=None,
+        answer=None,
+        journal_head="s:1:00",
+    )
+    with opened(tmp_path) as register:
+        register.activate(request)
+        assert register.show()[0]["activations"] == [
+            {
+                "activation": "k",
+                "standing": "granted",
+                "card": "A00000012",
+                "old_card": None,
+                "time": "2026-01-02T03:04:05+00:00",
+                "written": None,
+                "route": "hospital",
+                "operator": "clerk",
+                "terminal": "host/desk",
+                "journal_head": "s:1:00",
+                "visit": "V1",
+            }
+        ]
 
 
 def test_documents_are_what_the_file_says_now(tmp_path: Path) -> None:
