@@ -26,15 +26,14 @@ TEXTS: Final = MappingProxyType(
             "Take the old card out and insert the social security card.",
             "请取出原医保卡，插入社会保障卡。",
         ),
-        "remove_old_card": ("Take the old card out.", "请取出原医保卡。"),
         "insert_card": ("Insert the social security card.", "请插入社会保障卡。"),
         "old_card_not_needed": (
             "This is an old medical insurance card, which is not needed here. Insert the social security card.",
             "这是原医保卡，此处无需使用。请插入社会保障卡。",
         ),
         "secret_lost": (
-            "The system was restarted and what was typed is gone. Leave the card in and ask the holder to type again.",
-            "系统已重启，已输入的密码未保留。请勿拔卡，并请持卡人重新输入。",
+            "The system was restarted and what was typed is gone. Ask the holder to type it again; leave the card in.",
+            "系统已重启，已输入的密码未保留。请持卡人重新输入，请勿拔卡。",
         ),
         "reading_social_card": (
             "Reading the social security card. Leave it in.",
@@ -52,7 +51,6 @@ TEXTS: Final = MappingProxyType(
             "This is an old card too. Insert the social security card.",
             "这也是原医保卡。请插入社会保障卡。",
         ),
-        "wrong_card": ("This card does not belong here: {expected}.", "此卡不符合要求：{expected}。"),
         "card_pulled": (
             "The card was taken out too early. Insert it again and leave it in.",
             "卡片被提前取出。请重新插入，勿拔卡。",
@@ -107,7 +105,7 @@ TEXTS: Final = MappingProxyType(
             "启用超时，已终止。卡片密码可能已更改，其他未做更改。",
         ),
         "interrupted_pin": (
-            "The activation was interrupted by a restart. The card's password may have been changed, nothing else.",
+            "A restart interrupted this. The card's password may have been changed, nothing else; begin again.",
             "启用因系统重启中断。卡片密码可能已更改，其他未做更改。请重新开始。",
         ),
         "pcsc_other_version": (
