@@ -29,11 +29,15 @@ class Admission:
         return self._reserve is not None and self._reserve.release()
 
     def recover(self) -> None:
-        """Set space aside again where there is some, at most once a second."""
-        now = time.monotonic()
-        if self._reserve is not None and self.space is not Space.AMPLE and now - self._tried >= _TRY_AGAIN_S:
-            self._tried = now
+        """Set space aside again where there is some."""
+        if self._reserve is not None and self.space is not Space.AMPLE:
+            self._tried = time.monotonic()
             self._reserve.make()
+
+    def look_again(self) -> None:
+        """Recover, if that was not tried within a second."""
+        if time.monotonic() - self._tried >= _TRY_AGAIN_S:
+            self.recover()
 
     def takes(self, call: PreparedCall) -> bool:
         """Tell whether a call is taken now. Taking away old events always is: it makes space."""

@@ -155,7 +155,7 @@ class Writer:
     def _commit(self, records: Sequence[_Record]) -> list[Recorded]:
         """Commit what is taken at the space there is; refuse the rest."""
         if self._admission.space is not Space.AMPLE:
-            self._admission.recover()
+            self._admission.look_again()
         taken = {id(record) for record in records if self._admission.takes(record.call)}
         full = CarddError(Reason.JOURNAL_FULL, "space is left for what is open only")
         refused = [self._recorded(record, None, full) for record in records if id(record) not in taken]
