@@ -221,7 +221,7 @@ class Journal(Strict):
     keep_days: Days = 366
     floor_days: Days = 183
     most_mb: Megabytes | None = None
-    reserve_mb: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 8
+    reserve_mb: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 16
 
 
 class Logs(Strict):
