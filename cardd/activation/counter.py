@@ -13,7 +13,7 @@ from cardd.base.secret import Personal, Secret
 from cardd.desk import reception as desk
 from cardd.desk.pin import change_pin, query_pin, reload_pin, verify_pin
 from cardd.desk.read import read_card
-from cardd.desk.reading import CardReading, CardValue, HolderData, Identity, IssuerData
+from cardd.desk.reading import CardReading, CardValue, HolderData, Identity, IssuerData, Via
 from cardd.desk.reception import Reception
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.write import write_records
@@ -59,14 +59,17 @@ class DeskCounter:
         self._readers.release(station, holder)
 
     def cards(self, station: str) -> Sequence[CardIn]:
-        """Return the cards in a station's counter readers that were identified."""
-        found = []
+        """Return the cards in a station's counter readers that were identified; those by contact come first.
+
+        A card with both interfaces may lie in both readers of one device at once: it is one card.
+        """
+        found: list[tuple[bool, CardIn]] = []
         for status in self._readers.views():
             if status.station == station and status.role is Role.COUNTER and status.insertion is not None:
                 identity = self._reception.identity_of(status.insertion.id)
                 if identity is not None:
-                    found.append(_card_in(status.insertion, identity))
-        return found
+                    found.append((identity.via is not Via.CONTACT, _card_in(status.insertion, identity)))
+        return [card for _, card in sorted(found, key=lambda entry: entry[0])]
 
     def subscribe(self, listener: Callable[[Notice], None]) -> None:
         """Tell a listener of every card that the reception has recorded."""
