@@ -120,14 +120,16 @@ def test_r31_what_was_told_outlives_the_daemon_and_what_was_held_does_not(tmp_pa
             # events: every one that somebody was told, in its place
             assert second.events[: len(before)] == before
             assert [int(event["sequence"]) for event in second.events] == list(range(1, len(second.events) + 1))
-            # activations before the point of no return: ended, and told
-            assert second.look(activation).state == "expired"
+            # activations before the point of no return: go on where they stood, and that is told
+            assert second.look(activation).state == "waiting_social_card"
+            assert "activation.resumed" in second.types()[len(before) :]
             # insertions: never used again
             old = {event["insertion"] for event in before if event.get("insertion")}
             new = {event["insertion"] for event in second.events[len(before) :] if kind_of(event) == "card.inserted"}
             assert new
             assert not old & new
-            # the station: held by nobody
+            # the station: held by that activation, and by nobody once it has ended
+            second.cancel(activation)
             assert read(second).number is not None
         finally:
             second.client.close()
