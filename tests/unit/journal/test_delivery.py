@@ -85,9 +85,10 @@ def test_whole_values_replace_their_masks_and_nothing_else(delivery: Delivery, s
 
 
 def test_sentences_see_whole_arguments_when_personal_data_are_given(delivery: Delivery, sealer: Sealer) -> None:
-    whole = {"text": {"args": {"expected": "测试甲"}}}
+    whole = {"text": {"args": {"tries_left": "测试甲"}}}
     event = stored(
-        {"text": {"code": "wrong_card", "args": {"expected": "测*甲"}}}, sealer.seal(json.dumps(whole).encode(), b"e-1")
+        {"text": {"code": "old_card_password_again", "args": {"tries_left": "测*甲"}}},
+        sealer.seal(json.dumps(whole).encode(), b"e-1"),
     )
     assert "测*甲" in deliver(delivery, event)["data"]["text"]["en"]
     assert "测试甲" in deliver(delivery, event, personal=True)["data"]["text"]["en"]
