@@ -8,6 +8,8 @@ from support.cards import altered
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.conformance.case import Outcome
+from cardd.conformance.cases import CASES, run_case
 from cardd.conformance.inserted import introduce
 from cardd.crypto.block import Algorithm
 from cardd.rules.generations import Generation
@@ -77,3 +79,10 @@ def test_a_generation_that_is_not_known_is_told(tmp_path: Path) -> None:
     with pytest.raises(CarddError) as caught:
         introduce(link(persona), "front")
     assert caught.value.reason is Reason.CARD_UNKNOWN
+
+
+def test_a_locked_pin_of_a_card_that_nobody_knows_is_no_fault_of_the_card() -> None:
+    subject = introduce(link("p4-bad-locked-pin"), "front")
+    assert subject is not None
+    (case,) = (case for case in CASES if case.name == "C-PIN-1")
+    assert run_case(case, subject, link("p4-bad-locked-pin")).outcome is Outcome.PASSED
