@@ -131,6 +131,23 @@ async def test_without_a_record_nothing_is_lifted(tmp_path: Path) -> None:
         assert it.stopped.of("desk") == (KeyName.RKSSSE,)
 
 
+async def test_what_could_not_be_lifted_is_found_again_though_another_key_was_stopped_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise CarddError(Reason.JOURNAL_FULL)
+
+    async with operated(tmp_path) as it:
+        await it.stop(KeyName.RKSSSE)
+        with monkeypatch.context() as patch:
+            patch.setattr(it.journal, "record", full)
+            with pytest.raises(CarddError):
+                await it.clear()
+        await it.stop(KeyName.UKSSSE)
+    async with operated(tmp_path) as it:
+        assert it.stopped.of("desk") == (KeyName.RKSSSE, KeyName.UKSSSE)
+
+
 async def test_a_stop_that_cannot_be_recorded_stops_all_the_same(tmp_path: Path) -> None:
     async with operated(tmp_path) as it:
         await it.journal.close()
