@@ -205,15 +205,15 @@ def test_nobody_comes_between_the_commands_of_a_transaction(
 
     thread = threading.Thread(target=somebody_else)
     thread.start()
-    assert connected.wait(2)
+    assert connected.wait(10)
     ours.begin()
     # whoever came first has it; the other one waits until it is given back
     waited = answered.is_set() or not answered.wait(0.2)
     ours.transmit(GET_CHALLENGE)
     ours.end()
-    assert answered.wait(2)
+    assert answered.wait(10)
     assert waited
-    thread.join(2)
+    thread.join(10)
     ours.disconnect(reset=False)
 
 
@@ -233,7 +233,7 @@ def test_the_context_of_a_thread_that_ended_is_given_back(
         thread = threading.Thread(target=once)
         thread.start()
         thread.join()
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 10
     while descriptors() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert descriptors() <= before

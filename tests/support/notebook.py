@@ -15,7 +15,7 @@ class Notebook:
     def __call__(self, observation: Observation) -> None:
         self.told.append(observation)
 
-    def until(self, met: Callable[[list[Observation]], bool], seconds: float = 3.0) -> list[Observation]:
+    def until(self, met: Callable[[list[Observation]], bool], seconds: float = 10.0) -> list[Observation]:
         """Wait until what was told meets a condition; return what was told."""
         deadline = time.monotonic() + seconds
         while not met(self.told):

@@ -1,9 +1,13 @@
-"""What a process holds of the system, read from /proc."""
+"""What a process holds of the system, read from /proc, and when it is at rest."""
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 _PROC = Path("/proc")
 
@@ -23,6 +27,19 @@ class Resources:
         kinds = [_target(link) for link in (_PROC / str(process) / "fd").iterdir()]
         sockets = sum(kind.startswith("socket:") for kind in kinds)
         return cls(int(fields["VmRSS"].split()[0]), int(fields["Threads"]), len(kinds), sockets)
+
+
+def steady(look: Callable[[], T], still_s: float, patience_s: float = 30.0) -> T:
+    """Look again and again until what is seen has stayed the same for so long, and return it."""
+    end = time.monotonic() + patience_s
+    seen, since = look(), time.monotonic()
+    while time.monotonic() - since < still_s:
+        assert time.monotonic() < end, f"never at rest: {seen}"
+        time.sleep(0.02)
+        now = look()
+        if now != seen:
+            seen, since = now, time.monotonic()
+    return seen
 
 
 def wake_ups(process: int) -> int:
