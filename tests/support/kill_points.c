@@ -23,7 +23,7 @@ static char begun[FILES];
 static int listener = -1;
 static pid_t owner;
 
-__attribute__((constructor)) static void dial(void)
+static void dial(void)
 {
 	const char *path = getenv("CARDD_KILL_POINTS");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -39,6 +39,20 @@ __attribute__((constructor)) static void dial(void)
 	}
 	listener = fd;
 	owner = getpid();
+}
+
+/* A process that was forked is a daemon of its own: it has a line of its own. */
+static void dial_anew(void)
+{
+	listener = -1;
+	memset(begun, 0, sizeof begun);
+	dial();
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	pthread_atfork(NULL, NULL, dial_anew);
+	dial();
 }
 
 /* The name of a write-ahead log without its folder, or nothing for any other file. */

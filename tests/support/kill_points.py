@@ -11,13 +11,24 @@ import socket
 import subprocess
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from cardsim.card.base import VirtualCard
 
 _COMPILE: Final = ("cc", "-std=gnu11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+
+
+class Mortal(Protocol):
+    """A process that can be killed, started in whatever way."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal."""
+
+    def wait(self) -> int:
+        """Return when it is gone, with what it ended with."""
 
 
 class KillPoints:
@@ -30,7 +41,7 @@ class KillPoints:
         source = Path(__file__).with_suffix(".c")
         subprocess.run([*_COMPILE, "-o", str(self._library), str(source), "-ldl", "-lpthread"], check=True)
         self._changed = threading.Condition()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Mortal | None = None
         self._at: int | None = None
         self._passed: list[str] = []
         self.killed_at: str | None = None
@@ -53,7 +64,7 @@ class KillPoints:
         """What the process must be started with for its commits to be seen."""
         return {"LD_PRELOAD": str(self._library), "CARDD_KILL_POINTS": str(self._path)}
 
-    def watch(self, process: "subprocess.Popen[bytes]", at: int | None = None) -> None:
+    def watch(self, process: Mortal, at: int | None = None) -> None:
         """Count from now on what that process comes to; kill it at the place of that number, the first being 0."""
         with self._changed:
             self._process, self._at, self._passed, self.killed_at = process, at, [], None
@@ -99,7 +110,8 @@ class KillPoints:
             threading.Thread(target=self._serve, args=(link,), name="kill points", daemon=True).start()
 
     def _serve(self, link: socket.socket) -> None:
-        with link, link.makefile("rb") as lines:
+        # the other side may die at any moment, and not only by our hand
+        with suppress(ConnectionError), link, link.makefile("rb") as lines:
             for line in lines:
                 if not self.reached(line.decode().strip()):
                     return
