@@ -4,6 +4,8 @@ A command whose answer was lost is never repeated from here: what was typed for 
 again.
 """
 
+from typing import Final
+
 from cardd.activation import facts
 from cardd.activation.case import Case
 from cardd.activation.effects import Purpose
@@ -14,6 +16,8 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.desk.prompts import Prompts
+
+_REFUSED: Final = frozenset({Reason.PIN_WRONG, Reason.PIN_LOCKED})
 
 
 class PinWork:
@@ -47,10 +51,15 @@ class PinWork:
             return facts.Missing(Purpose.SOCIAL_PIN)
         if new is None:
             return facts.Missing(Purpose.NEW_PIN)
+        # the new one is presented once; the old one stays here, so that it is not taken for the new one after a tear
+        self._prompts.take(case.id, Purpose.NEW_PIN)
         try:
             await self._counter.change_pin(insertion, old, new, timeout_s=self._policy.deadlines.card_s)
-        finally:
-            self._drop(case)
+        except CarddError as error:
+            if error.reason in _REFUSED:
+                self._drop(case)
+            raise
+        self._drop(case)
         return facts.PinChanged()
 
     async def finish(self, case: Case, insertion: str) -> facts.Outcome:

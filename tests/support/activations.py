@@ -339,6 +339,7 @@ async def bench(
     counter: FakeCounter | None = None,
     cut: Iterable[str] = (),
     later_s: float = 0.0,
+    clock: ManualClock | None = None,
 ) -> AsyncIterator[Bench]:
     """Open journal, register and engine in a directory; opening it again is a restart.
 
@@ -346,7 +347,7 @@ async def bench(
     """
     people = directory / "register.yaml"
     people.write_text(REGISTER, encoding="utf-8")
-    clock = ManualClock()
+    clock = clock or ManualClock()
     clock.advance(later_s)
     sealer = Sm4GcmSealer(Secret(b"0123456789ABCDEF"))
     journal = Journal.open(directory / "journal", sealer=sealer, clock=clock, source="test")
