@@ -15,7 +15,7 @@ class Signer(Protocol):
         """The key with which anybody can check its signatures."""
 
     def sign(self, statement: bytes) -> bytes:
-        """Return the signature, 64 bytes."""
+        """Return the signature."""
 
 
 class Verify(Protocol):

@@ -1,7 +1,6 @@
 """Signatures over the journal's heads: Ed25519 (RFC 8032), and SM2 with SM3 (GB/T 32918.2) where the extra is there.
 
-A private key is 32 bytes, a public key 32 (Ed25519) or 64 (SM2: x and y), a signature 64 (SM2: r and s). SM2 digests
-with the identity that GB/T 35276 gives for want of another.
+A private key is 32 bytes, a public key 32 (Ed25519) or 64 (SM2: x and y), a signature 64 bytes or DER.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,9 +14,9 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.base.signing import Signer
+from cardd.crypto import sm2
 
 KEY_LENGTH: Final = 32
-SIGNATURE_LENGTH: Final = 64
 
 ED25519: Final = "ed25519"
 SM2: Final = "sm2"
@@ -35,6 +34,22 @@ class Ed25519Signer:
     def sign(self, statement: bytes) -> bytes:
         """Return the signature."""
         return self._key.sign(statement)
+
+
+class Sm2Signer:
+    """Signs with SM2. Raises CarddError INVALID without the extra, or for a key that is none."""
+
+    algorithm: Final = SM2
+
+    def __init__(self, key: Secret) -> None:
+        self._key = _checked(key)
+        self.public = sm2.public_key(key)
+        # found out now, and not by the first commit
+        self.sign(b"")
+
+    def sign(self, statement: bytes) -> bytes:
+        """Return the signature."""
+        return sm2.sign(self._key, self.public, statement)
 
 
 def signer(algorithm: str, key: Secret) -> Signer:
@@ -74,5 +89,7 @@ def _unknown(algorithm: str) -> CarddError:
     return CarddError(Reason.INVALID, f"signatures with `{algorithm[:20]}` are not known here")
 
 
-_SIGNERS: Final[Mapping[str, Callable[[Secret], Signer]]] = MappingProxyType({ED25519: Ed25519Signer})
-_CHECKS: Final[Mapping[str, Callable[[bytes, bytes, bytes], bool]]] = MappingProxyType({ED25519: _verify_ed25519})
+_SIGNERS: Final[Mapping[str, Callable[[Secret], Signer]]] = MappingProxyType({ED25519: Ed25519Signer, SM2: Sm2Signer})
+_CHECKS: Final[Mapping[str, Callable[[bytes, bytes, bytes], bool]]] = MappingProxyType(
+    {ED25519: _verify_ed25519, SM2: sm2.verify}
+)
