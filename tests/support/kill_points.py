@@ -5,7 +5,6 @@ into it (`kill_points.c`), commands where its cards live, and whatever else by w
 goes on if that returns True. At the chosen place the process gets SIGKILL and is gone before anybody goes on.
 """
 
-import contextlib
 import os
 import signal
 import socket
