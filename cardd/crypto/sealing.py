@@ -5,7 +5,6 @@ configuration: whatever was sealed before still opens. The nonce is random, so o
 some three hundred years of one event a second.
 """
 
-import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, algorithms, modes
 
+from cardd.base.chance import Chance
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer as Sealer  # noqa: PLC0414 - this is where a reader looks for it
@@ -44,10 +44,11 @@ class GcmSealer:
             raise CarddError(Reason.INVALID, f"a sealing key has {KEY_LENGTH} bytes, this one {len(key)}")
         self._mark = _MARKS[algorithm]
         self._key = key
+        self._chance = Chance()
 
     def seal(self, plaintext: bytes, context: bytes) -> bytes:
         """Return algorithm (1), nonce (12), ciphertext (as long as the text), tag (16)."""
-        nonce = secrets.token_bytes(_NONCE)
+        nonce = self._chance.take(_NONCE)
         encryptor = Cipher(_CIPHERS[self._mark](self._key.reveal()), modes.GCM(nonce)).encryptor()
         encryptor.authenticate_additional_data(context)
         ciphertext = encryptor.update(plaintext) + encryptor.finalize()

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from cardd.base.chance import Chance
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer, Tokens
@@ -26,6 +27,8 @@ Also = Callable[[sqlite3.Connection], object]
 """What else a call does to the database, in its own transaction."""
 
 T = TypeVar("T")
+
+_CHANCE: Final = Chance()
 
 
 class _Body(msgspec.Struct, omit_defaults=True):
@@ -103,7 +106,7 @@ class PreparedCall:
 
 def rfc3339(moment: datetime) -> str:
     """Return `2031-05-07T08:09:10.000000Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def prepare(
@@ -128,7 +131,7 @@ def prepare(
 
 def _prepare_event(event: NewEvent, sealer: Sealer, time: str, tokens: Tokens | None) -> PreparedEvent:
     what = "an event"
-    identity = str(uuid.uuid4())
+    identity = str(uuid.UUID(bytes=_CHANCE.take(16), version=4))
     data = _attempt(what, lambda: msgspec.json.encode(event.data))
     fields = _Body(identity, event.type, time, event.subject, msgspec.Raw(data), event.insertion, event.correlation)
     body = _attempt(what, lambda: msgspec.json.encode(fields))
