@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support.account import account_card, till
 from support.kill_points import KillPoints
-from support.mortal import Answer, Mortal
+from support.mortal import FRONT, Answer, Mortal
 
 from cardd.crypto.block import Algorithm
 from cardd.wire.accounts import AccountDebitParams, AccountLoadParams, AccountProofParams
@@ -23,6 +23,8 @@ from cardd.wire.base import Params
 from cardd.wire.deeds import CardPinParams, CardWriteParams
 from cardsim.card.chip import Chip
 from cardsim.card.image import take_image
+from cardsim.card.make import make_card
+from cardsim.persona import load_persona
 
 PIN, NEW, WRONG = "123456", "654321", "111111"
 TRIES = 6
@@ -276,6 +278,21 @@ def counter(tmp_path: Path) -> Iterator[Mortal]:
         yield counter
 
 
+@pytest.fixture
+def with_module(tmp_path: Path) -> Iterator[Mortal]:
+    """A counter whose keys are in a security module, in a reader of its own."""
+    rules = [
+        {"match": {"name": FRONT}, "name": FRONT},
+        {"match": {"name": "sam"}, "name": "sam", "role": "sam"},
+    ]
+    settings = {"stations": [{"name": "desk", "readers": rules}], "keys": {"provider": "psam"}}
+    with KillPoints(tmp_path) as points:
+        counter = Mortal(tmp_path, points, slots=(FRONT, "sam"), settings=settings)
+        counter.rig.insert("sam", points.card("module", make_card(load_persona("psam"))))
+        with counter:
+            yield counter
+
+
 def killed_at_every(matrix: Matrix, places: Sequence[int]) -> int:
     for place in places:
         run = matrix.kill(place)
@@ -336,3 +353,22 @@ def test_a_daemon_killed_while_it_takes_up_a_deed_takes_it_up_at_its_next_start(
         counter.stop()
     assert starts > 3
     matrix.check(matrix.end(run))
+
+
+@pytest.mark.timeout(300)
+def test_a_purchase_killed_between_card_and_module_is_not_lost_and_not_done_twice(
+    with_module: Mortal, tmp_path: Path
+) -> None:
+    matrix = Matrix(tmp_path, with_module, CASES["debit"])
+    by_module = [number for number, place in enumerate(matrix.places) if "module" in place]
+    assert len(by_module) > 10
+    killed_at_every(matrix, by_module[-10:])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_purchase_killed_anywhere_between_card_and_module_is_not_lost_and_not_done_twice(
+    with_module: Mortal, tmp_path: Path
+) -> None:
+    matrix = Matrix(tmp_path, with_module, CASES["debit"])
+    assert killed_at_every(matrix, range(len(matrix.places))) == len(matrix.places)
