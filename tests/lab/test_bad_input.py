@@ -50,7 +50,7 @@ def daemon(directory: Path, log: Path | None = None, **environment: str) -> Iter
             yield client
     finally:
         process.send_signal(signal.SIGTERM)
-        _, logged = process.communicate(timeout=5)
+        _, logged = process.communicate(timeout=15)
         assert b"Traceback" not in logged
         if log is not None:
             log.write_bytes(logged)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from support.resources import Resources, wake_ups
+from support.resources import Resources, steady, wake_ups
 from support.treadmill import NumberedCard, Treadmill
 
 from cardd.client.blocking import Client
@@ -59,11 +59,16 @@ def client(rig: Rig) -> Iterator[Client]:
 
 def holdings(rig: Rig) -> tuple[Resources, Resources]:
     """Return what the daemon and its pcscd hold, once both are at rest: a context is a thread and a socket of pcscd."""
-    time.sleep(SETTLED_S)
     assert rig.daemon is not None
-    pcscd = rig.lab.pcscd_process
+    daemon, pcscd = rig.daemon.pid, rig.lab.pcscd_process
     assert pcscd is not None
-    return Resources.of(rig.daemon.pid), Resources.of(pcscd)
+
+    def counted() -> list[int]:
+        both = (Resources.of(process) for process in (daemon, pcscd))
+        return [count for one in both for count in (one.threads, one.descriptors)]
+
+    steady(counted, SETTLED_S)
+    return Resources.of(daemon), Resources.of(pcscd)
 
 
 @pytest.mark.parametrize(
@@ -101,10 +106,11 @@ def test_a_daemon_at_rest_over_sixteen_readers_is_not_woken(rig: Rig, client: Cl
     try:
         known = (arrival for arrival in client.events(10) if short_type(arrival.event.type) == "card.identified")
         assert len(list(islice(known, len(links)))) == len(links)
-        time.sleep(SETTLED_S)
-        before = wake_ups(rig.daemon.pid)
+        daemon = rig.daemon.pid
+        steady(lambda: wake_ups(daemon), SETTLED_S)
+        before = wake_ups(daemon)
         time.sleep(QUIET_S)
-        woken = wake_ups(rig.daemon.pid) - before
+        woken = wake_ups(daemon) - before
     finally:
         for link in links:
             link.close()

@@ -40,7 +40,7 @@ def pcscd_of(directory: Path) -> int:
 
 
 def view(lab: Lab) -> View:
-    return wait_for(lab.pcscd_socket, bool, 3)
+    return wait_for(lab.pcscd_socket, bool, 15)
 
 
 def gone(directory: Path, seconds: float = 3.0) -> bool:
@@ -72,7 +72,7 @@ class Terminal:
     def leave(self) -> None:
         for running in self._running:
             running.terminate()
-            running.wait(5)
+            running.wait(15)
             assert running.stdout is not None
             running.stdout.close()
 
@@ -159,7 +159,7 @@ def test_one_json_line_tells_where_everything_is(terminal: Terminal) -> None:
     _, ready = terminal.start(2)
     assert set(ready) == {"pcscd_socket", "control_socket", "readers"}
     assert Path(ready["control_socket"]).is_socket()
-    shown = wait_for(Path(ready["pcscd_socket"]), bool, 3)
+    shown = wait_for(Path(ready["pcscd_socket"]), bool, 15)
     assert [reader.name for reader in shown] == ready["readers"]
 
 
@@ -210,7 +210,7 @@ def test_without_a_laboratory_the_commands_say_how_to_start_one(tmp_path: Path) 
 def test_sigterm_ends_a_laboratory_and_leaves_nothing(terminal: Terminal) -> None:
     running, _ = terminal.start()
     running.terminate()
-    assert running.wait(3) == 0
+    assert running.wait(15) == 0
     assert gone(terminal.directory)
     assert not terminal.directory.exists()
 
@@ -218,11 +218,11 @@ def test_sigterm_ends_a_laboratory_and_leaves_nothing(terminal: Terminal) -> Non
 def test_a_laboratory_that_is_killed_takes_its_pcscd_along(terminal: Terminal) -> None:
     running, _ = terminal.start()
     running.kill()
-    running.wait(3)
+    running.wait(15)
     assert gone(terminal.directory)
     # and what it left behind does not stop the next one
     _, ready = terminal.start()
-    assert wait_for(Path(ready["pcscd_socket"]), bool, 3)
+    assert wait_for(Path(ready["pcscd_socket"]), bool, 15)
 
 
 def test_help_says_who_can_reach_the_readers() -> None:

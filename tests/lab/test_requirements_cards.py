@@ -110,7 +110,7 @@ def test_r21_cards_exchanged_in_the_middle_of_work_are_told_and_the_daemon_goes_
         came: list[Reason | str] = []
         thread = threading.Thread(target=lambda into=came: into.append(refusal(clerk).reason))
         thread.start()
-        assert first.reached.wait(5)
+        assert first.reached.wait(15)
         clerk.rig.lab.swap(second, 0, gap_seconds=0.0)
         thread.join(10)
         assert came[0] in {Reason.CARD_REMOVED, Reason.STALE_INSERTION}

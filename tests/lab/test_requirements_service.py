@@ -13,7 +13,7 @@ import pytest
 from support.bare_daemon import bare_daemon
 from support.clerk import Clerk, counter
 from support.moments import Recorded
-from support.resources import Resources, wake_ups
+from support.resources import Resources, steady, wake_ups
 from support.shared_counter import clerk, kind_of, opened, read, reader, refusal, stays, until
 
 from cardd.base.errors import CarddError
@@ -121,7 +121,7 @@ def test_r03_a_service_that_is_away_causes_no_storm_and_the_end_is_clean(tmp_pat
         assert len([event for event in clerk.events if kind_of(event) == "pcsc.down"]) == 1
         process = clerk.rig.daemon
         assert process is not None
-        assert clerk.rig.stop_daemon() < 2.0
+        assert clerk.rig.stop_daemon() < 4.0
         assert process.returncode == os.EX_OK
         assert b"Traceback" not in clerk.rig.log.read_bytes()
 
@@ -170,9 +170,10 @@ def test_r06_clients_that_do_not_read_or_die_disturb_no_card(clerk: Clerk) -> No
         assert read(clerk, purpose=f"reading {number}").generation == "2.0"
         took.append(time.monotonic() - began)
         dying.close()
-    assert max(took) < 2.0, took
+    # who waited for the deaf would wait for as long as they do not read
+    assert max(took) < 8.0, took
     clerk.remove()
-    clerk.wait("card.removed", patience_s=2.0)
+    clerk.wait("card.removed")
     for sock in deaf:
         sock.close()
 
@@ -180,7 +181,7 @@ def test_r06_clients_that_do_not_read_or_die_disturb_no_card(clerk: Clerk) -> No
 def test_r07_idling_costs_nothing_and_nothing_is_left_over(clerk: Clerk) -> None:
     process = pid(clerk)
     _one_day(clerk)
-    time.sleep(0.5)
+    steady(lambda: _counted(process), 0.5)
     before = Resources.of(process)
     for _ in range(4):
         _one_day(clerk)
@@ -191,15 +192,22 @@ def test_r07_idling_costs_nothing_and_nothing_is_left_over(clerk: Clerk) -> None
     for thread in waiting:
         thread.join(10)
     until(lambda: Resources.of(process).sockets <= before.sockets, "the end of all who waited")
+    steady(lambda: _counted(process), 0.5)
     after = Resources.of(process)
     assert after.threads <= before.threads + LOOKING_UP
     assert after.descriptors <= before.descriptors
     assert after.memory - before.memory < 4096
-    time.sleep(1.5)
+    # the last second look is over, and pcscd has taken the power from a card that nobody uses
+    steady(lambda: wake_ups(process), 1.5)
     woken, worked = wake_ups(process), _cpu_s(process)
     time.sleep(5.0)
     assert wake_ups(process) - woken <= 4
     assert _cpu_s(process) - worked <= 0.02
+
+
+def _counted(process: int) -> tuple[int, int]:
+    seen = Resources.of(process)
+    return seen.threads, seen.descriptors
 
 
 class Contexts(Scard):
@@ -265,9 +273,8 @@ def test_r08_each_thread_has_a_context_of_its_own_and_waits_for_no_other(lab: La
     held = threading.Thread(target=work, args=(backends[0], readers[0]), name="held")
     held.start()
     assert slow.asked.wait(5)
-    assert seen.wait(2)
+    assert seen.wait(10)
     seen.clear()
-    began = time.monotonic()
     # neither another thread of the same backend, nor another backend, nor the watch waits for the held command
     others = [
         threading.Thread(target=work, args=(backend, readers[1]), name=f"other {number}")
@@ -275,14 +282,13 @@ def test_r08_each_thread_has_a_context_of_its_own_and_waits_for_no_other(lab: La
     ]
     for thread in others:
         thread.start()
-        thread.join(3)
+        thread.join(10)
         assert not thread.is_alive()
-    assert time.monotonic() - began < 1.5
     lab.remove(1)
-    assert seen.wait(2)
+    assert seen.wait(10)
     assert held.is_alive()
     slow.let_go()
-    held.join(3)
+    held.join(10)
     for watcher in watchers:
         watcher.close()
         watcher.thread.join(2)
@@ -306,9 +312,10 @@ def test_r09_while_calls_into_pcscd_hang_everybody_is_answered(clerk: Clerk) -> 
             with clerk.rig.client() as client:
                 client.call(SYSTEM_STATUS, NoParams())
                 client.call(READERS_LIST, NoParams())
-            assert time.monotonic() - began < 0.5
+            # long before anything that hangs is given up
+            assert time.monotonic() - began < 8.0
             # the job's own deadline, in whatever call it hangs
-            answer = hung._line(time.monotonic() + 22.0)
+            answer = hung._line(time.monotonic() + 28.0)
         assert b'"TIMEOUT"' in answer
         assert clerk.wait("reader.unavailable")["subject"] == "reader-0"
         assert reader(clerk).state == "unavailable"
