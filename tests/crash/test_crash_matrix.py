@@ -18,8 +18,9 @@ from support.matrix_mortal import MortalCounter
 
 SAMPLE = 41
 PEOPLE = 600
-TRIES = 3
-"""A place near the end may be passed unseen, when two commits became one: it is tried again."""
+CLEAN = 3
+TRIES = 6
+"""A place near the end may not be there, when two commits became one: it is tried again."""
 
 
 @contextmanager
@@ -35,8 +36,10 @@ def kinds(places: list[str]) -> dict[str, int]:
 
 def kill_at_every(counter: MortalCounter, first: int, step: int) -> str:
     """Kill the daemon at every so-manieth place of a route; judge all of it; say what was done."""
-    clean, places = counter.serve(counter.customer())
-    assert clean.outcome == "activated"
+    # sometimes two commits become one, or a head is signed: the places that every run has
+    clean = [counter.serve(counter.customer()) for _ in range(CLEAN)]
+    assert {str(view.outcome) for view, _ in clean} == {"activated"}
+    places = min((places for _, places in clean), key=len)
     chosen = range(first, len(places), step)
     killed, ends = [], Counter[str]()
     for at in chosen:
@@ -58,7 +61,7 @@ def kill_at_every(counter: MortalCounter, first: int, step: int) -> str:
 def test_a_daemon_killed_at_a_sample_of_places_leaves_centre_card_and_journal_agreed(
     tmp_path: Path, variation: Variation
 ) -> None:
-    with counter(tmp_path, variation, PEOPLE // SAMPLE + 10) as mortal:
+    with counter(tmp_path, variation, PEOPLE // SAMPLE + 20) as mortal:
         kill_at_every(mortal, 7, SAMPLE)
 
 

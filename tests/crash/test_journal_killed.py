@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.small_disk import on_a_disk_of_its_own
 
 from cardd.base.clock import SystemClock
 from cardd.base.secret import Secret
@@ -155,24 +156,6 @@ def test_two_daemons_on_one_directory_are_refused_across_processes(tmp_path: Pat
         first.kill()
         first.stdout.close()
         first.wait()
-
-
-def on_a_disk_of_its_own(size: str, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a shell script with $DISK mounted small; the mount ends with the process.
-
-    An ordinary user mounts in a user namespace of its own.
-    """
-    namespaces = ["--mount"] if os.geteuid() == 0 else ["--mount", "--map-root-user"]
-    command = f'mount -t tmpfs -o size={size} tmpfs "$DISK" && {script}'
-    environment = os.environ | {"DISK": arguments[0]}
-    return subprocess.run(
-        ["unshare", *namespaces, "sh", "-c", command, "sh", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        timeout=60,
-    )
 
 
 def test_a_full_disk_refuses_whole_calls_and_space_brings_the_journal_back(tmp_path: Path) -> None:

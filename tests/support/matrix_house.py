@@ -130,6 +130,8 @@ class House:
     stations: int
     activation: dict[str, object] = field(default_factory=dict)
     authority_s: float = 5.0
+    settings: dict[str, object] = field(default_factory=dict)
+    """Replaces whole top-level keys of the configuration."""
     backend: InProcessBackend = field(default_factory=InProcessBackend)
     clock: WallClock = field(default_factory=WallClock)
     events: list[StoredEvent] = field(default_factory=list)
@@ -169,6 +171,7 @@ class House:
             "stations": rows,
             "authority": {"provider": "local", "register": "people.yaml"},
             "activation": activation,
+            **self.settings,
         }
 
     def station(self, number: int) -> str:
