@@ -137,7 +137,7 @@ class Subscription:
         feed = self._channel.feed
         if self._audience.purpose is None:
             return [feed.masked(stored) for stored in wanted]
-        encoded = [feed.whole(stored) if stored.sealed else feed.masked(stored) for stored in wanted]
+        encoded = [feed.masked(stored) if stored.sealed is None else feed.whole(stored) for stored in wanted]
         disclosures = [
             self._disclosure(stored, self._audience.purpose, feed.masked(stored), whole)
             for stored, whole in zip(wanted, encoded, strict=True)

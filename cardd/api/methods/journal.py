@@ -119,7 +119,7 @@ def _fitting(call: Call, events: Sequence[StoredEvent], *, personal: bool) -> tu
     lines: list[JournalFound] = []
     size = 0
     for stored in events:
-        event = delivery.event(stored, personal=personal and bool(stored.sealed))
+        event = delivery.event(stored, personal=personal)
         size += len(event)
         if lines and size > _FOUND_BYTES:
             break
