@@ -212,7 +212,7 @@ class CardRequests:
 
     def _look(self, fact: Fact) -> None:
         if isinstance(fact, ServiceWentDown):
-            self._down = CarddError(fact.reason, fact.detail, text_code=fact.text_code)
+            self._down = CarddError(fact.reason, fact.detail).in_words(fact.text_code)
         elif isinstance(fact, ServiceCameUp):
             self._down = None
         self._changed.set()

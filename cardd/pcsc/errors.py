@@ -242,4 +242,4 @@ def convey(error: PcscError, meaning: Meaning, phase: Phase) -> CarddError:
     name, _ = TABLE.get(error.code, ("unlisted", UNLISTED))
     reason = meaning.open if phase is Phase.OPEN else meaning.connecting
     detail = f"{meaning.sentence} ({error.call}: {name})"
-    return CarddError(reason, detail, text_code=meaning.text_code, pcsc=f"0x{error.code:08X}")
+    return CarddError(reason, detail, pcsc=f"0x{error.code:08X}").in_words(meaning.text_code)
