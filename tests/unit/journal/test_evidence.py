@@ -384,6 +384,21 @@ async def test_erasing_a_person_takes_that_persons_sealed_data_and_leaves_the_ch
 
 
 @pytest.mark.asyncio
+async def test_erased_bytes_are_overwritten_where_they_lay_in_the_file(tmp_path: Path, sealer: Sealer) -> None:
+    journal, _ = opened(tmp_path, sealer)
+    whole = {"social_security_number": NUMBER, "photograph": "x" * 20_000}
+    (event,) = await journal.record(NewEvent("a.b", "s", {}, whole))
+    await journal.close()  # what the log held is in the file now
+    assert event.sealed is not None
+    pieces = [event.sealed[at : at + 32] for at in range(0, 20_000, 1000)]
+    assert all(piece in stored(tmp_path) for piece in pieces)
+    journal, evidence = opened(tmp_path, sealer)
+    await evidence.erase(TOKENS.holder(NUMBER), client="auditor", purpose="asked for it")
+    assert not any(piece in stored(tmp_path) for piece in pieces)
+    await journal.close()
+
+
+@pytest.mark.asyncio
 async def test_a_person_with_something_under_way_is_not_erased(tmp_path: Path, sealer: Sealer) -> None:
     journal, evidence = opened(tmp_path, sealer)
     await visit(journal, "1-3", "T1", person=NUMBER)
