@@ -10,20 +10,28 @@ from cardsim.rig import REGISTER
 
 PIN: Final = "123456"
 
+_FEW: Final = 6
+"""Three bytes stand in any file by chance."""
+
 
 def patterns() -> Iterator[tuple[str, bytes]]:
     """Yield what to look for in every shape in which it may have been written down, and what it is."""
     for text in sorted(_private()):
-        for encoding in ("utf-8", "gbk"):
-            raw = text.encode(encoding)
-            yield f"{text} in {encoding}", raw
-            yield f"{text} in {encoding} as hex", raw.hex().encode()
-            yield f"{text} in {encoding} as HEX", raw.hex().upper().encode()
-        if not text.isascii():
-            yield f"{text} as escapes", text.encode("unicode_escape")
-        digits = text.removesuffix("X")
-        if digits.isdigit() and len(digits) % 2 == 0 and len(digits) > 6:
-            yield f"{text} in bcd", bytes.fromhex(digits)
+        yield from shapes(text)
+
+
+def shapes(text: str) -> Iterator[tuple[str, bytes]]:
+    """Yield every shape in which one text may have been written down, and what it is."""
+    for encoding in ("utf-8", "gbk"):
+        raw = text.encode(encoding)
+        yield f"{text} in {encoding}", raw
+        yield f"{text} in {encoding} as hex", raw.hex().encode()
+        yield f"{text} in {encoding} as HEX", raw.hex().upper().encode()
+    if not text.isascii():
+        yield f"{text} as escapes", text.encode("unicode_escape")
+    digits = text.removesuffix("X")
+    if digits.isdigit() and len(digits) % 2 == 0 and len(digits) > _FEW:
+        yield f"{text} in bcd", bytes.fromhex(digits)
 
 
 def found_in(text: bytes) -> list[str]:
