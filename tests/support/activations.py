@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
-from cardd.journal.events import StoredEvent
+from cardd.journal.events import ActivationRow, NewEvent, StoredEvent
 from cardd.journal.store import Journal
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Route, State
 from cardd.wire.cards import Kind
@@ -60,7 +60,8 @@ OLD_JIA, OLD_YI, OLD_BING = "10000001", "10000002", "10000003"
 PASSWORD = "246813"  # noqa: S105 - invented
 PIN = "135792"
 _TRIES = 1000
-_QUIET = 5
+_TURNS = 25
+"""Turns of the event loop in which nothing begins: then nothing will."""
 
 REGISTER = f"""
 region: "510100"
@@ -212,11 +213,73 @@ class FakeCounter:
             listener(notice)
 
 
+class Underway:
+    """Counts what is with another thread: commits of the journal, questions to the register."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.ended = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        self.begun += 1
+        try:
+            yield
+        finally:
+            self.ended += 1
+
+    async def rest(self) -> None:
+        """Return when nothing is under way, and nothing new begins."""
+        turns, seen = 0, self.begun
+        while turns < _TURNS:
+            waiting = self.begun != self.ended
+            await asyncio.sleep(0.001 if waiting else 0)
+            turns, seen = (0, self.begun) if waiting or self.begun != seen else (turns + 1, seen)
+
+
+class WatchedJournal:
+    """The journal as the engine sees it; tells what is under way."""
+
+    def __init__(self, journal: Journal, underway: Underway) -> None:
+        self._journal = journal
+        self._underway = underway
+
+    @property
+    def stream(self) -> str:
+        return self._journal.stream
+
+    @property
+    def last(self) -> int:
+        return self._journal.last
+
+    @property
+    def head(self) -> str:
+        return self._journal.head
+
+    def record(
+        self, *events: NewEvent, activation: ActivationRow | None = None
+    ) -> "asyncio.Future[tuple[StoredEvent, ...]]":
+        commit = self._journal.record(*events, activation=activation)
+        under = ExitStack()
+        under.enter_context(self._underway.one())
+        commit.add_done_callback(lambda _: under.close())
+        return commit
+
+    async def activation(self, activation_id: str) -> ActivationRow | None:
+        with self._underway.one():
+            return await self._journal.activation(activation_id)
+
+    async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
+        with self._underway.one():
+            return await self._journal.activations(open_only=open_only, limit=limit)
+
+
 class Line:
     """The way to the register, which a test can cut: before it (`deaf`), or after it (`mute`)."""
 
-    def __init__(self, register: LocalRegister) -> None:
+    def __init__(self, register: LocalRegister, underway: Underway) -> None:
         self.register = register
+        self.underway = underway
         self.deaf: set[str] = set()
         self.mute: set[str] = set()
         self.gates: dict[str, asyncio.Event] = {}
@@ -245,32 +308,38 @@ class Line:
 
     async def look_up_old_card(self, number: str) -> OldCardStanding:
         await self._ask("look_up_old_card")
-        return await self.register.look_up_old_card(number)
+        with self.underway.one():
+            return await self.register.look_up_old_card(number)
 
     async def verify_old_password(self, key: str, number: str, password: Secret) -> PasswordAnswer:
         await self._ask("verify_old_password")
-        return await self.register.verify_old_password(key, number, password)
+        with self.underway.one():
+            return await self.register.verify_old_password(key, number, password)
 
     async def look_up_social_card(
         self, card: SocialCard, old_card: str | None, document: IdentityDocument | None
     ) -> Prospect:
         await self._ask("look_up_social_card")
-        return await self.register.look_up_social_card(card, old_card, document)
+        with self.underway.one():
+            return await self.register.look_up_social_card(card, old_card, document)
 
     async def activate(self, request: ActivationRequest) -> Verdict:
         await self._ask("activate")
         self.requests.append(request)
-        verdict = await self.register.activate(request)
+        with self.underway.one():
+            verdict = await self.register.activate(request)
         self._answer("activate")
         return verdict
 
     async def outcome(self, key: str) -> Verdict | None:
         await self._ask("outcome")
-        return await self.register.outcome(key)
+        with self.underway.one():
+            return await self.register.outcome(key)
 
     async def report_update(self, key: str, *, written: bool) -> None:
         await self._ask("report_update")
-        await self.register.report_update(key, written=written)
+        with self.underway.one():
+            await self.register.report_update(key, written=written)
 
 
 @dataclass
@@ -305,11 +374,7 @@ class Bench:
 
     async def settle(self) -> None:
         """Let everything that is under way come to rest."""
-        quiet, seen = 0, (-1, -1)
-        while quiet < _QUIET:
-            await asyncio.sleep(0.002)
-            now = (self.journal.last, len(self.line.asked))
-            quiet, seen = (quiet + 1, now) if now == seen else (0, now)
+        await self.line.underway.rest()
 
     async def type(self, activation: str, digits: str) -> None:
         """Answer the prompt that is open, once there is one."""
@@ -352,9 +417,12 @@ async def bench(
     sealer = Sm4GcmSealer(Secret(b"0123456789ABCDEF"))
     journal = Journal.open(directory / "journal", sealer=sealer, clock=clock, source="test")
     register = LocalRegister.open(directory / "register.sqlite", people, clock=clock)
-    line, counter = Line(register), counter or FakeCounter()
+    underway = Underway()
+    line, counter = Line(register, underway), counter or FakeCounter()
     line.deaf.update(cut)
-    engine = Engine(counter, line, journal, policy=policy or Policy(), clock=clock, terminal="test")
+    engine = Engine(
+        counter, line, WatchedJournal(journal, underway), policy=policy or Policy(), clock=clock, terminal="test"
+    )
     made = Bench(engine, counter, line, journal, clock)
     journal.subscribe(made.events.extend)
     try:

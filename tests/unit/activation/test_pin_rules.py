@@ -2,15 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from support.activations import BING, JIA, OLD_BING, OLD_JIA, OLD_YI, PASSWORD, PIN, YI, Bench, FakeCounter, bench
+from support.readers import ManualClock
 
+from cardd.activation.authority import PasswordAnswer
+from cardd.activation.case import Case, Say
+from cardd.activation.effects import Effect, Purpose
 from cardd.activation.pins import PinPolicy
 from cardd.activation.policy import Policy
+from cardd.activation.work import Job, Work
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.desk.prompts import Prompts
 from cardd.wire.activation import Outcome, Route, State
 
 pytestmark = pytest.mark.asyncio
@@ -293,6 +300,59 @@ async def test_another_card_after_a_tear_begins_anew_and_owes_nothing_to_the_tor
         await b.until(activation, State.WAITING_SOCIAL_CARD, "card_pulled")
         b.counter.put_social(YI)
         await b.until(activation, State.WAITING_PIN, "social_pin")
+        await b.type(activation, PIN)
+        await b.until(activation, State.WAITING_PIN, "new_pin")
+        await b.type(activation, NEW)
+        assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+        assert b.counter.changed == [BOTH]
+
+
+async def test_a_card_that_was_out_before_the_change_was_sent_is_not_torn(tmp_path: Path) -> None:
+    async with bench(tmp_path, CHANGE) as b:
+        b.line.hold("activate")
+        activation = await visit(b)
+        await type_both(b, activation)
+        await b.until(activation, State.AUTHORISING)
+        b.counter.pull(next(iter(b.counter.present)))
+        b.line.gates["activate"].set()
+        await b.until(activation, State.WAITING_SAME_CARD, "same_card_again")
+        b.counter.put_social(JIA)
+        assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+        assert (b.counter.pins, b.counter.changed) == ([PIN.encode()], [BOTH])
+
+
+class Centre:
+    """A centre that finds every password right, or none."""
+
+    def __init__(self, *, right: bool) -> None:
+        self._right = right
+
+    async def verify_old_password(self, _key: str, _number: str, _password: Secret) -> PasswordAnswer:
+        return PasswordAnswer(right=self._right, tries_left=3)
+
+
+@pytest.mark.parametrize(
+    ("policy", "right", "kept"), [(Policy(), True, False), (TAKE_OVER, True, True), (TAKE_OVER, False, False)]
+)
+async def test_a_password_is_kept_only_where_it_was_right_and_is_taken_over(
+    policy: Policy, *, right: bool, kept: bool
+) -> None:
+    prompts = Prompts()
+    prompts.open("p", "a", Purpose.OLD_CARD_PASSWORD)
+    prompts.answer("p", Secret(PASSWORD.encode()))
+    case = Case(
+        id="a",
+        route=Route.PHARMACY,
+        station="counter-1",
+        state=State.WAITING_OLD_PASSWORD,
+        started="2026-01-01T00:00:00.000Z",
+        client="till",
+        say=Say(code="checking_password"),
+        old_card=OLD_YI,
+    )
+    work = Work(FakeCounter(), cast("Any", Centre(right=right)), prompts, policy, ManualClock(), "test")
+    await work.do(Effect.VERIFY_OLD_PASSWORD, Job(case, None))
+    assert (prompts.look("a", Purpose.OLD_CARD_PASSWORD) is not None) is kept
 
 
 async def test_an_activation_that_ends_after_a_tear_does_not_say_that_nothing_was_changed(tmp_path: Path) -> None:
