@@ -5,8 +5,8 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, Protocol, Self
 
 import msgspec
 import yaml
@@ -17,6 +17,7 @@ from cardd.wire.activation import ENDS, ActivationIdParams, ActivationResult, Pr
 from cardd.wire.centre import Question
 from cardd.wire.methods import ACTIVATION_GET, ACTIVATION_START, PROMPT_ANSWER, READERS_LIST, SYSTEM_STATUS
 from cardd.wire.system import NoParams
+from cardsim.card.base import VirtualCard
 from cardsim.centre.desk import Desk
 from cardsim.centre.server import CentreServer
 from cardsim.links.messages import SOCKET_VARIABLE
@@ -52,10 +53,46 @@ class _WatchedDesk(Desk):
         return answer
 
 
+class Slots(Protocol):
+    """Where cards are put in: two readers that live longer than a daemon."""
+
+    environment: Mapping[str, str]
+    """What a daemon needs to find them."""
+    backend: str
+    names: Mapping[str, str]
+    """Globs of the reader at the counter (`front`) and of the module's (`sam`)."""
+
+    def insert(self, slot: str, card: VirtualCard) -> None:
+        """Put a card in."""
+
+    def remove(self, slot: str) -> None:
+        """Take it out."""
+
+    def close(self) -> None:
+        """End them."""
+
+
+class Rack:
+    """Slots of the socket backend, in this process."""
+
+    backend = "socket"
+    names: Mapping[str, str] = MappingProxyType({FRONT: FRONT, MODULE: MODULE})
+
+    def __init__(self, directory: Path) -> None:
+        self._rig = SocketRig(directory / "rig.sock")
+        for slot in self.names:
+            self._rig.add_slot(slot)
+        self._rig.start()
+        self.environment: Mapping[str, str] = {SOCKET_VARIABLE: str(self._rig.path)}
+        self.insert, self.remove, self.close = self._rig.insert, self._rig.remove, self._rig.close
+
+
 class MortalCounter:
     """One reader at the counter, a security module, and a daemon that is forked anew after each of its deaths."""
 
-    def __init__(self, directory: Path, points: KillPoints, variation: Variation, people: int) -> None:
+    def __init__(
+        self, directory: Path, points: KillPoints, variation: Variation, people: int, slots: Slots | None = None
+    ) -> None:
         self.directory = directory
         self.points = points
         self.variation = variation
@@ -68,13 +105,9 @@ class MortalCounter:
         desk.points = points
         self._desk = desk
         self.centre = CentreServer(desk)
-        self.rig = SocketRig(directory / "rig.sock")
-        for slot in (FRONT, MODULE):
-            self.rig.add_slot(slot)
-        self.module = Plastic("psam")
-        self.rig.insert(MODULE, points.card("module", self.module))
-        environment = {**inherited(points), SOCKET_VARIABLE: str(self.rig.path)}
-        self._zygote = Zygote(environment)
+        self.slots = slots or Rack(directory)
+        self.slots.insert(MODULE, points.card("module", Plastic("psam")))
+        self._zygote = Zygote({**inherited(points), **self.slots.environment})
         self._daemon: Forked | None = None
         self._inside: Plastic | None = None
         self._put_at = 0.0
@@ -83,18 +116,17 @@ class MortalCounter:
         """Where the daemon was killed while the last customer was served."""
 
     def __enter__(self) -> Self:
-        self.rig.start()
         self.centre.__enter__()
         config = {
             "socket": {"path": "cardd.sock"},
             "state_dir": "state",
-            "backend": "socket",
+            "backend": self.slots.backend,
             "stations": [
                 {
                     "name": "counter-0",
                     "readers": [
-                        {"match": {"name": FRONT}, "name": FRONT},
-                        {"match": {"name": MODULE}, "role": "sam", "name": MODULE},
+                        {"match": {"name": self.slots.names[FRONT]}, "name": FRONT},
+                        {"match": {"name": self.slots.names[MODULE]}, "role": "sam", "name": MODULE},
                     ],
                 }
             ],
@@ -111,7 +143,7 @@ class MortalCounter:
     ) -> None:
         self.stop()
         self._zygote.__exit__(kind, error, trace)
-        self.rig.close()
+        self.slots.close()
         self.centre.__exit__()
         self._desk.close()
 
@@ -225,14 +257,14 @@ class MortalCounter:
             self.take()
         if self._inside is not card:
             self.take()
-            self.rig.insert(FRONT, self.points.card(name, card))
+            self.slots.insert(FRONT, self.points.card(name, card))
             self._inside, self._put_at = card, time.monotonic()
 
     def take(self) -> None:
         """Have no card in the reader."""
         if self._inside is not None:
             self._inside = None
-            self.rig.remove(FRONT)
+            self.slots.remove(FRONT)
 
     # -- what is on record, with the daemon dead
 
@@ -250,11 +282,9 @@ class MortalCounter:
         return [told for line in export.read_bytes().splitlines() if (told := _told(line))]
 
 
-_WANTED: Final[Mapping[State, str]] = {
-    State.WAITING_OLD_CARD: "old",
-    State.WAITING_SOCIAL_CARD: "social",
-    State.WAITING_SAME_CARD: "social",
-}
+_WANTED: Final[Mapping[State, str]] = MappingProxyType(
+    {State.WAITING_OLD_CARD: "old", State.WAITING_SOCIAL_CARD: "social", State.WAITING_SAME_CARD: "social"}
+)
 
 
 class _Public(msgspec.Struct):
