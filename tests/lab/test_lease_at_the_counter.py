@@ -124,8 +124,10 @@ def test_a_challenge_outlives_the_round_trip_to_a_remote_machine_whatever_anothe
         assert refusal(card_over(clerk.client, again)) == 0x6982
         end(clerk.client, again)
         assert clerk.client.call(CARD_READ, CardReadParams()).holder is not None
-        told = [event["data"] for event in clerk.events if event["type"].endswith("card.transmitted.v1")]
-        assert len(told) == 2
+        # an event may be told after the answer
+        for _ in range(2):
+            clerk.wait("card.transmitted")
+        assert clerk.types().count("card.transmitted") == 2
 
 
 def test_a_card_that_is_pulled_out_ends_its_lease_and_the_next_one_is_nobodys(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support import borrower
 from support.clerk import PATIENCE_S, Clerk, counter
+from support.shared_counter import until
 
 from cardd.wire.base import Json
 from cardd.wire.methods import READERS_LIST, SYSTEM_STATUS
@@ -48,6 +49,15 @@ def cardctl(clerk: Clerk, *words: str, own_session: bool = False) -> "subprocess
         stderr=subprocess.PIPE,
         start_new_session=own_session,
     )
+
+
+def tried(process: "subprocess.Popen[str]", order: str) -> str:
+    """Give a borrower an order and return the first word of its answer."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{order}\n")
+    process.stdin.flush()
+    return process.stdout.readline().split()[0]
 
 
 def lend(clerk: Clerk, *command: str, orders: tuple[str, ...] = ()) -> tuple[int, str, str]:
@@ -169,12 +179,17 @@ def test_what_the_keyboard_interrupts_is_the_command(clerk: Clerk) -> None:
 
 
 def test_another_card_put_in_meanwhile_is_identified_afterwards_and_not_before(clerk: Clerk) -> None:
-    with cardctl(clerk, "lend", READER, "--", "cat") as process:
+    name = clerk.rig.lab.readers[0]
+    with cardctl(clerk, "lend", READER, "--", *BORROWER) as process:
         before = given_out(clerk)
+        assert tried(process, f"exclusive {name}") == "ok"
         clerk.remove()
+        until(lambda: tried(process, f"transmit {SELECT}") == "no", "pcscd to see that the card has gone")
+        tried(process, "leave")
         clerk.insert("social-yi-3.0")
+        until(lambda: tried(process, f"exclusive {name}") == "ok", "pcscd to see the other card")
         assert inside(clerk) == ("in_use", None)
-        process.communicate("", timeout=PATIENCE_S)
+        process.communicate("leave\n", timeout=PATIENCE_S)
     back_again(clerk, before)
     assert clerk.events[-1]["data"]["number"] == "*****0028"
 
