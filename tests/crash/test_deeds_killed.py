@@ -196,6 +196,8 @@ class Matrix:
         counter.watch()
         assert counter.call(case.method, case.params(request), case.pins) is not None
         self.places = counter.points.unwatch()
+        assert sum("commit" in place for place in self.places) >= 4
+        assert sum("card" in place for place in self.places) > 30
         counter.remove()
         self.clean = memory(chip)
 
