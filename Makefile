@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all a newcomer needs: each does the whole set-up on a fresh Debian 12.
-.PHONY: demo test test-slow check bench fuzz mutate sandbox setup clean
+.PHONY: demo test test-slow test-night check bench fuzz mutate sandbox setup clean
 .DEFAULT_GOAL := help
 
 bin := .venv/bin
@@ -18,11 +18,14 @@ sandbox: setup ## the same counter, up until Ctrl-C, with the lines to type next
 	@$(bin)/cardsim sandbox
 
 test: setup ## all tests that take minutes: unit, property, contract, crash, and the lab on a real pcscd
-	@$(bin)/pytest -q -n 2 --dist loadgroup -m 'not slow'
+	@$(bin)/pytest -q -n 2 --dist loadgroup -m 'not slow and not night'
 
-test-slow: setup ## the long ones: the wheel as it is installed, all disturbances in all states, many more examples
-	@$(bin)/pytest -q -m slow
-	@$(bin)/pytest -q -n 2 -m 'not slow' --hypothesis-profile=long tests/property
+test-slow: setup ## the long ones: the wheel as it is installed, a crash and a tear at every point, many more examples
+	@$(bin)/pytest -q -n 2 --dist loadgroup -m slow
+	@$(bin)/pytest -q -n 2 -m 'not slow and not night' --hypothesis-profile=long tests/property
+
+test-night: setup ## half an hour on a real pcscd: all disturbances in all states, ten thousand cards
+	@$(bin)/pytest -q -m night
 
 check: setup ## lint, format, types, floors
 	@$(bin)/ruff check .

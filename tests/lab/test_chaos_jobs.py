@@ -40,7 +40,7 @@ def test_work_is_answered_and_can_be_done_again_whatever_happens(
         at.check(work.card)
 
 
-@pytest.mark.slow
+@pytest.mark.night
 def test_a_service_that_stands_still_beyond_the_deadline_costs_that_work_only(stages: Stages) -> None:
     with stages.at("exclusive") as at:
         work = Reading(at)

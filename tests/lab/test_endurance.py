@@ -78,7 +78,7 @@ def holdings(rig: Rig) -> tuple[Resources, Resources]:
         pytest.param(
             Course(warm_up=2000, cards=8000, growth=1024),
             id="10000",
-            marks=[pytest.mark.slow, pytest.mark.timeout(3600)],
+            marks=[pytest.mark.night, pytest.mark.timeout(3600)],
         ),
     ],
 )

@@ -13,10 +13,10 @@ _SHIFT = 5
 
 
 def cells(columns: Collection[str], rows: Collection[str]) -> list[Any]:
-    """Return every (column, row, mode) as parameters of a test; those outside the sample are marked slow."""
+    """Return every (column, row, mode) as parameters of a test; those outside the sample are marked night."""
     sample = set(_sample(list(columns), list(rows)))
     return [
-        pytest.param(*cell, id="-".join(cell), marks=() if cell in sample else pytest.mark.slow)
+        pytest.param(*cell, id="-".join(cell), marks=() if cell in sample else pytest.mark.night)
         for cell in product(columns, rows, MODES)
     ]
 
