@@ -43,6 +43,7 @@ _REGION: Final = 3
 _CODE: Final = 0x01
 _NUMBER, _PREVIOUS = 4, 3
 _MOST_RECORDS: Final = 254
+_NOT_SHOWN: Final = "the card is not shown its PIN and keys"
 
 
 class Link(Protocol):
@@ -165,7 +166,7 @@ class Card:
         except CarddError as error:
             raise NotApplicableError(f"no key can be derived: {error.detail}") from None
         if key is None:
-            raise NotApplicableError(f"{name} version {version} not known")
+            raise NotApplicableError(f"{name} version {version} not known" if self.subject.shown else _NOT_SHOWN)
         return key
 
     def prove(self, name: KeyName, version: int | None = None, *, right: bool = True) -> int:
@@ -315,7 +316,7 @@ def place(name: KeyName) -> str:
 def set_pin(card: Card) -> str:
     """Return the card's PIN. Not applicable where none is set, where it is locked or not known."""
     if card.subject.pin is None:
-        raise NotApplicableError("PIN not known")
+        raise NotApplicableError("PIN not known" if card.subject.shown else _NOT_SHOWN)
     if not card.subject.pin:
         raise NotApplicableError("no PIN set")
     if card.subject.pin_locked:

@@ -13,8 +13,8 @@ class Cost(Enum):
     """What a case does to a card, the dearest last."""
 
     NOTHING = "it only reads what anybody may read"
-    PROOFS = "it proves the PIN and keys, rightly: that costs no try of a card whose keys are as they should be"
-    TRIES = "it spends tries that it gives back, writes, or moves money"
+    PROOFS = "it proves the PIN and keys: each that is not this card's costs a try"
+    TRIES = "it spends tries on purpose, writes, or moves money"
     LIFE = "it locks the PIN and keys, or blocks the card, for good"
 
 

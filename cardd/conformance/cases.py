@@ -41,7 +41,8 @@ def run_case(case: Case, subject: Subject, link: Link) -> Result:
 def run_cases(cases: Iterable[Case], subject: Subject, link: Link) -> Iterator[Result]:
     """Put one card to cases, the cheapest first; none that proves anything follows one in which a proof was wrong.
 
-    The card proves itself first. So a wrong file of keys costs it nothing, a wrong PIN one try.
+    The card proves itself first (K-INT), and is shown nothing if it is another issuer's. A PIN or a single key that is
+    not the card's, or any where K-INT is not run or the file has no IRK, costs it one try, and nothing follows.
     """
     refused = False
     for case in in_order(cases):

@@ -89,6 +89,12 @@ def unblock(card: Card) -> None:
     """PIN UNBLOCK and reload need the PUK's right, a challenge and the MAC; a locked PIN then serves again."""
     card.go("SSSE")
     pin, limit = set_pin(card), card.subject.pin_limit
+    # what is to open the PIN again has to serve before it is locked
+    card.gain_pin()
+    same("EXTERNAL AUTHENTICATION PUK", card.prove(KeyName.PUK), DONE)
+    same("unblock of a PIN that is not locked", card.maintenance(KeyName.STKSSSE, _UNBLOCK), DONE)
+    card.restart()
+    card.go("SSSE")
     for _ in range(limit):
         card.verify(_WRONG_PIN)
     same("VERIFY of a locked PIN", card.verify(pin), LOCKED)

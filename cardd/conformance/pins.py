@@ -27,6 +27,7 @@ def change(card: Card) -> None:
     """CHANGE PIN to another one and back, both verified; each success gives all tries back."""
     card.go("SSSE")
     pin = set_pin(card)
+    card.gain_pin()
     new = next(other for other in _OTHER if other != pin)
     full = 0x63C0 | card.subject.pin_limit
     for old, now in ((pin, new), (new, pin)):
@@ -43,7 +44,7 @@ def change_with_wrong_pin(card: Card) -> None:
     pin, limit = set_pin(card), card.subject.pin_limit
     if limit < 3:  # noqa: PLR2004 # two wrong ones and one left
         raise NotApplicableError("fewer than three tries")
-    same("VERIFY", card.verify(pin), DONE)
+    card.gain_pin()
     for left in (limit - 1, limit - 2):
         same("CHANGE PIN with a wrong old PIN", _change(card, _WRONG, pin), 0x63C0 | left)
     same("VERIFY", card.verify(pin), DONE)
@@ -54,7 +55,7 @@ def lock(card: Card) -> None:
     """So many wrong tries lock the PIN: 63C0, then 6983, of CHANGE PIN too and of the right PIN."""
     card.go("SSSE")
     pin, limit = set_pin(card), card.subject.pin_limit
-    same("VERIFY", card.verify(pin), DONE)
+    card.gain_pin()
     for left in reversed(range(limit)):
         same("VERIFY wrong", card.verify(_WRONG), 0x63C0 | left)
     same("VERIFY after the last try", card.verify(_WRONG), LOCKED)

@@ -116,10 +116,11 @@ def _serves_once(card: Card, key: KeyName) -> None:
 def pin_scope(card: Card) -> None:
     """Keep the PIN's right in every application until the power goes."""
     card.go("DF01")
-    pin, file = set_pin(card), local_file(card)
+    file = local_file(card)
+    set_pin(card)
     if frozenset({PIN}) not in file.read[card.subject.generation].ways:
         raise NotApplicableError("no file that the PIN alone opens")
-    same("VERIFY", card.verify(pin), DONE)
+    card.gain_pin()
     for away in ("DF02", "SSSE"):
         same(f"SELECT {away}", card.select(away), DONE)
         same("SELECT DF01", card.select("DF01"), DONE)
@@ -231,6 +232,6 @@ CASES: Final = (
     Case("S-WRITE", "rights to write", Cost.TRIES, writing),
     Case("S-SCOPE", "how long rights and challenges last", Cost.TRIES, scope),
     Case("S-SCOPE-PIN", "how long the PIN's right lasts", Cost.PROOFS, pin_scope),
-    Case("FW", "application firewall", Cost.TRIES, firewall),
+    Case("FW", "application firewall, at a try of the bank's PIN", Cost.TRIES, firewall),
     *(Case(f"ACSE-{number}", "certificate application", Cost.NOTHING, certificates) for number in (1, 2, 3)),
 )

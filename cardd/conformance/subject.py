@@ -1,7 +1,7 @@
 """What a case has to know of a card beforehand, as an issuer would: its keys, its PIN, its limits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -40,14 +40,22 @@ class Subject:
     pin_locked: bool
     key_limit: int
     keys: Mapping[str, KeyValue] = field(repr=False)
+    shown: bool = True
+    """Whether the card is to be shown its PIN and keys."""
+
+    def kept_from_the_card(self) -> "Subject":
+        """Return the same card to which neither PIN nor keys are shown: its own proof is computed, and no other."""
+        return replace(self, shown=False, pin=None)
 
     def key(self, name: KeyName, version: int, region: str, historical: bytes) -> bytes | None:
         """Return a key of the card with this region and these historical bytes, None where the issuer has none.
 
         It is the card's own if it has one, else the issuer's root, diversified for the card. Of the IRK it is always
-        the root's, if there is one: a card proves by it who issued it. Raises CarddError for data from which no factors
-        can be made.
+        the root's, if there is one: a card proves by it who issued it. None but the IRK are to be had where they are
+        not to be shown. Raises CarddError for data from which no factors can be made.
         """
+        if not self.shown and name is not KeyName.IRK:
+            return None
         if name in self.keys and not (name is KeyName.IRK and "root" in self.keys):
             return _version(self.keys[name], version)
         rule = KEYS.get(name)

@@ -20,9 +20,10 @@ from cardd.ctl.lease_link import LeaseLink
 
 _FIRST = next(case for case in CASES if case.name == "K-INT")
 _COSTLY = (
-    "These cases spend tries of the PIN and of keys, write to the card and move money of its account. "
-    "Put no card to them that somebody needs.  "
-    "这些用例会消耗密码和密钥的尝试次数、写入卡片并动用其账户资金。请勿使用仍有人需要的卡。"
+    "These cases present the PIN and keys of the file, each at the risk of a try, spend tries on purpose, "
+    "write to the card and move money of its account. Put no card to them that somebody needs.  "
+    "这些用例会使用文件中的密码和密钥（有误即消耗尝试次数）、有意消耗尝试次数、写入卡片并动用其账户资金。"
+    "请勿使用仍有人需要的卡。"
 )
 _LIFE = "{} lock the PIN and keys or block the card for good.  {} 会永久锁定密码和密钥，或使卡片永久失效。"
 _NO_CARD = (
@@ -37,20 +38,21 @@ _NO_CARD = (
     "--keys",
     "persona",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="What is known of the card, as a persona's file: profile, algorithm, keys, pin. Without it nothing is proved.",
+    help="What is known of the card, as a persona's file: profile, algorithm, keys, pin. The card proves itself by it.",
 )
 @click.option("--case", "wanted", multiple=True, help="Only this case; may be given several times.")
-@click.option("--costly", is_flag=True, help="Also cases that spend tries, write, and move money. Needs --keys.")
+@click.option("--costly", is_flag=True, help="Present PIN and keys, spend tries, write, move money. Needs --keys.")
 @command
 def conformance(
     terminal: Terminal, reader: str | None, persona: Path | None, wanted: tuple[str, ...], *, costly: bool
 ) -> int:
     """Put the card in READER to the cases of the card test; with one card in, READER may be left out.
 
-    Without --costly only cases are run that leave the card as it is. With --keys they prove the PIN and the keys of
-    that file, after the card has proved itself by the issuer's, and no more once one is refused. With --costly the
-    cases run that spend tries which they give back, that write and move money. Those that lock or block a card for good
-    must each be named by --case besides.
+    Without --costly the card is shown no PIN and no key, right or wrong: it is read as anybody may read it, and with
+    --keys it proves itself by the issuer's key. With --costly it is shown the PIN and the keys of that file: one that
+    is not the card's costs a try, and none is shown after it. These cases also spend tries on purpose and give
+    them back (but for FW, one of the bank's PIN), write and move money. Those that lock or block a card for good must
+    each be named by --case besides.
 
     Needs the rights lease and raw_apdu. Prints pass, FAIL, or n/a with the reason. Exit code 65 if a case failed.
     """
@@ -63,6 +65,8 @@ def conformance(
         if subject is None:
             raise click.UsageError("--costly needs --keys: nothing can be proved without")
         _warn(cases)
+    elif subject is not None:
+        subject = subject.kept_from_the_card()
     results: list[Result] = []
     show = _in_json if terminal.as_json else _in_columns(cases)
     with terminal.connect() as client:

@@ -75,7 +75,7 @@ def test_with_the_issuers_file_its_keys_are_proved_and_nothing_is_spent(counter:
     chip = insert(counter, "p3-3.0-sm4")
     before = remembered(chip)
     cases = [word for case in ("K-INT", "S-3.0", "S-STATE-EF", "S-STATE-POWER", "K-VER1") for word in ("--case", case)]
-    run = cardctl(counter, "reader-0", "--keys", str(PERSONAS / "p3-3.0-sm4.yaml"), *cases)
+    run = cardctl(counter, "reader-0", "--keys", str(PERSONAS / "p3-3.0-sm4.yaml"), "--costly", *cases)
     assert run.returncode == os.EX_OK, run.stdout + run.stderr
     *lines, total = run.stdout.splitlines()
     assert [line.split()[1] for line in lines] == ["pass"] * 5
@@ -88,9 +88,24 @@ def test_another_issuers_file_costs_the_card_nothing_and_fails(counter: Rig, tmp
     file = tmp_path / "keys.yaml"
     file.write_text('card: social-security\nprofile: "3.0"\npin: "123456"\nkeys: {root: "' + "0F" * 16 + '"}\n')
     before = remembered(chip)
-    run = cardctl(counter, "reader-0", "--json", "--keys", str(file), "--case", "S-3.0")
+    run = cardctl(counter, "reader-0", "--json", "--keys", str(file), "--costly", "--case", "S-3.0")
     assert run.returncode == os.EX_DATAERR
     assert outcomes(run) == {"K-INT": "FAIL", "S-3.0": "n/a"}
+    assert remembered(chip) == before
+
+
+def test_a_wrong_pin_and_a_wrong_key_cost_nothing_without_the_flag(counter: Rig, tmp_path: Path) -> None:
+    chip = insert(counter, "p3-3.0-sm4")
+    file = tmp_path / "keys.yaml"
+    right = (PERSONAS / "p3-3.0-sm4.yaml").read_text()
+    file.write_text(
+        right.replace('pin: "123456"', 'pin: "654321"').replace("keys:", f"keys:\n  RKSSSE: '{'0F' * 16}'", 1)
+    )
+    before = remembered(chip)
+    run = cardctl(counter, "reader-0", "--json", "--keys", str(file))
+    assert run.returncode == os.EX_OK, run.stdout + run.stderr
+    told = outcomes(run)
+    assert (told["K-INT"], told["S-3.0"], told["S-SCOPE-PIN"]) == ("pass", "n/a", "n/a")
     assert remembered(chip) == before
 
 
