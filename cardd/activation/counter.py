@@ -96,7 +96,6 @@ class DeskCounter:
             _social(identity, reading.issuer, reading.holder),
             None if proof is None else (proof.process_factor + proof.original).hex().upper(),
             None if proof is None or proof.answer is None else proof.answer.hex().upper(),
-            await self.pin_tries(insertion, timeout_s=timeout_s),
         )
 
     async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from cardd.activation import facts
 from cardd.activation.case import Case
 from cardd.activation.effects import Purpose
-from cardd.activation.pins import PIN_RULES, PinStep, Setter
+from cardd.activation.pins import PIN_RULES, PinPolicy, PinStep, Setter
 from cardd.activation.policy import Policy
 from cardd.activation.ports import Counter
 from cardd.base.errors import CarddError
@@ -27,6 +27,12 @@ class PinWork:
         self._counter = counter
         self._prompts = prompts
         self._policy = policy
+
+    async def tries_before_asking(self, case: Case, insertion: str) -> int | None:
+        """Return how many tries the PIN has left; None where it has none, or where the policy leaves PINs alone."""
+        if self._policy.pin_of(case.route) is PinPolicy.NONE:
+            return None
+        return await self._counter.pin_tries(insertion, timeout_s=self._policy.deadlines.card_s)
 
     async def verify(self, case: Case, insertion: str) -> facts.Outcome:
         """Present what was typed: the PIN that the card has, or after a torn change the new one."""

@@ -21,15 +21,11 @@ Notice = CardIn | CardTrouble | CardGone | KeysChanged
 
 @dataclass(frozen=True, slots=True)
 class SocialReading:
-    """A social security card that was read and proved itself; challenge and answer of the proof in hex.
-
-    `pin_tries` is how many wrong PINs the card would still take, None where it has no PIN.
-    """
+    """A social security card that was read and proved itself; challenge and answer of the proof in hex."""
 
     card: SocialCard = field(repr=False)
     challenge: str | None = field(default=None, repr=False)
     answer: str | None = field(default=None, repr=False)
-    pin_tries: int | None = None
 
 
 class Counter(Protocol):

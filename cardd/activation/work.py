@@ -102,7 +102,8 @@ class Work:
             prospect: Prospect | None = Prospect(standing=Standing.REFUSED, reason=refusal)
         else:
             prospect = await self._prospect(case, reading.card)
-        return facts.SocialCardRead(reading.card, reading.challenge, reading.answer, prospect, reading.pin_tries)
+        tries = await self._pins.tries_before_asking(case, _present(job))
+        return facts.SocialCardRead(reading.card, reading.challenge, reading.answer, prospect, tries)
 
     async def _prospect(self, case: Case, card: SocialCard) -> Prospect | None:
         """Ask the authority about a card; None where it does not answer, for the card's own word is known already."""

@@ -26,7 +26,6 @@ from support.readers import ManualClock
 from cardd.activation.authority import SocialCard, Updates
 from cardd.activation.pins import PIN_RULES, PinPolicy
 from cardd.activation.policy import Policy
-from cardd.activation.ports import SocialReading
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
@@ -77,10 +76,6 @@ class Counter(FakeCounter):
         super().__init__()
         self.chips = chips
         self.tears: dict[str, bool] = {}
-
-    async def read_social(self, insertion: str, *, timeout_s: float) -> SocialReading:
-        reading = await super().read_social(insertion, timeout_s=timeout_s)
-        return SocialReading(reading.card, reading.challenge, reading.answer, self._chip(insertion).tries)
 
     async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
         await super().verify_pin(insertion, pin, timeout_s=timeout_s)

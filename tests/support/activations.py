@@ -160,7 +160,7 @@ class FakeCounter:
     async def read_social(self, insertion: str, *, timeout_s: float) -> SocialReading:
         await self._operate("read_social", insertion)
         assert timeout_s > 0
-        return SocialReading(self.social[insertion], "00" * 16, "11" * 8, self.tries)
+        return SocialReading(self.social[insertion], "00" * 16, "11" * 8)
 
     async def verify_pin(self, insertion: str, pin: Secret, *, timeout_s: float) -> None:
         await self._operate("verify_pin", insertion)
