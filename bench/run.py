@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEASUREMENTS = ("apdu", "apdu_one_core", "card", "read", "one_core", "watch", "recovery", "journal")
+MEASUREMENTS = ("apdu", "apdu_one_core", "card", "read", "one_core", "watch", "recovery", "journal", "activation")
 
 
 def main() -> int:
