@@ -2,17 +2,24 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import pytest
+from support.kill_points import KillPoints
 from support.matrix_clerk import VARIATIONS, Clerk, Customer, Variation
 from support.matrix_house import Fault, House
+from support.matrix_judge import judge
+from support.matrix_mortal import MortalCounter
 from support.matrix_run import Matrix, Ran, play, tally
 
+from cardd.activation.http_authority import TRIES
 from cardd.wire.activation import ActivationResult, State
+from cardd.wire.centre import OPERATIONS
+from cardsim.centre.faults import KINDS
 
 STATIONS = 12
 AUTHORITY_S = 1.0
@@ -109,6 +116,56 @@ async def matrix_of(directory: Path, variation: Variation, every: int) -> str:
         check(plan, cell, one)
     assert len(ran) == len(chosen)
     return f"{variation}: {len(ran)} of {len(points)} faults: {tally(ran)}"
+
+
+# -- a centre on the network
+
+
+NETWORK_S = 1.0
+LOOK_UPS = frozenset({"look_up_old_card", "look_up_social_card", "verify_old_password"})
+
+
+def orders(kind: str, call: str) -> list[str]:
+    """Return what to order so that a fault befalls a question once; the outcome is asked for only in doubt."""
+    doubt = [f"500@activate:{TRIES}"] if call == ASKED_AGAIN else []
+    return [*doubt, f"{kind}@{call}:1"]
+
+
+def on_the_network(directory: Path, every: int) -> str:
+    points = list(product(KINDS, OPERATIONS))
+    chosen, ends = points[::every], Counter[str]()
+    with (
+        KillPoints(directory) as unused,
+        MortalCounter(directory, unused, VARIATIONS[0], len(chosen) + 1, authority_s=NETWORK_S) as counter,
+    ):
+        for kind, call in chosen:
+            counter.centre.faults.order(*orders(kind, call))
+            view, _ = counter.serve(counter.customer())
+            end = str(view.outcome or view.reason)
+            ends[end] += 1
+            assert counter.centre.faults.left() == [], f"{kind}@{call} was never met"
+            assert end == "activated" or (call in LOOK_UPS and end == "AUTHORITY_UNAVAILABLE"), f"{kind}@{call}: {end}"
+        counter.take()
+        counter.stop()
+        judge(counter.customers, counter.journal_says(), counter.centre_says(), ())
+    return f"{len(chosen)} of {len(points)} faults of a centre on the network: {dict(ends)}"
+
+
+def test_a_fault_of_a_centre_on_the_network_neither_doubles_nor_loses_an_activation(tmp_path: Path) -> None:
+    on_the_network(tmp_path, 11)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_each_fault_of_a_centre_on_the_network_at_each_question_neither_doubles_nor_loses_an_activation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = on_the_network(tmp_path, 1)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{report}\n")
+
+
+# -- an authority in this process, and every way in which a question may go wrong
 
 
 @pytest.mark.parametrize("variation", VARIATIONS[::2], ids=str)

@@ -91,12 +91,20 @@ class MortalCounter:
     """One reader at the counter, a security module, and a daemon that is forked anew after each of its deaths."""
 
     def __init__(
-        self, directory: Path, points: KillPoints, variation: Variation, people: int, slots: Slots | None = None
+        self,
+        directory: Path,
+        points: KillPoints,
+        variation: Variation,
+        people: int,
+        slots: Slots | None = None,
+        *,
+        authority_s: float = 10.0,
     ) -> None:
         self.directory = directory
         self.points = points
         self.variation = variation
         self.log = directory / "cardd.log"
+        self._authority_s = authority_s
         self.customers: list[Customer] = []
         file, invented = invent(directory, people)
         self._people = iter(enumerate(invented))
@@ -104,7 +112,7 @@ class MortalCounter:
         assert isinstance(desk, _WatchedDesk)
         desk.points = points
         self._desk = desk
-        self.centre = CentreServer(desk)
+        self.centre = CentreServer(desk, slow_s=authority_s * 3)
         self.slots = slots or Rack(directory)
         self.slots.insert(MODULE, points.card("module", Plastic("psam")))
         self._zygote = Zygote({**inherited(points), **self.slots.environment})
@@ -130,8 +138,11 @@ class MortalCounter:
                     ],
                 }
             ],
-            "authority": {"provider": "http", "url": self.centre.url},
-            "activation": {"pin_policy": str(self.variation.pins)},
+            "authority": {"provider": "http", "url": self.centre.url, "timeout_s": self._authority_s},
+            "activation": {
+                "pin_policy": str(self.variation.pins),
+                "deadlines": {"authority_s": self._authority_s + 1, "confirming": self._authority_s * 3},
+            },
             "logs": {"level": "debug", "format": "json"},
         }
         (self.directory / "cardd.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
