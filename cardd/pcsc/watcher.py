@@ -13,6 +13,7 @@ from typing import Final
 
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observer, Presence, ServiceDown, ServiceUp, Slot, Slots
+from cardd.pcsc.counting import Counting
 from cardd.pcsc.devices import UNKNOWN, Device, Devices
 from cardd.pcsc.errors import CANCELLED, TIMED_OUT, UNKNOWN_READER
 from cardd.pcsc.flapping import Flapping
@@ -61,6 +62,7 @@ class Watcher:
         self._observer = observer
         self._own = own
         self._devices = Devices(scard)
+        self._counting = Counting()
         self._flapping = Flapping()
         self._sleep = sleep or Sleep()
         self._alarm = Alarm(self.wake)
@@ -139,6 +141,7 @@ class Watcher:
 
     def _look_until_closed(self, context: int) -> None:
         self._devices.forget()
+        self._counting.forget()
         known = self._relist(context, ())
         self._devices.meet([state.name for state in known])
         self._tell_up()
@@ -219,7 +222,8 @@ class Watcher:
             self._observer(ServiceUp())
 
     def _tell(self, told: Slots | None, states: tuple[ReaderState, ...]) -> Slots:
-        slots = Slots(self._flapping.steady([self._slot(state) for state in states]))
+        seen = self._counting.settled(self._slot(state) for state in states)
+        slots = Slots(self._flapping.steady(seen))
         if slots != told and not self._closing.is_set():
             self._observer(slots)
         return slots

@@ -234,6 +234,18 @@ def test_an_exchange_between_two_looks_is_told_by_the_count_alone(
     assert notebook.told[1] == Slots((Slot("one", Presence.PRESENT, 3, ATR, serial="serial"),))
 
 
+def test_a_card_seen_before_the_service_counted_it_is_told_once(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    watcher.start()
+    service.then(lambda: service.set("one", PRESENT, ATR))
+    service.then(lambda: service.set("one", 0x10000 | PRESENT, ATR))
+    service.then(lambda: service.set("one", 0x20000 | EMPTY))
+    notebook.until_slot("one", lambda slot: slot.counter == 2)
+    looks = [(slot.presence, slot.counter) for told in notebook.told if isinstance(told, Slots) for slot in told.slots]
+    assert looks == [(Presence.EMPTY, 0), (Presence.PRESENT, 1), (Presence.EMPTY, 2)]
+
+
 def test_each_end_of_the_service_is_told_once_and_each_return_once(
     service: Service, watcher: Watcher, notebook: Notebook
 ) -> None:
