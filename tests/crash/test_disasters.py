@@ -47,8 +47,11 @@ async def jumped(house: House, clerk: Clerk, jump: Jump) -> ActivationResult:
 
     def count(events: Sequence[StoredEvent]) -> None:
         nonlocal left
-        left -= any(event.correlation is not None for event in events)
+        about = [event.correlation for event in events if event.correlation is not None]
+        left -= bool(about)
         if left == 0 and not there.is_set():
+            # who asked for it may not have heard of it yet
+            clerk.customer.activation = str(about[0])
             house.clock.offset += jump.by
             there.set()
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from unittest.mock import patch
@@ -17,7 +18,7 @@ from cardd import daemon as composition
 from cardd.activation.authority import ActivationRequest, Authority, SocialCard
 from cardd.activation.engine import Engine
 from cardd.activation.policy import Backoff
-from cardd.base.clock import SystemClock
+from cardd.base.clock import SystemClock, TimerHandle
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.config import load_config
@@ -105,13 +106,40 @@ def _subject(first: object) -> str:
 
 
 class WallClock(SystemClock):
-    """The machine's clock, whose time of day can be set."""
+    """The machine's clock, whose time of day can be set (`offset`), and which can be made to `leap`."""
 
     def __init__(self) -> None:
         self.offset = timedelta()
+        self._leapt = 0.0
+        self._timers: list[_Timer] = []
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.offset
+        return datetime.now(UTC) + self.offset + timedelta(seconds=self._leapt)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._leapt
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> TimerHandle:
+        handle = super().call_later(seconds, callback)
+        self._timers = [timer for timer in self._timers if timer.due > self.monotonic()]
+        self._timers.append(_Timer(self.monotonic() + seconds, handle, callback))
+        return handle
+
+    def leap(self, seconds: float) -> None:
+        """Let so much time have passed at once; what was due in it is called. The loop's thread."""
+        self._leapt += seconds
+        due = sorted((timer for timer in self._timers if timer.due <= self.monotonic()), key=attrgetter("due"))
+        for timer in due:
+            if isinstance(timer.handle, asyncio.TimerHandle) and not timer.handle.cancelled():
+                timer.handle.cancel()
+                timer.callback()
+
+
+@dataclass(frozen=True)
+class _Timer:
+    due: float
+    handle: TimerHandle
+    callback: Callable[[], None]
 
 
 async def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
