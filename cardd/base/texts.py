@@ -32,8 +32,8 @@ TEXTS: Final = MappingProxyType(
             "这是原医保卡，此处无需使用。请插入社会保障卡。",
         ),
         "secret_lost": (
-            "The system was restarted and what was typed is gone. Ask the holder to type it again; leave the card in.",
-            "系统已重启，已输入的密码未保留。请持卡人重新输入，请勿拔卡。",
+            "What was typed before is not kept. Ask the holder to type it again; leave the card in.",
+            "先前输入的密码未保留。请持卡人重新输入，请勿拔卡。",
         ),
         "reading_social_card": (
             "Reading the social security card. Leave it in.",
@@ -107,6 +107,10 @@ TEXTS: Final = MappingProxyType(
         "interrupted_pin": (
             "A restart interrupted this. The card's password may have been changed, nothing else; begin again.",
             "启用因系统重启中断。卡片密码可能已更改，其他未做更改。请重新开始。",
+        ),
+        "reader_held": (
+            "Another program holds the reader, perhaps one of these: {programs}. Close it, then try again.",
+            "读卡器被其他程序占用，可能是：{programs}。请关闭该程序后重试。",
         ),
         "pcsc_other_version": (
             "The smart-card service (pcscd) and its library are of two versions. Have both installed from one release.",

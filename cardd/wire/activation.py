@@ -102,9 +102,10 @@ class Prompt(Result):
 
 
 class ActivationResult(Result):
-    """One activation as it stands. `holder`, `card`, `old_card` and `visit` are masked unless personal data were granted.
+    """One activation as it stands.
 
-    They are there as soon as they are known, also where the authority could not be asked.
+    `holder`, `card`, `old_card` and `visit` are masked unless personal data were granted. They are there as soon as
+    they are known, also where the authority could not be asked.
     """
 
     activation: str

@@ -116,6 +116,7 @@ async def test_the_holder_changes_the_pin_after_the_centres_word(tmp_path: Path)
         assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
         assert (b.counter.pins, b.counter.changed) == ([PIN.encode()], [BOTH])
         assert b.types().count("pin.changed") == 1
+        assert "card.written" not in b.types()
 
 
 async def test_a_new_pin_and_records_are_both_put_on_the_card_the_pin_first(tmp_path: Path) -> None:
@@ -369,6 +370,23 @@ async def test_an_activation_that_ends_after_a_tear_does_not_say_that_nothing_wa
             await b.settle()
             ends = b.data("activation.cancelled") + b.data("activation.expired")
             assert [data["text"]["code"] for data in ends] == [code]
+
+
+async def test_a_wrong_pin_is_not_presented_again_when_the_card_is_put_in_again(tmp_path: Path) -> None:
+    async with bench(tmp_path, CHANGE) as b:
+        activation = await visit(b)
+        b.counter.fail("change_pin", Reason.PIN_WRONG, tries_left=3)
+        await type_both(b, activation)
+        await b.until(activation, State.WAITING_SAME_CARD, "social_pin_again")
+        b.counter.pull(next(iter(b.counter.present)))
+        b.counter.put_social(JIA)
+        await b.until(activation, State.WAITING_SAME_CARD, "secret_lost")
+        assert b.counter.changed == []
+        await b.type(activation, PIN)
+        await b.until(activation, State.WAITING_SAME_CARD, "new_pin")
+        await b.type(activation, NEW)
+        assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+        assert b.counter.changed == [BOTH]
 
 
 async def test_a_strangers_card_leaves_the_prompt_open(tmp_path: Path) -> None:
