@@ -112,7 +112,7 @@ class PcscBackend:
         names = ", ".join(self._neighbours.names()) if problem.reason is Reason.READER_IN_USE else ""
         if not names:
             return problem
-        detail = f"{problem.detail} Other programs that use readers now: {names}."
+        detail = f"{problem.detail} Programs that may be using readers now: {names}."
         return CarddError(problem.reason, detail, pcsc=problem.facts["pcsc"], programs=names)
 
     def _explain_again(self, error: PcscError) -> CarddError:

@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -72,8 +72,13 @@ def explain_absence(error: PcscError) -> CarddError:
     """Return the CarddError for a failed watch or connect; for a service that is not there, after a look at why."""
     if error.code != NO_SERVICE_CODE:
         return explain(error, Phase.CONNECTING)
-    path = Path(os.environ.get(_VARIABLE) or _USUAL)
+    path = socket_in(os.environ)
     return convey(error, _MEANINGS.get(_hindrance(path), NO_SERVICE), Phase.CONNECTING)
+
+
+def socket_in(environment: Mapping[str, str]) -> Path:
+    """Return where libpcsclite looks for pcscd in a process that was started with an environment."""
+    return Path(environment.get(_VARIABLE) or _USUAL)
 
 
 def _hindrance(path: Path) -> int:

@@ -43,8 +43,10 @@ def readers(lab: Lab) -> Iterator[tuple[str, ...]]:
 
 @pytest.fixture
 def backend(lab: Lab) -> PcscBackend:
-    assert lab.readers
-    return PcscBackend()
+    with pytest.MonkeyPatch.context() as patch:
+        # for the question who else is at this pcscd
+        patch.setenv("PCSCLITE_CSOCK_NAME", str(lab.pcscd_socket))
+        return PcscBackend()
 
 
 @pytest.fixture

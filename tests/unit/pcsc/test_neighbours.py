@@ -17,10 +17,11 @@ def proc(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(proc: Path, process: int, name: str, maps: str) -> None:
+def run(proc: Path, process: int, name: str, maps: str, environment: bytes = b"HOME=/\0") -> None:
     (proc / str(process)).mkdir()
     (proc / str(process) / "comm").write_text(f"{name}\n")
     (proc / str(process) / "maps").write_text(maps)
+    (proc / str(process) / "environ").write_bytes(environment)
 
 
 def test_programs_that_have_the_library_are_named(proc: Path) -> None:
@@ -28,6 +29,23 @@ def test_programs_that_have_the_library_are_named(proc: Path) -> None:
     run(proc, 1200, "scdaemon", WITHOUT + WITH)
     run(proc, 800, "browser", WITH)
     assert Neighbours(proc).names() == ("browser (800)", "scdaemon (1200)")
+
+
+def test_programs_at_another_service_are_not_named(proc: Path) -> None:
+    run(proc, 10, "lab", WITH, b"A=b=c\0PCSCLITE_CSOCK_NAME=/run/lab/pcscd.comm\0")
+    run(proc, 11, "till", WITH, b"PCSCLITE_CSOCK_NAME=\0")
+    run(proc, 12, "desk", WITH, b"PCSCLITE_CSOCK_NAME=/var/../run/pcscd/pcscd.comm\0")
+    assert Neighbours(proc, socket="/run/pcscd/pcscd.comm").names() == ("till (11)", "desk (12)")
+    assert Neighbours(proc, socket="/run/lab/pcscd.comm").names() == ("lab (10)",)
+
+
+def test_the_service_is_the_one_that_this_process_was_told_to_use(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(proc, 10, "lab", WITH, b"PCSCLITE_CSOCK_NAME=/run/lab/pcscd.comm\0")
+    run(proc, 11, "till", WITH)
+    monkeypatch.delenv("PCSCLITE_CSOCK_NAME", raising=False)
+    assert Neighbours(proc).names() == ("till (11)",)
+    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", "/run/lab/pcscd.comm")
+    assert Neighbours(proc).names() == ("lab (10)",)
 
 
 def test_this_program_itself_is_no_neighbour(proc: Path) -> None:
