@@ -71,7 +71,7 @@ def _unavailable(fact: ReaderUnavailable, station_of: StationOf) -> NewEvent:
     data: dict[str, Json] = {
         "station": station_of(fact.reader),
         "detail": fact.detail,
-        "text": _text(Reason.READER_UNAVAILABLE),
+        "text": {"code": "reader_held", "args": {"programs": fact.programs}} if fact.programs else _text(fact.reason),
     }
     return NewEvent("reader.unavailable", fact.reader, data)
 

@@ -57,14 +57,16 @@ class Conversation:
                 future.set_exception(error)
 
         self._steps.put(serve)
-        while True:
-            try:
-                return future.result(timeout=_LOOK_S)
-            except LateError:
-                if self._work.ended:
-                    self._work.result()
-                if self._clock.monotonic() >= self._deadline:
-                    raise CarddError(Reason.TIMEOUT, "the security module's work was not done in time") from None
+        with self._work.waiting() as explain:
+            while True:
+                try:
+                    return future.result(timeout=_LOOK_S)
+                except LateError:
+                    if self._work.ended:
+                        self._work.result()
+                    if self._clock.monotonic() >= self._deadline:
+                        late = CarddError(Reason.TIMEOUT, "the security module's work was not done in time")
+                        raise explain(late) from None
 
     def _serve(self, held: HeldChannel) -> None:
         """Do steps as they come, on the module's worker."""

@@ -20,6 +20,7 @@ UNASKED: Final = frozenset(
         Reason.HSM_UNAVAILABLE,
         Reason.ALGORITHM_UNSUPPORTED,
         Reason.TIMEOUT,
+        Reason.READER_IN_USE,
     }
 )
 """Reasons of a key service that could not compute: they say nothing about the card on the counter."""

@@ -64,10 +64,15 @@ class ReaderDetached:
 
 @dataclass(frozen=True, slots=True)
 class ReaderUnavailable:
-    """A reader is there and does not answer. Its insertion was told as over before."""
+    """A reader is there and does not answer. Its insertion was told as over before.
+
+    READER_IN_USE: because other programs are at its card; `programs` are those that may be, where they are known.
+    """
 
     reader: str
     detail: str
+    reason: Reason = Reason.READER_UNAVAILABLE
+    programs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

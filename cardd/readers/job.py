@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -161,11 +161,19 @@ class Job(Generic[T]):
         self._finished.set()
 
 
-class Begun(Generic[T]):
-    """Work that was begun on another worker, for whoever waits for it on a thread of their own."""
+Explain = Callable[[BaseException], BaseException]
+"""Returns what says more than an error, if anything is known, else the error."""
 
-    def __init__(self, job: Job[T]) -> None:
+
+class Begun(Generic[T]):
+    """Work that was begun on another worker, for whoever waits for it on a thread of their own.
+
+    `waiting` notes who waits as long as it lasts, and lends what explains why somebody waited in vain.
+    """
+
+    def __init__(self, job: Job[T], waiting: Callable[[], AbstractContextManager[Explain]]) -> None:
         self._job = job
+        self.waiting: Final = waiting
 
     @property
     def ended(self) -> bool:
@@ -175,13 +183,16 @@ class Begun(Generic[T]):
     def result(self) -> T:
         """Block until it is done or its deadline has passed. Raises what it raised, or why it was not done."""
         job = self._job
-        if not job.wait() and job.outcome is None:
-            error = job.overdue()
-            job.drop(error)
-            job.stop(error)
-            raise error
-        outcome = job.outcome or Failed(job.overdue())
-        return outcome.unwrap()
+        with self.waiting() as explain:
+            if not job.wait() and job.outcome is None:
+                error = job.overdue()
+                job.drop(error)
+                job.stop(error)
+                raise explain(error)
+            outcome = job.outcome or Failed(job.overdue())
+            if isinstance(outcome, Failed):
+                raise explain(outcome.error)
+            return outcome.value
 
 
 AnyJob = Job[Any]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observation, Presence, ServiceDown, ServiceUp, Slot, Slots
 from cardd.readers.config import Role
@@ -57,8 +58,8 @@ class SlotState:
 
     `look` is the last look (none since the service came back: None). `found`: nobody saw the present card go in.
     `ticket` is set while a lost card settles. `losses` counts transport errors of the present card without a success
-    between. `answered` is the answer to reset that a connection gave where it differed from the look's. `hung`: a call
-    into the reader does not return. `silent` is why the last power-up failed.
+    between. `answered` is the answer to reset that a connection gave where it differed from the look's. `hung`: why
+    a call into the reader does not return. `silent` is why the last power-up failed.
     """
 
     place: Place
@@ -68,7 +69,7 @@ class SlotState:
     ticket: int | None = None
     losses: int = 0
     answered: bytes = b""
-    hung: bool = False
+    hung: Reason | None = None
     silent: Reason | None = None
 
 
@@ -153,14 +154,15 @@ def settle(state: State, name: str, ticket: int) -> Change:
     return turn.change()
 
 
-def hang(state: State, name: str, detail: str) -> Change:
+def hang(state: State, name: str, error: CarddError) -> Change:
     """Note that a call into a reader does not return: its insertion is over, its answers will not be believed."""
     turn = _Turn(state)
     slot = state.slots.get(name)
     if slot is not None and not slot.hung:
         turn.close(name, Cause.TRANSPORT_ERROR)
-        turn.update(name, hung=True, ticket=None)
-        turn.tell(ReaderUnavailable(slot.place.reader, detail))
+        turn.update(name, hung=error.reason, ticket=None)
+        programs = str(error.facts.get("programs", ""))
+        turn.tell(ReaderUnavailable(slot.place.reader, error.detail, error.reason, programs))
     return turn.change()
 
 
@@ -169,7 +171,7 @@ def revive(state: State, name: str) -> Change:
     turn = _Turn(state)
     slot = state.slots.get(name)
     if slot is not None and slot.hung:
-        turn.update(name, hung=False)
+        turn.update(name, hung=None)
         turn.wait(name)
     return turn.change()
 
@@ -217,8 +219,10 @@ def recount(state: State) -> tuple[Fact, ...]:
 
 def view(state: State, slot: SlotState, *, ours: bool) -> ReaderState:
     """Return a reader's state as clients see it. `ours`: the handle that makes it look in use is our own."""
-    if state.down is not None or slot.hung or slot.look is None:
+    if state.down is not None or slot.look is None:
         return ReaderState.UNAVAILABLE
+    if slot.hung is not None:
+        return ReaderState.IN_USE if slot.hung is Reason.READER_IN_USE else ReaderState.UNAVAILABLE
     if slot.place.reader in state.lent:
         return ReaderState.IN_USE
     if slot.look.presence is not Presence.PRESENT:

@@ -7,7 +7,8 @@ any thread may read it.
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -17,7 +18,7 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.channel import Channel, Tracer
-from cardd.iso7816.device import Backend, Observation, Scout, Waker, Watch
+from cardd.iso7816.device import Backend, Observation, Waker, Watch
 from cardd.readers.config import Role, StationConfig
 from cardd.readers.facts import CardRemoved, Cause, Fact, ReaderState, ReaderStatus
 from cardd.readers.holding import Holding
@@ -25,6 +26,7 @@ from cardd.readers.insertion import Insertion
 from cardd.readers.job import AnyJob, Begun, Done, Failed, Job
 from cardd.readers.leases import LONGEST_S
 from cardd.readers.matching import Placement
+from cardd.readers.obstacles import Obstacles
 from cardd.readers.reconcile import (
     Change,
     SlotState,
@@ -55,9 +57,6 @@ _NO_INSERTION: Final = {
     ReaderState.IN_USE: Reason.READER_IN_USE,
 }
 
-_IN_VAIN: Final = frozenset({Reason.TIMEOUT, Reason.READER_UNAVAILABLE})
-"""What work is told that waited in vain, for its card or behind other work."""
-
 
 class Readers(Holding):
     """Stations, readers and insertions; one worker thread for each reader that is not ignored.
@@ -81,6 +80,7 @@ class Readers(Holding):
         self._placement = Placement(stations)
         super().__init__([station.name for station in self._placement.stations], clock, lease_s=lease_s)
         self._backend = backend
+        self._obstacles = Obstacles(backend)
         self._supervisor = Supervisor(clock, self._hung)
         told = Told(self._job_finished, self._closing_begins, self._lease_lost, self._holds.lasts)
         self._make_worker: Callable[[str], Worker] = lambda slot: Worker(
@@ -186,17 +186,16 @@ class Readers(Holding):
         except asyncio.CancelledError:
             self._supervisor.cancel(job)
             raise
-        if isinstance(outcome, Failed) and worker.entering:
-            outcome = await self._occupied(worker, outcome)
+        if isinstance(outcome, Failed):
+            outcome = await self._explained(worker, outcome)
         return outcome.unwrap()
 
-    async def _occupied(self, worker: Worker, failed: Failed) -> Failed:
+    async def _explained(self, worker: Worker, failed: Failed) -> Failed:
         """Return what to tell of work that did not get at its card: that others are there, if that can be known."""
-        late = isinstance(failed.error, CarddError) and failed.error.reason in _IN_VAIN
-        if not late or not isinstance(self._backend, Scout):
+        held_up = self._obstacles.before(worker, failed.error)
+        if held_up is None:
             return failed
-        found = await asyncio.to_thread(self._backend.in_the_way, worker.slot)
-        return failed if found is None else Failed(found)
+        return Failed(await asyncio.to_thread(self._obstacles.explain, failed.error, held_up, self._name(held_up)))
 
     # -- other workers' threads --
 
@@ -217,7 +216,7 @@ class Readers(Holding):
             job.drop(left_too_early(job))
         worker.call(job, operation)
         try:
-            return Begun(job).result()
+            return Begun(job, partial(self._waiting, worker)).result()
         finally:
             self._supervisor.leave(job)
             if not job.finished:
@@ -232,7 +231,7 @@ class Readers(Holding):
         job: Job[T] = Job(insertion, deadline, self._clock)
         self._post(lambda: self._watch_call(job, worker))
         worker.call(job, operation)
-        return Begun(job)
+        return Begun(job, partial(self._waiting, worker))
 
     def forget_hung(self, station: str) -> None:
         """Give every hung reader of a station a new worker. The thread that hangs is left behind with its call."""
@@ -242,6 +241,18 @@ class Readers(Holding):
                 self._adopt(revive(self._state, name))
 
     # -- inner life --
+
+    @contextmanager
+    def _waiting(self, worker: Worker) -> Iterator[Callable[[BaseException], BaseException]]:
+        """Let a worker's thread wait for another's work, and lend what says why it did so in vain."""
+        caller = next((one for one in tuple(self._workers.values()) if one.is_current), None)
+        explain = self._obstacles.explain
+        with self._obstacles.waiting(caller, worker):
+            yield lambda error: explain(error, self._obstacles.before(worker, error), self._name(worker))
+
+    def _name(self, worker: Worker) -> str:
+        slot = self._state.slots.get(worker.slot)
+        return worker.slot if slot is None else slot.place.reader
 
     def _observed(self, observation: Observation) -> None:
         """Take an observation on the backend's watching thread."""
@@ -327,7 +338,17 @@ class Readers(Holding):
         if self._workers.get(worker.slot) is worker:
             error = CarddError(Reason.READER_UNAVAILABLE, "a call into the reader does not return")
             self._supervisor.give_up(worker, error)
-            self._adopt(hang(self._state, worker.slot, error.detail))
+            if self._obstacles.before(worker, error) is worker:
+                found = partial(self._found_hung, worker, worker.serving)
+                self._obstacles.ask(error, worker, self._name(worker), lambda why: self._post(lambda: found(why)))
+            else:
+                self._adopt(hang(self._state, worker.slot, error))
+
+    def _found_hung(self, worker: Worker, job: AnyJob | None, error: CarddError) -> None:
+        """Note why a worker's call does not return, unless it has done so while that was asked."""
+        hangs = worker.entering and worker.serving is job
+        if self._workers.get(worker.slot) is worker and hangs:
+            self._adopt(hang(self._state, worker.slot, error))
 
     def _is_routine(self, worker: Worker, job: AnyJob) -> bool:
         """Tell whether the end of a job says nothing new of its card or reader."""

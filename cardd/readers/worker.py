@@ -126,6 +126,11 @@ class Worker:
         return self._open or self._clock.monotonic() - self._closed_at < AFTERGLOW_S
 
     @property
+    def serving(self) -> AnyJob | None:
+        """Return the job that it does, or did last."""
+        return self._serving
+
+    @property
     def entering(self) -> bool:
         """Tell whether it is in a call that waits as long as another program has a transaction on the card."""
         job = self._serving

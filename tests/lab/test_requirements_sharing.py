@@ -20,6 +20,7 @@ from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
 from cardd.pcsc.backend import PcscBackend
 from cardd.pcsc.scard import Disposition, Scard
+from cardd.readers.facts import Fact, ReaderUnavailable
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 from cardsim.lab import Lab
@@ -115,6 +116,8 @@ async def test_r12_a_transaction_that_outlasts_a_deadline_is_told_as_the_other_p
 
     with NextDoor(around(lab)) as other:
         async with readers_of(lab, backend, exclusive=exclusive) as desk:
+            facts: list[Fact] = []
+            desk.subscribe(facts.append)
             await asyncio.to_thread(lab.insert, Recorded(CARD), 0)
             insertion = await inserted(desk, readers[0])
             assert other.shared(readers[0]) == FINE
@@ -126,6 +129,10 @@ async def test_r12_a_transaction_that_outlasts_a_deadline_is_told_as_the_other_p
                 assert isinstance(error, CarddError)
                 assert error.reason is Reason.READER_IN_USE
                 assert f"({other.process.pid})" in error.detail
+            await _until(lambda: any(isinstance(fact, ReaderUnavailable) for fact in facts))
+            told = next(fact for fact in facts if isinstance(fact, ReaderUnavailable))
+            assert told.reason is Reason.READER_IN_USE
+            assert f"({other.process.pid})" in told.programs
             assert other.end() == FINE
             assert other.let_go() == FINE
             again = await inserted(desk, readers[0])

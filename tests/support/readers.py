@@ -235,6 +235,19 @@ class ScriptedBackend:
         return self._watch.mark()
 
 
+class Watchful(ScriptedBackend):
+    """One that knows who is at a card, and says so when `answer` lets it."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(*names)
+        self.answer: Gate | None = None
+
+    def in_the_way(self, slot: str) -> CarddError:
+        if self.answer is not None:
+            self.answer()
+        return CarddError(Reason.READER_IN_USE, f"others are at {slot}", programs="till (7)")
+
+
 class Rig:
     """Readers on scripted slots, with everything they told."""
 

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from support.readers import Card, Gate, Rig, ScriptedBackend
+from support.readers import Card, Gate, Rig, ScriptedBackend, Watchful
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -229,3 +229,48 @@ async def test_every_worker_is_a_daemon_thread_and_ends_with_its_reader() -> Non
         await r.seen()
         await r.until(lambda: not threads["Q"].is_alive())
         assert threads["R"].is_alive()
+
+
+async def test_where_other_programs_keep_the_reader_that_is_what_is_told() -> None:
+    async with Rig(Watchful("R")) as r:
+        gate = Gate()
+        insertion = await r.insert("R", Card(A))
+        r.backend.bays["R"].on_connect.append(gate)
+        task = await hang(r, gate, insertion)
+        assert reason(task) is Reason.READER_IN_USE
+        r.clock.advance(GRACE_S)
+        await r.until(lambda: r.told(ReaderUnavailable) != [])
+        assert r.told(ReaderUnavailable) == [
+            ReaderUnavailable("R", "R: others are at R", Reason.READER_IN_USE, "till (7)")
+        ]
+        assert r.readers.views()[0].state is ReaderState.IN_USE
+        gate.open()
+        await r.until(lambda: r.readers.views()[0].state is ReaderState.PRESENT)
+
+
+async def test_a_call_that_has_returned_while_it_was_asked_who_is_in_the_way_is_no_harm() -> None:
+    backend = Watchful("R")
+    async with Rig(backend) as r:
+        gate = Gate()
+        insertion = await r.insert("R", Card(A))
+        backend.bays["R"].on_connect.append(gate)
+        await hang(r, gate, insertion)
+        backend.answer = Gate()
+        r.clock.advance(GRACE_S)
+        await r.until(backend.answer.reached.is_set)
+        gate.open()
+        await r.until(lambda: backend.bays["R"].open_now == 0 and backend.bays["R"].connections == 1)
+        backend.answer.open()
+        assert await r.readers.run(insertion.id, select, timeout_s=WORK_S) == 0x9000
+        assert r.told(ReaderUnavailable) == []
+
+
+async def test_a_reader_in_a_call_that_is_no_entrance_is_not_said_to_be_in_use() -> None:
+    async with Rig(Watchful("R")) as r:
+        gate = Gate()
+        insertion = await r.insert("R", Card(A))
+        r.backend.bays["R"].on_transmit.append(gate)
+        assert reason(await hang(r, gate, insertion)) is Reason.TIMEOUT
+        r.clock.advance(GRACE_S)
+        assert [fact.reason for fact in r.told(ReaderUnavailable)] == [Reason.READER_UNAVAILABLE]  # type: ignore[union-attr]
+        gate.open()

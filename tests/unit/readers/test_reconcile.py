@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 
+from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Observation, Presence, ServiceDown, ServiceUp, Slot, Slots
 from cardd.readers.config import Role
@@ -38,6 +39,8 @@ from cardd.readers.reconcile import (
 
 A, B = b"\x3b\x0a", b"\x3b\x0b"
 DOWN = ServiceDown(Reason.PCSC_UNAVAILABLE, "gone")
+STUCK = CarddError(Reason.READER_UNAVAILABLE, "stuck")
+HELD = CarddError(Reason.READER_IN_USE, "held", programs="till (7)")
 DENIED = ServiceDown(Reason.PCSC_DENIED, "no")
 PRESENT, EMPTY, MUTE = Presence.PRESENT, Presence.EMPTY, Presence.MUTE
 UNPOWERED, UNAVAILABLE = Presence.UNPOWERED, Presence.UNAVAILABLE
@@ -283,9 +286,9 @@ def test_the_answer_to_reset_that_a_connection_gave_is_the_new_insertions() -> N
 
 
 def test_a_hung_reader_loses_its_insertion_and_opens_none_until_the_call_returns() -> None:
-    hung = hang(inserted(), "R", "stuck")
+    hung = hang(inserted(), "R", STUCK)
     assert told(hung) == ["transport_error 3-1", "ReaderUnavailable"]
-    assert told(hang(hung.state, "R", "stuck")) == []
+    assert told(hang(hung.state, "R", STUCK)) == []
     exchanged = after(*looks(slot(PRESENT, 3)), state=hung.state)
     assert told(exchanged) == []
     back = revive(exchanged.state, "R")
@@ -329,7 +332,8 @@ def test_a_reader_in_use_is_shown_so_unless_it_is_we_who_use_it() -> None:
 def test_every_reader_is_unavailable_while_the_service_is_away_or_a_call_hangs() -> None:
     assert state_of(after(*looks(slot()), DOWN).state) is ReaderState.UNAVAILABLE
     assert state_of(after(*looks(slot()), DOWN, ServiceUp()).state) is ReaderState.UNAVAILABLE
-    assert state_of(hang(inserted(), "R", "stuck").state) is ReaderState.UNAVAILABLE
+    assert state_of(hang(inserted(), "R", STUCK).state) is ReaderState.UNAVAILABLE
+    assert state_of(hang(inserted(), "R", HELD).state) is ReaderState.IN_USE
 
 
 def test_a_card_that_did_not_answer_its_power_up_is_shown_so_until_it_does() -> None:

@@ -2,7 +2,7 @@ import asyncio
 from threading import Thread
 
 import pytest
-from support.readers import Card, Gate, Rig, ScriptedBackend
+from support.readers import Card, Gate, Rig, ScriptedBackend, Watchful
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -301,3 +301,39 @@ async def test_a_call_that_ends_as_its_caller_gives_up_leaves_nothing_watched() 
         assert r.told(ReaderUnavailable) == []
         assert isinstance(task.exception(), CarddError)
         assert await call(r) is True
+
+
+async def occupied(r: Rig) -> Gate:
+    """Lay a module in and let another program keep it."""
+    gate = Gate()
+    await place_module(r, Card(SAM))
+    r.backend.bays["S"].on_connect.append(gate)
+    return gate
+
+
+async def test_a_module_that_another_program_keeps_is_told_so_with_its_readers_name() -> None:
+    async with Rig(Watchful("R", "S"), (DESK,)) as r:
+        gate = await occupied(r)
+        with pytest.raises(CarddError) as caught:
+            await asyncio.to_thread(r.readers.call_on, "module", ask, deadline=r.clock.monotonic() + 0.2)
+        assert caught.value.reason is Reason.READER_IN_USE
+        assert caught.value.facts == {"programs": "till (7)", "reader": "module"}
+        gate.open()
+
+
+async def test_work_that_waits_for_such_a_module_beyond_its_own_deadline_is_told_the_same() -> None:
+    async with Rig(Watchful("R", "S"), (DESK,)) as r:
+        gate = await occupied(r)
+        insertion = await r.insert("R", Card(A))
+
+        def operation(_channel: Channel, _insertion: Insertion) -> bool:
+            return r.readers.call_on("module", ask, deadline=r.clock.monotonic() + 3)
+
+        task = asyncio.create_task(r.readers.run(insertion.id, operation, timeout_s=WORK_S))
+        await r.until(gate.reached.is_set)
+        r.clock.advance(WORK_S)
+        with pytest.raises(CarddError) as caught:
+            await task
+        assert caught.value.reason is Reason.READER_IN_USE
+        assert caught.value.facts["reader"] == "module"
+        gate.open()

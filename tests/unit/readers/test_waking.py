@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from support.readers import ManualClock, Rig, ScriptedBackend
 
+from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.device import Presence, ServiceDown, Slot, Slots
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
@@ -50,7 +51,7 @@ def test_other_slots_are_never_powered_without_a_card() -> None:
 def test_a_slot_that_hangs_is_lent_or_away_is_left_alone() -> None:
     state = seen(EMPTY)
     assert dark(state) == ("S",)
-    assert dark(hang(state, "S", "hung").state) == ()
+    assert dark(hang(state, "S", CarddError(Reason.READER_UNAVAILABLE, "hung")).state) == ()
     assert dark(lend(state, "S").state) == ()
     assert dark(reconcile(state, ServiceDown(Reason.PCSC_UNAVAILABLE, ""), Placement([STATION]).place).state) == ()
 
