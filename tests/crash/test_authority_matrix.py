@@ -26,7 +26,7 @@ AUTHORITY_S = 1.0
 A_WHILE_S = 3.0
 """Longer than any one question may take, and than the deadlines of the states in which one is asked."""
 
-SAMPLE = 5
+SAMPLE = 7
 PEOPLE = 130
 ASKED_AGAIN = "outcome"
 BEYOND = frozenset({"activate", "report_update", ASKED_AGAIN})

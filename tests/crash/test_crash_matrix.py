@@ -16,7 +16,7 @@ from support.matrix_clerk import VARIATIONS, Variation
 from support.matrix_judge import judge
 from support.matrix_mortal import MortalCounter
 
-SAMPLE = 41
+SAMPLE = 53
 PEOPLE = 600
 CLEAN = 3
 TRIES = 6

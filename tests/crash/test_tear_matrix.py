@@ -18,7 +18,7 @@ OLD, SOCIAL = "old", "social"
 SPARES = (0, 1, 2, 5, 9)
 """How many bytes a card still writes that loses its power in the middle of a command."""
 
-SAMPLE = 37
+SAMPLE = 61
 PEOPLE = 900
 """As many as the whole matrix needs: each cell serves one, and needs at most one stranger."""
 
