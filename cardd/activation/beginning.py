@@ -7,13 +7,14 @@ from typing import Final, TypeVar
 import msgspec
 
 from cardd.activation.authority import IdentityDocument, Visit
-from cardd.activation.case import Case, Say
+from cardd.activation.case import Case, Say, masked_visit
 from cardd.activation.effects import Effect
 from cardd.activation.moves import Beginning
 from cardd.activation.policy import Policy
 from cardd.activation.routes import TABLES
 from cardd.activation.transition import deadline_of, timestamp
 from cardd.base.errors import CarddError
+from cardd.base.masks import mask_number
 from cardd.base.reasons import Reason
 from cardd.wire.activation import ActivationStartParams, Route, State
 
@@ -64,6 +65,18 @@ def new_case(params: ActivationStartParams, *, station: str, client: str, policy
         old_card=None if params.old_card is None else params.old_card.number,
         document=_as(params.identity_document, IdentityDocument),
         visit=_as(params.visit, Visit),
+    )
+
+
+def is_of(case: Case, params: ActivationStartParams) -> bool:
+    """Tell whether a case may have begun with these parameters; of one whose person was erased only masks are left."""
+    document, visit, old = _as(params.identity_document, IdentityDocument), _as(params.visit, Visit), params.old_card
+    return (
+        (case.route, case.operator) == (params.route, params.operator)
+        and params.station in {None, case.station}
+        and (old is None or case.old_card in {old.number, mask_number(old.number)})
+        and case.document in {document, None}
+        and case.visit in ([None] if visit is None else [visit, masked_visit(visit)])
     )
 
 

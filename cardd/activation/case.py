@@ -91,10 +91,15 @@ def masked(case: Case) -> Case:
             valid_until=social.valid_until,
         )
     old_card = None if case.old_card is None else mask_number(case.old_card)
-    visit = None if case.visit is None else Visit(kind=case.visit.kind, number=mask_number(case.visit.number))
+    visit = None if case.visit is None else masked_visit(case.visit)
     return msgspec.structs.replace(
         case, old_card=old_card, document=None, visit=visit, social=social, challenge=None, answer=None, updates={}
     )
+
+
+def masked_visit(visit: Visit) -> Visit:
+    """Return a visit as anybody may see it."""
+    return Visit(kind=visit.kind, number=mask_number(visit.number))
 
 
 def to_row(case: Case) -> ActivationRow:

@@ -16,7 +16,7 @@ import structlog
 
 from cardd.activation import facts
 from cardd.activation.authority import Authority
-from cardd.activation.beginning import beginning, check_start, new_case
+from cardd.activation.beginning import beginning, check_start, is_of, new_case
 from cardd.activation.case import Case, from_row, masked, result, to_row
 from cardd.activation.effects import Effect, Purpose
 from cardd.activation.judge import judge
@@ -112,8 +112,9 @@ class Engine:
 
         It is carried out to its commit also when the caller is gone.
 
-        Raises CarddError: INVALID for a route that is not offered or a station that cannot be guessed, NOT_FOUND for an
-        unknown station or reader, BUSY while the station has another activation, JOURNAL_FULL.
+        Raises CarddError: INVALID for a route that is not offered, a station that cannot be guessed, or a request that
+        was another activation; NOT_FOUND for an unknown station or reader; BUSY while the station has another
+        activation; JOURNAL_FULL.
         """
         known = None if params.request is None else self._requests.get((client, params.request))
         if known is None:
@@ -124,7 +125,12 @@ class Engine:
                 known.add_done_callback(lambda done: self._forget_failed(key, done))
                 if len(self._requests) > _KEPT:
                     del self._requests[next(iter(self._requests))]
-        return await asyncio.shield(known)
+            return await asyncio.shield(known)
+        activation = await asyncio.shield(known)
+        if not is_of(await self._case(activation), params):
+            detail = "this request was another activation: give each its own"
+            raise CarddError(Reason.INVALID, detail, path="$.request")
+        return activation
 
     async def cancel(self, activation: str) -> None:
         """End an activation that has not reached its point of no return; one that has ended otherwise stays so.

@@ -471,6 +471,60 @@ async def test_the_same_request_is_the_same_activation(tmp_path: Path) -> None:
         assert await b.start(request="r-2") != first
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"route": "pharmacy", "visit": None},
+        {"visit": {"kind": "outpatient", "number": "OP-2"}},
+        {"visit": {"kind": "inpatient", "number": "OP-1"}},
+        {"identity_document": {"type": "resident", "number": "510101190002020025", "name": "测试乙"}},
+        {"operator": "clerk-8"},
+        {"station": "counter-2"},
+    ],
+)
+async def test_a_request_that_was_another_activation_is_refused_and_tells_nothing_of_that_one(
+    tmp_path: Path, other: dict[str, object]
+) -> None:
+    asked: dict[str, object] = {
+        "request": "r-1",
+        "route": "hospital",
+        "operator": "clerk-7",
+        "visit": {"kind": "outpatient", "number": "OP-1"},
+        "identity_document": {"type": "resident", "number": JIA.social_security_number, "name": JIA.name},
+    }
+    async with bench(tmp_path) as b:
+        first = await b.start(**asked)
+    async with bench(tmp_path) as b:
+        with pytest.raises(CarddError) as error:
+            await b.start(**asked | other)
+        assert (error.value.reason, error.value.facts["path"]) == (Reason.INVALID, "$.request")
+        assert await b.start(**asked) == first
+
+
+async def test_a_request_with_another_old_number_is_another_activation(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        first = await b.start(request="r-1", old_card={"number": OLD_JIA})
+        with pytest.raises(CarddError) as error:
+            await b.start(request="r-1", old_card={"number": OLD_YI})
+        assert error.value.reason is Reason.INVALID
+        assert await b.start(request="r-1", old_card={"number": OLD_JIA}) == first
+
+
+async def test_a_request_is_known_again_also_when_its_persons_data_were_erased(tmp_path: Path) -> None:
+    asked: dict[str, object] = {
+        "request": "r-1",
+        "route": "bank",
+        "visit": {"kind": "outpatient", "number": "OP-1"},
+        "identity_document": {"type": "resident", "number": JIA.social_security_number, "name": JIA.name},
+    }
+    async with bench(tmp_path) as b:
+        first = await b.start(**asked)
+        await b.engine.cancel(first)
+        erase = "UPDATE activations SET sealed = x''"
+        await b.journal.ask(lambda database: database.query(lambda connection: connection.execute(erase).rowcount))
+        assert await b.start(**asked) == first
+
+
 async def test_a_request_that_was_refused_may_be_made_again(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         other = await b.start()
