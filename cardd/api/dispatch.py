@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from cardd.api.faults import log_fault
+from cardd.api.leasing import judge_held
 from cardd.api.method import Call, Method
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -26,7 +27,7 @@ async def answer(methods: Methods, request: rpc.Request, call: Call) -> bytes:
     except rpc.RpcError as error:
         return rpc.failure(identity, error.code, error.error)
     except CarddError as error:
-        return rpc.failure(identity, _CODES.get(error.reason, rpc.Code.REFUSED), error)
+        return rpc.failure(identity, _CODES.get(error.reason, rpc.Code.REFUSED), judge_held(call, error))
     except Exception as fault:  # noqa: BLE001 - whatever it was, the client is told and the connection lives
         log_fault("a method failed", fault, method=request.method)
         return rpc.failure(identity, rpc.Code.INTERNAL, CarddError(Reason.INTERNAL))

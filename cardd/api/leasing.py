@@ -24,6 +24,14 @@ def check_lease(call: Call, lease: str) -> None:
     call.office.services.leases.check(lease, holder=call.session.name)
 
 
+def judge_held(call: Call, error: CarddError) -> CarddError:
+    """Return an error that says to whoever holds the card in question himself that he does."""
+    service, insertion = call.office.services.leases, error.facts.get("insertion")
+    if error.reason is not Reason.LEASE_HELD or service is None or not isinstance(insertion, str):
+        return error
+    return error.in_words("lease_own") if service.has(insertion, holder=call.session.name) else error
+
+
 def leases(call: Call) -> LeaseService:
     """Return who gives leases. Raises CarddError(NOT_FOUND) where nobody does."""
     if call.office.services.leases is None:

@@ -176,6 +176,9 @@ class LeaseService(Protocol):
     def check(self, lease: str, *, holder: str) -> None:
         """Raise unless that lease lasts and is the holder's."""
 
+    def has(self, insertion: str, *, holder: str) -> bool:
+        """Tell whether an insertion's card is held for that very connection."""
+
     def renew(self, params: LeaseRenewParams, *, holder: str) -> LeaseResult:
         """Let a lease last for another while."""
 

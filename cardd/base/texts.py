@@ -108,6 +108,10 @@ TEXTS: Final = MappingProxyType(
             "A restart interrupted this. The card's password may have been changed, nothing else; begin again.",
             "启用因系统重启中断。卡片密码可能已更改，其他未做更改。请重新开始。",
         ),
+        "lease_own": (
+            "You hold a lease on the card in this station yourself. Release it first, or work under it.",
+            "您自己正占用本工位内的卡片。请先释放占用，或在该占用下操作。",
+        ),
         "reader_held": (
             "Another program holds the reader, perhaps one of these: {programs}. Close it, then try again.",
             "读卡器被其他程序占用，可能是：{programs}。请关闭该程序后重试。",

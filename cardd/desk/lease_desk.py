@@ -54,6 +54,10 @@ class LeaseDesk:
         """Raise CarddError(LEASE_LOST) unless that lease lasts and is the holder's."""
         self._readers.leased(lease, holder)
 
+    def has(self, insertion: str, *, holder: str) -> bool:
+        """Tell whether an insertion's card is the holder's."""
+        return self._readers.has_leased(insertion, holder)
+
     def renew(self, params: LeaseRenewParams, *, holder: str) -> LeaseResult:
         """Let a lease last for another while from now. Raises CarddError: LEASE_LOST, INVALID."""
         ttl_s = self._seconds(params.ttl_s)

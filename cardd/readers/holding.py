@@ -104,6 +104,10 @@ class Holding(ABC):
         """Return the lease on an insertion."""
         return self._holds.lease_of(insertion)
 
+    def has_leased(self, insertion: str, holder: str) -> bool:
+        """Tell whether an insertion is leased to that very holder."""
+        return any(lease.insertion.id == insertion for lease in self._holds.leases_of(holder))
+
     def end_lease(self, lease: str, holder: str) -> None:
         """End a lease. Raises CarddError(LEASE_LOST) if it is over, or somebody else's."""
         self._leases.end(self._holds.leased(lease, holder).id)

@@ -30,9 +30,10 @@ from cardd.readers.insertion import Insertion
 from cardd.rules.applications.ssse import EF06
 from cardd.rules.keys import KeyName
 from cardd.rules.names import SSSE_NAME
+from cardd.wire.activation import ActivationStartParams, Route
 from cardd.wire.cards import CardReadParams
 from cardd.wire.leases import CardTransmitParams, LeaseAcquireParams, LeaseReleaseParams, LeaseResult
-from cardd.wire.methods import CARD_READ, CARD_TRANSMIT, LEASE_ACQUIRE, LEASE_RELEASE
+from cardd.wire.methods import ACTIVATION_START, CARD_READ, CARD_TRANSMIT, LEASE_ACQUIRE, LEASE_RELEASE
 from cardsim.hsm import HsmServer, Machine
 
 IDLE_S = 6.0
@@ -62,7 +63,7 @@ class SlowKeys(RemoteKeys):
 @contextmanager
 def leasing(directory: Path, access: str) -> Iterator[Clerk]:
     """Bring up a counter where this user may do everything."""
-    grant = ["observe", "read_card", "lease", "raw_apdu"]
+    grant = ["observe", "read_card", "lease", "raw_apdu", "activate"]
     user = pwd.getpwuid(os.geteuid()).pw_name
     settings = {
         "access": access,
@@ -142,6 +143,16 @@ def test_a_card_that_is_pulled_out_ends_its_lease_and_the_next_one_is_nobodys(tm
             card_over(clerk.client, lease)
         assert caught.value.reason == Reason.LEASE_LOST
         assert clerk.client.call(CARD_READ, CardReadParams()).insertion != lease.insertion
+
+
+def test_an_activation_tells_its_own_client_that_it_holds_the_card_itself(tmp_path: Path) -> None:
+    with leasing(tmp_path / "c", "exclusive") as clerk, clerk.rig.client() as other:
+        clerk.client.call(LEASE_ACQUIRE, LeaseAcquireParams(ttl_s=60))
+        for client, says in ((clerk.client, "You hold a lease"), (other, "Another client holds")):
+            with pytest.raises(CallError) as caught:
+                client.call(ACTIVATION_START, ActivationStartParams(route=Route.PHARMACY))
+            assert caught.value.reason == Reason.LEASE_HELD
+            assert caught.value.text["en"].startswith(says)
 
 
 def test_a_client_that_dies_lets_its_card_go(tmp_path: Path) -> None:

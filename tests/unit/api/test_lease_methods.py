@@ -106,6 +106,14 @@ async def test_a_leased_card_is_worked_on_under_its_lease_alone(tmp_path: Path) 
         assert (await bench.other.line.result("card.read"))["insertion"] == bench.insertion.id
 
 
+async def test_whoever_holds_the_card_himself_is_told_so_and_not_that_another_does(tmp_path: Path) -> None:
+    async with opened(tmp_path) as bench:
+        await bench.acquired()
+        for who, says in ((bench.mine, "You hold a lease on the card"), (bench.other, "Another client holds")):
+            error = await who.line.refusal("card.read")
+            assert error["data"]["text"]["en"].startswith(says)
+
+
 async def test_a_lease_is_of_no_use_on_another_connection(tmp_path: Path) -> None:
     async with opened(tmp_path) as bench:
         lease = await bench.acquired()
