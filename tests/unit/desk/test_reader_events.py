@@ -27,6 +27,5 @@ def test_a_reader_is_to_be_plugged_in_again_only_where_no_program_is_in_the_way(
     assert isinstance(args, dict)
     sentence = render(str(text["code"]), args)
     assert says in sentence["en"]
-    assert (fact.programs in sentence["zh-CN"]) and ("占用" in sentence["zh-CN"]) is (
-        fact.reason is Reason.READER_IN_USE
-    )
+    assert fact.programs in sentence["zh-CN"]
+    assert ("占用" in sentence["zh-CN"]) is (fact.reason is Reason.READER_IN_USE)
