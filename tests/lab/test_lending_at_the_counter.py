@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import borrower
 from support.clerk import PATIENCE_S, Clerk, counter
+from support.neighbour import build
 from support.shared_counter import until
 
 from cardd.wire.base import Json
@@ -19,14 +19,18 @@ from cardd.wire.system import NoParams
 READER = "reader-0"
 SELECT = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
 CARD = "social-jia-3.0"
-BORROWER = (sys.executable, str(Path(borrower.__file__)))
-"""A program that opens readers as any other on the machine does."""
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clerk]:
     with counter(tmp_path_factory.mktemp("c")) as clerk:
         yield clerk
+
+
+@pytest.fixture(scope="module")
+def borrower(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A program that opens readers as any other on the machine does."""
+    return str(build(tmp_path_factory.mktemp("b")))
 
 
 @pytest.fixture
@@ -103,25 +107,25 @@ def back_again(clerk: Clerk, before: str) -> None:
     assert lent(clerk) == {}
 
 
-def test_a_program_has_the_reader_for_itself_while_it_runs(clerk: Clerk) -> None:
+def test_a_program_has_the_reader_for_itself_while_it_runs(clerk: Clerk, borrower: str) -> None:
     name = clerk.rig.lab.readers[0]
-    code, out, err = lend(clerk, *BORROWER, orders=(f"exclusive {name}", f"transmit {SELECT}", "leave"))
+    code, out, err = lend(clerk, borrower, orders=(f"exclusive {name}", f"transmit {SELECT}", "leave"))
     assert (code, err) == (os.EX_OK, "")
     opened, selected, left = out.splitlines()
     assert (opened, selected[:5], left) == ("ok", "ok 61", "ok")
     back_again(clerk, given_out(clerk))
 
 
-def test_a_program_that_only_leaves_the_card_reset_leaves_a_new_insertion(clerk: Clerk) -> None:
+def test_a_program_that_only_leaves_the_card_reset_leaves_a_new_insertion(clerk: Clerk, borrower: str) -> None:
     name = clerk.rig.lab.readers[0]
-    assert lend(clerk, *BORROWER, orders=(f"exclusive {name}", "reset"))[:2] == (os.EX_OK, "ok\nok\n")
+    assert lend(clerk, borrower, orders=(f"exclusive {name}", "reset"))[:2] == (os.EX_OK, "ok\nok\n")
     back_again(clerk, given_out(clerk))
 
 
-def test_a_program_that_dies_with_the_card_open_leaves_a_new_insertion(clerk: Clerk) -> None:
+def test_a_program_that_dies_with_the_card_open_leaves_a_new_insertion(clerk: Clerk, borrower: str) -> None:
     name = clerk.rig.lab.readers[0]
     # an order that it does not know ends it at once, in the middle of its transaction
-    code, out, _ = lend(clerk, *BORROWER, orders=(f"exclusive {name}", "begin", "nonsense"))
+    code, out, _ = lend(clerk, borrower, orders=(f"exclusive {name}", "begin", "nonsense"))
     assert (code, out) == (1, "ok\nok\n")
     back_again(clerk, given_out(clerk))
 
@@ -150,8 +154,10 @@ def test_the_command_is_told_the_readers_name_and_keeps_its_own_options(clerk: C
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name)
-def test_with_cardctl_its_command_ends_and_the_reader_is_taken_back(clerk: Clerk, how: signal.Signals) -> None:
-    with cardctl(clerk, "lend", READER, "--", *BORROWER) as process:
+def test_with_cardctl_its_command_ends_and_the_reader_is_taken_back(
+    clerk: Clerk, borrower: str, how: signal.Signals
+) -> None:
+    with cardctl(clerk, "lend", READER, "--", borrower) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(f"exclusive {clerk.rig.lab.readers[0]}\n")
@@ -178,9 +184,9 @@ def test_what_the_keyboard_interrupts_is_the_command(clerk: Clerk) -> None:
     back_again(clerk, given_out(clerk))
 
 
-def test_another_card_put_in_meanwhile_is_identified_afterwards_and_not_before(clerk: Clerk) -> None:
+def test_another_card_put_in_meanwhile_is_identified_afterwards_and_not_before(clerk: Clerk, borrower: str) -> None:
     name = clerk.rig.lab.readers[0]
-    with cardctl(clerk, "lend", READER, "--", *BORROWER) as process:
+    with cardctl(clerk, "lend", READER, "--", borrower) as process:
         before = given_out(clerk)
         assert tried(process, f"exclusive {name}") == "ok"
         clerk.remove()

@@ -1,7 +1,6 @@
 """R12 to R16 of docs/reliability.md: cards shared with another program, a process of its own, on a real pcscd."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.clerk import Clerk, counter
 from support.moments import READ_RECORD, VERIFY, Halted, Recorded
-from support.next_door import FINE, RESET_CARD, SHARING_VIOLATION, NextDoor
+from support.neighbour import FINE, INVALID_HANDLE, RESET_CARD, SHARING_VIOLATION, NextDoor, build
 from support.shared_counter import clerk, opened, read, reader, until
 
 from cardd.base.clock import SystemClock
@@ -74,15 +73,24 @@ async def inserted(readers: Readers, name: str, before: Insertion | None = None)
     return insertion
 
 
-def around(lab: Lab) -> dict[str, str]:
-    return {**os.environ, "PCSCLITE_CSOCK_NAME": str(lab.pcscd_socket)}
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The other program."""
+    return build(tmp_path_factory.mktemp("neighbour"))
+
+
+def test_the_other_program_outlives_what_is_refused_to_it(lab: Lab, program: Path) -> None:
+    with NextDoor(program, lab.pcscd_socket) as other:
+        assert other.exclusive("no such reader") != FINE
+        assert {other.begin(), other.end(), other.reset(), other.let_go(), other.send("00")[0]} == {INVALID_HANDLE}
+        assert other.lives
 
 
 @pytest.mark.asyncio
 async def test_r12_a_sharing_violation_waits_a_bounded_time_and_leaves_the_other_program_alone(
-    lab: Lab, readers: tuple[str, ...], backend: PcscBackend
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, program: Path
 ) -> None:
-    with NextDoor(around(lab)) as other:
+    with NextDoor(program, lab.pcscd_socket) as other:
         async with readers_of(lab, backend, exclusive=True) as desk:
             await asyncio.to_thread(lab.insert, Recorded(CARD), 0)
             insertion = await inserted(desk, readers[0])
@@ -109,12 +117,12 @@ async def test_r12_a_sharing_violation_waits_a_bounded_time_and_leaves_the_other
 @pytest.mark.asyncio
 @pytest.mark.parametrize("exclusive", [True, False], ids=["exclusive", "shared"])
 async def test_r12_a_transaction_that_outlasts_a_deadline_is_told_as_the_other_programs(
-    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, *, exclusive: bool
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, program: Path, *, exclusive: bool
 ) -> None:
     def work(channel: Channel, _: Insertion) -> int:
         return channel.send(SELECT_SOCIAL).sw
 
-    with NextDoor(around(lab)) as other:
+    with NextDoor(program, lab.pcscd_socket) as other:
         async with readers_of(lab, backend, exclusive=exclusive) as desk:
             facts: list[Fact] = []
             desk.subscribe(facts.append)
@@ -128,19 +136,19 @@ async def test_r12_a_transaction_that_outlasts_a_deadline_is_told_as_the_other_p
             for error in (first, behind):
                 assert isinstance(error, CarddError)
                 assert error.reason is Reason.READER_IN_USE
-                assert f"({other.process.pid})" in error.detail
+                assert f"({other.pid})" in error.detail
             await _until(lambda: any(isinstance(fact, ReaderUnavailable) for fact in facts))
             told = next(fact for fact in facts if isinstance(fact, ReaderUnavailable))
             assert told.reason is Reason.READER_IN_USE
-            assert f"({other.process.pid})" in told.programs
+            assert f"({other.pid})" in told.programs
             assert other.end() == FINE
             assert other.let_go() == FINE
             again = await inserted(desk, readers[0])
             assert await desk.run(again.id, work, timeout_s=WORK_S) == 0x9000
 
 
-def test_r13_nothing_is_held_while_nobody_works_on_a_card(clerk: Clerk) -> None:
-    with NextDoor(clerk.rig.environment) as other:
+def test_r13_nothing_is_held_while_nobody_works_on_a_card(clerk: Clerk, program: Path) -> None:
+    with NextDoor(program, clerk.rig.lab.pcscd_socket) as other:
         clerk.insert("social-bing-2.0")
         clerk.wait("card.identified")
         name = clerk.rig.lab.readers[0]
@@ -158,7 +166,7 @@ def test_r13_nothing_is_held_while_nobody_works_on_a_card(clerk: Clerk) -> None:
 
 @pytest.mark.asyncio
 async def test_r14_in_shared_mode_each_job_begins_with_nothing_assumed(
-    lab: Lab, readers: tuple[str, ...], backend: PcscBackend
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, program: Path
 ) -> None:
     card = Halted(CARD, READ_RECORD, nth=0)
 
@@ -167,7 +175,7 @@ async def test_r14_in_shared_mode_each_job_begins_with_nothing_assumed(
         selected = channel.send(SELECT_SOCIAL).sw
         return selected, channel.expect(READ_CODE)
 
-    with NextDoor(around(lab)) as other:
+    with NextDoor(program, lab.pcscd_socket) as other:
         async with readers_of(lab, backend, exclusive=False) as desk:
             await asyncio.to_thread(lab.insert, card, 0)
             insertion = await inserted(desk, readers[0])
@@ -194,14 +202,14 @@ async def test_r14_in_shared_mode_each_job_begins_with_nothing_assumed(
 @pytest.mark.asyncio
 @pytest.mark.parametrize("leased", [False, True], ids=["job", "lease"])
 async def test_r14_whoever_waits_for_a_card_that_was_opened_gets_it_closed(
-    lab: Lab, readers: tuple[str, ...], *, leased: bool
+    lab: Lab, readers: tuple[str, ...], program: Path, *, leased: bool
 ) -> None:
     card, backend = Halted(CARD, VERIFY), PcscBackend(Leisurely())
 
     def work(channel: Channel, _: Insertion) -> tuple[int, int]:
         return channel.send(SELECT_SOCIAL).sw, channel.send(VERIFY_PIN).sw
 
-    with NextDoor(around(lab)) as other:
+    with NextDoor(program, lab.pcscd_socket) as other:
         async with readers_of(lab, backend, exclusive=False) as desk:
             await asyncio.to_thread(lab.insert, card, 0)
             insertion = await inserted(desk, readers[0])
@@ -228,14 +236,14 @@ async def test_r14_whoever_waits_for_a_card_that_was_opened_gets_it_closed(
 @pytest.mark.asyncio
 @pytest.mark.parametrize("exclusive", [True, False], ids=["exclusive", "shared"])
 async def test_r15_a_removal_inside_a_transaction_does_not_spoil_the_next_one(
-    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, *, exclusive: bool
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, program: Path, *, exclusive: bool
 ) -> None:
     def torn(channel: Channel, _: Insertion) -> int:
         channel.send(SELECT_SOCIAL)
         lab.remove(0)
         return channel.send(SELECT_SOCIAL).sw
 
-    with NextDoor(around(lab)) as other:
+    with NextDoor(program, lab.pcscd_socket) as other:
         async with readers_of(lab, backend, exclusive=exclusive) as desk:
             before = None
             for _ in range(3):
@@ -254,7 +262,7 @@ async def test_r15_a_removal_inside_a_transaction_does_not_spoil_the_next_one(
             assert other.end() == FINE
 
 
-def test_r16_readers_are_known_by_rule_and_never_by_their_place_in_the_list(tmp_path: Path) -> None:
+def test_r16_readers_are_known_by_rule_and_never_by_their_place_in_the_list(tmp_path: Path, program: Path) -> None:
     station = {
         "name": "till",
         "auto": False,
@@ -276,6 +284,6 @@ def test_r16_readers_are_known_by_rule_and_never_by_their_place_in_the_list(tmp_
         assert reader(clerk, lab.readers[0]).role == "ignored"
         assert stranger.commands == []
         assert not [event for event in clerk.events if event["subject"] == lab.readers[0] and "card." in event["type"]]
-        with NextDoor(clerk.rig.environment) as other:
+        with NextDoor(program, clerk.rig.lab.pcscd_socket) as other:
             assert other.exclusive(lab.readers[0]) == FINE
             assert other.exclusive(lab.readers[0]) == SHARING_VIOLATION

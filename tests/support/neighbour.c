@@ -1,6 +1,7 @@
 /* Another program on the same pcscd: does with a card what it is told on standard input, one order a line, and answers
  * each with one line: `ok` and what came of it, or `no` and the code of PC/SC. Exits at the end of its input, in whatever
- * it is in the middle of: pcscd then has to clear up after it, as after any program that dies. */
+ * it is in the middle of: pcscd then has to clear up after it, as after any program that dies. An order that it does not
+ * know ends it too. `once` before an order: one call of PC/SC, where it would insist otherwise. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +20,11 @@ static DWORD protocol;
 
 static unsigned char response[BYTES];
 static DWORD received;
+static int patience_ms;
 
 static void answer(LONG code) {
     if (code == SCARD_S_SUCCESS) {
-        fputs("ok ", stdout);
+        fputs(received ? "ok " : "ok", stdout);
         for (DWORD index = 0; index < received; index++)
             printf("%02X", response[index]);
         puts("");
@@ -36,9 +38,9 @@ static void answer(LONG code) {
  * between two of the others' transactions. */
 static LONG insist(LONG (*act)(const char *), const char *what, LONG (*worth_it)(LONG)) {
     LONG code = SCARD_E_TIMEOUT;
-    for (int waited = 0; waited < PATIENCE_MS * 1000; waited += PAUSE_US) {
+    for (int waited = 0; waited <= patience_ms * 1000; waited += PAUSE_US) {
         code = act(what);
-        if (!worth_it(code))
+        if (!worth_it(code) || !patience_ms)
             return code;
         usleep(PAUSE_US);
     }
@@ -49,9 +51,16 @@ static LONG failed(LONG code) { return code != SCARD_S_SUCCESS; }
 
 static LONG refused(LONG code) { return code == SCARD_E_SHARING_VIOLATION; }
 
-static LONG connect_shared(const char *reader) {
-    return SCardConnect(context, reader, SCARD_SHARE_SHARED, PROTOCOLS, &card, &protocol);
+static LONG connect_as(const char *reader, DWORD share) {
+    LONG code = SCardConnect(context, reader, share, PROTOCOLS, &card, &protocol);
+    if (code != SCARD_S_SUCCESS)
+        card = 0;
+    return code;
 }
+
+static LONG connect_shared(const char *reader) { return connect_as(reader, SCARD_SHARE_SHARED); }
+
+static LONG connect_exclusive(const char *reader) { return connect_as(reader, SCARD_SHARE_EXCLUSIVE); }
 
 static LONG reset(const char *unused) {
     (void)unused;
@@ -66,11 +75,26 @@ static LONG transmit(const char *hex) {
         command[length++] = (unsigned char)byte;
     received = sizeof response;
     const SCARD_IO_REQUEST *header = protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
-    return SCardTransmit(card, header, command, length, NULL, response, &received);
+    LONG code = SCardTransmit(card, header, command, length, NULL, response, &received);
+    if (code != SCARD_S_SUCCESS)
+        received = 0;
+    return code;
 }
 
 static void obey(const char *order, const char *rest) {
-    if (!strcmp(order, "shared"))
+    patience_ms = PATIENCE_MS;
+    if (!strcmp(order, "once")) {
+        static char what[16];
+        int used = 0;
+        if (sscanf(rest, "%15s %n", what, &used) != 1)
+            exit(EXIT_FAILURE);
+        order = what;
+        rest += used;
+        patience_ms = 0;
+    }
+    if (!strcmp(order, "exclusive"))
+        answer(insist(connect_exclusive, rest, failed));
+    else if (!strcmp(order, "shared"))
         answer(insist(connect_shared, rest, failed));
     else if (!strcmp(order, "begin"))
         answer(SCardBeginTransaction(card));

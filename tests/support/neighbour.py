@@ -11,8 +11,16 @@ from typing import Self
 _COMPILE = ("cc", "-std=c11", "-D_DEFAULT_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-I/usr/include/PCSC")
 _END_S = 3.0
 
-NO_ACCESS = "no 8010000B"
+FINE = "00000000"
+SHARING_VIOLATION = "8010000B"
+RESET_CARD = "80100068"
+INVALID_HANDLE = "80100003"
+
+NO_ACCESS = f"no {SHARING_VIOLATION}"
 """What it is told where somebody else has the card for himself."""
+
+_PATIENCE_S = 60.0
+"""How long one call of PC/SC may wait for somebody else's transaction."""
 
 
 def build(directory: Path) -> Path:
@@ -44,6 +52,14 @@ class Neighbour:
     ) -> None:
         self.die()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
     def order(self, *orders: str) -> None:
         """Give orders; they are carried out in turn."""
         assert self._process.stdin is not None
@@ -72,3 +88,36 @@ class Neighbour:
             with self._came:
                 self.answers.append(line.strip())
                 self._came.notify_all()
+
+
+class NextDoor(Neighbour):
+    """The same, one call of PC/SC an order, whose end is waited for: what comes back is its code, in hexadecimal."""
+
+    def exclusive(self, reader: str) -> str:
+        return self._once(f"exclusive {reader}")[0]
+
+    def shared(self, reader: str) -> str:
+        return self._once(f"shared {reader}")[0]
+
+    def begin(self) -> str:
+        return self._once("begin")[0]
+
+    def end(self) -> str:
+        return self._once("end")[0]
+
+    def reset(self) -> str:
+        return self._once("reset")[0]
+
+    def let_go(self) -> str:
+        return self._once("leave")[0]
+
+    def send(self, command: str) -> tuple[str, str]:
+        """Send a command in hexadecimal; return code and answer."""
+        return self._once(f"transmit {command}")
+
+    def _once(self, order: str) -> tuple[str, str]:
+        before = len(self.answers)
+        self.order(f"once {order}")
+        assert self.answered(before + 1, _PATIENCE_S), f"no answer to {order}"
+        word, _, rest = self.answers[before].partition(" ")
+        return (FINE, rest.lower()) if word == "ok" else (rest, "")
