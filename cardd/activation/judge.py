@@ -109,7 +109,8 @@ def _failure(state: State, reason: Reason, known: Known) -> Fact:
         return _FAILURES[reason]
     if REASONS[reason].retry is not Retry.NEVER:
         return Fact.READING_FAILED
-    if state is State.READING_OLD_CARD or state in AFTER_NO_RETURN:
+    # a fault of our own, in the middle of asking the authority perhaps, is not the old card's
+    if state in AFTER_NO_RETURN or (state is State.READING_OLD_CARD and reason is not Reason.INTERNAL):
         return Fact.UNREADABLE
     return Fact.REFUSED
 

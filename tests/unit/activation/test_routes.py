@@ -261,6 +261,8 @@ BY_RULE: list[tuple[State, facts.Outcome, Known, Fact]] = [
         known(PinPolicy.CHANGE),
         Fact.GRANTED_WITH_UPDATES,
     ),
+    (S.READING_OLD_CARD, facts.CardFailed(Reason.OLD_CARD_UNREADABLE), known(PinPolicy.NONE), Fact.UNREADABLE),
+    (S.READING_OLD_CARD, facts.CardFailed(Reason.INTERNAL), known(PinPolicy.NONE), Fact.REFUSED),
     (S.UPDATING_CARD, facts.CardFailed(Reason.KEY_STOPPED), known(PinPolicy.NONE), Fact.UNREADABLE),
     (S.WAITING_OLD_CARD, card_in(Kind.SOCIAL_SECURITY), Known(without_old_card=True), Fact.SOCIAL_CARD_INSTEAD),
 ]
