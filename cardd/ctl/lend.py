@@ -37,7 +37,8 @@ def lend(terminal: Terminal, reader: str, words: tuple[str, ...]) -> int:
     """Give READER to another program while it runs, then take it back. Exits as COMMAND does.
 
     The daemon lets go of the reader and does not look at the cards in it meanwhile; a card that is inside afterwards
-    is a new one to it. COMMAND finds the reader's PC/SC name in CARDD_PCSC_READER. It ends with cardctl.
+    is a new one to it. COMMAND finds the reader's PC/SC name in CARDD_PCSC_READER. SIGTERM and SIGHUP are passed on to
+    it, and it may take its time; if cardctl itself is killed, COMMAND is killed with it, programs that it started not.
     """
     with terminal.connect() as client:
         lent = client.call(READER_LEND, ReaderLendParams(reader=reader))
@@ -53,11 +54,12 @@ def _run(words: Sequence[str], environment: Mapping[str, str]) -> int:
     libc = ctypes.CDLL(None)
     with _Signals() as signals:
         try:
-            # a reader whose borrower outlived us would be taken back with a foreign program still on it
+            # A reader whose borrower outlived us would be taken back with a foreign program still on it. To be asked
+            # to end it has its chance before: that we outlive.
             process = subprocess.Popen(  # noqa: S603 - the operator's own command
                 words,
                 env=environment,
-                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),  # noqa: PLW1509 - one thread
+                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509 - one thread
             )
         except OSError as error:
             click.echo(f"cardctl: {words[0]}: {error.strerror}. Name a program that can be run.", err=True)

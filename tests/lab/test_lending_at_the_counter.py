@@ -173,6 +173,21 @@ def test_with_cardctl_its_command_ends_and_the_reader_is_taken_back(
     back_again(clerk, before)
 
 
+def test_a_command_that_does_not_want_to_end_does_not_outlive_cardctl(clerk: Clerk) -> None:
+    script = "trap '' TERM HUP; echo $$; while :; do sleep 0.05; done"
+    with cardctl(clerk, "lend", READER, "--", "sh", "-c", script) as process:
+        assert process.stdout is not None
+        borrower = Path("/proc") / process.stdout.readline().strip()
+        before = given_out(clerk)
+        process.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        assert borrower.exists()
+        process.kill()
+        until(lambda: not borrower.exists(), "the command's end")
+    back_again(clerk, before)
+
+
 def test_what_the_keyboard_interrupts_is_the_command(clerk: Clerk) -> None:
     script = "trap 'echo told; exit 7' INT; echo up; while :; do sleep 0.05; done"
     with cardctl(clerk, "lend", READER, "--", "sh", "-c", script, own_session=True) as process:
