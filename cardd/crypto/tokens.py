@@ -21,7 +21,8 @@ class KeyedTokens:
 
     def holder(self, social_security_number: str) -> str:
         """Return a person's token, 32 hexadecimal digits."""
-        return _token(self._holder, social_security_number)
+        # on a document it may have been typed with a small x
+        return _token(self._holder, social_security_number.strip().upper())
 
     def card(self, number: str) -> str:
         """Return the token of a card by its number or its identification code, 32 hexadecimal digits."""

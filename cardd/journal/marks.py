@@ -18,9 +18,15 @@ _BY_KEY: Final = MappingProxyType(
         "number": _CARD,
         "identification_code": _CARD,
         "old_card": _OLD_CARD,
+        "document": _HOLDER,
     }
 )
-"""What a value is by its name in personal data; what stands under `old_card` is the old card's, whatever its name."""
+"""What a value is by its name in personal data; what stands under `_WITHIN` is that one's, whatever its name.
+
+A citizen's document bears the number of the person.
+"""
+
+_WITHIN: Final = frozenset({"old_card", "document"})
 
 
 def insertion(name: str) -> str:
@@ -78,7 +84,7 @@ def _named(value: Json, within: str | None) -> Iterator[tuple[str, str]]:
                 if kind is not None:
                     yield within or kind, inner
             else:
-                yield from _named(inner, _OLD_CARD if kind == _OLD_CARD else within)
+                yield from _named(inner, kind if key in _WITHIN else within)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for inner in value:
             yield from _named(inner, within)

@@ -28,6 +28,7 @@ TOKENS = KeyedTokens(Secret(b"0123456789abcdef"))
 NOTARY = Notary(Ed25519Signer(Secret(bytes(range(32)))), SystemClock())
 OTHER = Notary(Ed25519Signer(Secret(bytes(32))), SystemClock())
 NUMBER = "510101190001010012"
+WITH_AN_X = "51010119000303003X"
 
 
 def opened(path: Path, sealer: Sealer, notary: Notary = NOTARY) -> tuple[Journal, Evidence]:
@@ -380,6 +381,26 @@ async def test_erasing_a_person_takes_that_persons_sealed_data_and_leaves_the_ch
     with pytest.raises(CarddError) as caught:
         await evidence.erase(TOKENS.holder(NUMBER), client="auditor", purpose="again")
     assert caught.value.reason is Reason.NOT_FOUND
+    await journal.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("typed", [WITH_AN_X, f" {WITH_AN_X.lower()} "])
+async def test_a_document_shown_without_its_holders_card_is_erased_too(
+    tmp_path: Path, sealer: Sealer, typed: str
+) -> None:
+    journal, evidence = opened(tmp_path, sealer)
+    document = {"type": "resident", "number": typed, "name": "测试丙"}
+    card = {"social_security_number": NUMBER, "number": "T1"}
+    rows = {
+        "nobody-came": {"document": document, "social": None},
+        "another-came": {"document": document, "social": card},
+    }
+    for identity, personal in rows.items():
+        await journal.record(activation=ActivationRow(identity, "s", "bank", "refused", False, {}, personal))
+    await evidence.erase(TOKENS.holder(WITH_AN_X), client="auditor", purpose="asked for it")
+    left = [await journal.activation(identity) for identity in rows]
+    assert [row.personal_lost for row in left if row is not None] == [True, True]
     await journal.close()
 
 
