@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 from support.readers import Card, Gate, Rig, ScriptedBackend, Watchful
@@ -31,6 +32,11 @@ def twice(channel: Channel, insertion: Insertion) -> int:
 def reason(task: "asyncio.Task[int]") -> Reason | None:
     error = task.exception()
     return error.reason if isinstance(error, CarddError) else None
+
+
+def threads() -> list[threading.Thread]:
+    """Return the threads that work in the reader."""
+    return [thread for thread in threading.enumerate() if thread.name == "reader forgotten"]
 
 
 async def hang(r: Rig, gate: Gate, insertion: Insertion) -> "asyncio.Task[int]":
@@ -187,10 +193,10 @@ async def test_a_hung_reader_that_is_plugged_in_again_is_usable_without_the_call
 
 
 async def test_the_operator_can_have_a_hung_reader_forgotten() -> None:
-    async with Rig(ScriptedBackend("R")) as r:
+    async with Rig(ScriptedBackend("forgotten")) as r:
         gate = Gate()
-        insertion = await r.insert("R", Card(A))
-        r.backend.bays["R"].on_connect.append(gate)
+        insertion = await r.insert("forgotten", Card(A))
+        r.backend.bays["forgotten"].on_connect.append(gate)
         await hang(r, gate, insertion)
         r.clock.advance(GRACE_S)
         r.readers.forget_hung("elsewhere")
@@ -198,7 +204,10 @@ async def test_the_operator_can_have_a_hung_reader_forgotten() -> None:
         r.readers.forget_hung("desk")
         r.clock.advance(SETTLE_S)
         assert await r.readers.run("7-2", select, timeout_s=WORK_S) == 0x9000
+        # the thread that hung goes when its call returns
+        assert len(threads()) == 2
         gate.open()
+        await r.until(lambda: len(threads()) == 1, "the end of the thread that was left behind")
 
 
 async def test_closing_answers_every_caller_and_waits_for_no_thread() -> None:
