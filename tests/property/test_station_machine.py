@@ -398,7 +398,7 @@ SHORT: Final = settings(
     # real threads: an example that was cut shorter need not fail again
     phases=(Phase.reuse, Phase.generate),
 )
-LONG: Final = settings(SHORT, max_examples=200, stateful_step_count=40)
+LONG: Final = settings(SHORT, max_examples=120, stateful_step_count=40)
 
 
 def play(machine: type[RuleBasedStateMachine], how_long: settings) -> None:
