@@ -18,7 +18,7 @@ from cardd.crypto.digest import sm3
 from cardd.crypto.signing import Ed25519Signer, verify
 from cardd.crypto.tokens import KeyedTokens
 from cardd.journal import heads, transcript
-from cardd.journal.events import ActivationRow, NewEvent
+from cardd.journal.events import ActivationRow, Json, NewEvent
 from cardd.journal.evidence import Evidence, Wanted
 from cardd.journal.examiner import Examiner, Report
 from cardd.journal.heads import Notary, Place
@@ -390,13 +390,10 @@ async def test_a_document_shown_without_its_holders_card_is_erased_too(
     tmp_path: Path, sealer: Sealer, typed: str
 ) -> None:
     journal, evidence = opened(tmp_path, sealer)
-    document = {"type": "resident", "number": typed, "name": "测试丙"}
-    card = {"social_security_number": NUMBER, "number": "T1"}
-    rows = {
-        "nobody-came": {"document": document, "social": None},
-        "another-came": {"document": document, "social": card},
-    }
-    for identity, personal in rows.items():
+    document: Json = {"type": "resident", "number": typed, "name": "测试丙"}
+    rows: dict[str, Json] = {"nobody-came": None, "another-came": {"social_security_number": NUMBER, "number": "T1"}}
+    for identity, social in rows.items():
+        personal = {"document": document, "social": social}
         await journal.record(activation=ActivationRow(identity, "s", "bank", "refused", False, {}, personal))
     await evidence.erase(TOKENS.holder(WITH_AN_X), client="auditor", purpose="asked for it")
     left = [await journal.activation(identity) for identity in rows]
