@@ -83,6 +83,16 @@ async def test_events_are_kept_for_their_time_and_no_longer(tmp_path: Path, seal
     await at.journal.close()
 
 
+async def test_nothing_younger_than_the_floor_goes_however_short_it_is_to_be_kept(
+    tmp_path: Path, sealer: Sealer
+) -> None:
+    at = opened(tmp_path, sealer, Retention(keep=timedelta(days=1), floor=timedelta(days=5)))
+    await at.on_days(0, 2, 7)
+    await at.keeper.keep()
+    assert at.journal.evicted == 1
+    await at.journal.close()
+
+
 async def test_a_journal_that_is_too_large_loses_its_oldest_down_to_the_floor_and_says_so_then(
     tmp_path: Path, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
