@@ -12,8 +12,8 @@ import pytest
 from support.chaos import Stage, Stages
 from support.disturbances import DISTURBANCES
 from support.matrix import cells
+from support.moments import Recorded
 from support.people import PASSWORD, PIN
-from support.plastic import Plastic
 
 from cardd.wire.activation import Outcome, State
 
@@ -137,7 +137,7 @@ def nothing() -> None:
     """Let go of nothing: people are waited for."""
 
 
-def renewed(card: Plastic) -> bool:
+def renewed(card: Recorded) -> bool:
     """Tell whether the card has taken what the centre sent, by asking it."""
     card.power_on()
     card.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.clerk import Clerk
-from support.moments import EXTERNAL_AUTHENTICATION, READ_RECORD, UPDATE_RECORD, VERIFY, Halted, Recorded, Told, Torn
+from support.moments import EXTERNAL_AUTHENTICATION, READ_RECORD, UPDATE_RECORD, VERIFY, Recorded, Told, Torn, of
 from support.shared_counter import clerk, opened, read, reader, refusal, until
 
 from cardd.base.reasons import Reason
@@ -103,14 +103,14 @@ def test_r20_an_external_authentication_is_sent_once_whatever_becomes_of_it(cler
 def test_r21_cards_exchanged_in_the_middle_of_work_are_told_and_the_daemon_goes_on(clerk: Clerk) -> None:
     process = clerk.rig.daemon
     for _ in range(3):
-        first, second = Halted(FREE, READ_RECORD, nth=0), Recorded("social-bing-2.0")
+        first, second = Recorded(FREE), Recorded("social-bing-2.0")
         clerk.insert_card(first)
         before = clerk.wait("card.identified")["insertion"]
-        first.halt_next()
+        held = first.hold_at(of(READ_RECORD), patience_s=1.5)
         came: list[Reason | str] = []
         thread = threading.Thread(target=lambda into=came: into.append(refusal(clerk).reason))
         thread.start()
-        assert first.reached.wait(15)
+        held.reach()
         clerk.rig.lab.swap(second, 0, gap_seconds=0.0)
         thread.join(10)
         assert came[0] in {Reason.CARD_REMOVED, Reason.STALE_INSERTION}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.clerk import Clerk, counter
-from support.moments import READ_RECORD, VERIFY, Halted, Recorded
+from support.moments import READ_RECORD, VERIFY, Recorded, of
 from support.neighbour import FINE, INVALID_HANDLE, RESET_CARD, SHARING_VIOLATION, NextDoor, build
 from support.shared_counter import clerk, opened, read, reader, until
 
@@ -168,7 +168,7 @@ def test_r13_nothing_is_held_while_nobody_works_on_a_card(clerk: Clerk, program:
 async def test_r14_in_shared_mode_each_job_begins_with_nothing_assumed(
     lab: Lab, readers: tuple[str, ...], backend: PcscBackend, program: Path
 ) -> None:
-    card = Halted(CARD, READ_RECORD, nth=0)
+    card = Recorded(CARD)
 
     def work(channel: Channel, _: Insertion) -> tuple[int, bytes]:
         """Select and read, and know that the selection holds in between."""
@@ -187,13 +187,13 @@ async def test_r14_in_shared_mode_each_job_begins_with_nothing_assumed(
             assert other.reset() == FINE
             assert await desk.run(insertion.id, work, timeout_s=WORK_S) == right
             # in the middle of a job the other program has to wait
-            card.halt_next()
+            held = card.hold_at(of(READ_RECORD))
             job = asyncio.create_task(desk.run(insertion.id, work, timeout_s=WORK_S))
-            assert await asyncio.to_thread(card.reached.wait, 15)
+            await asyncio.to_thread(held.reach)
             begun = asyncio.create_task(asyncio.to_thread(other.begin))
             await asyncio.sleep(0.3)
             assert not begun.done()
-            card.go_on.set()
+            held.release()
             assert await job == right
             assert await begun == FINE
             assert other.end() == FINE
@@ -204,7 +204,8 @@ async def test_r14_in_shared_mode_each_job_begins_with_nothing_assumed(
 async def test_r14_whoever_waits_for_a_card_that_was_opened_gets_it_closed(
     lab: Lab, readers: tuple[str, ...], program: Path, *, leased: bool
 ) -> None:
-    card, backend = Halted(CARD, VERIFY), PcscBackend(Leisurely())
+    card, backend = Recorded(CARD), PcscBackend(Leisurely())
+    held = card.hold_at(of(VERIFY))
 
     def work(channel: Channel, _: Insertion) -> tuple[int, int]:
         return channel.send(SELECT_SOCIAL).sw, channel.send(VERIFY_PIN).sw
@@ -216,10 +217,10 @@ async def test_r14_whoever_waits_for_a_card_that_was_opened_gets_it_closed(
             assert other.shared(readers[0]) == FINE
             hold = desk.lease(insertion.id, "next to me", ttl_s=WORK_S).id if leased else None
             job = asyncio.create_task(desk.run(insertion.id, work, timeout_s=WORK_S, hold=hold))
-            assert await asyncio.to_thread(card.reached.wait, 15)
+            await asyncio.to_thread(held.reach)
             begun = asyncio.create_task(asyncio.to_thread(other.begin))
             assert (await asyncio.wait({begun}, timeout=0.3))[0] == set()
-            card.go_on.set()
+            held.release()
             assert await job == (0x9000, 0x9000)
             if hold is not None:
                 desk.end_lease(hold, "next to me")

@@ -25,9 +25,9 @@ from cardd.wire.events import short_type
 from cardd.wire.methods import ACTIVATION_LIST, PROMPT_ANSWER, READERS_LIST, Signature
 from cardd.wire.system import NoParams
 from support.clerk import Clerk, counter
+from support.moments import Recorded
 from support.neighbour import build
 from support.people import PASSWORD, PIN, Person, invent
-from support.plastic import Plastic
 
 P = TypeVar("P", bound=Params)
 R = TypeVar("R")
@@ -66,7 +66,7 @@ class Stage:
         self.access = access
         self.lab = clerk.rig.lab
         self.neighbour = neighbour
-        self.module = Plastic("psam")
+        self.module = Recorded("psam")
         self.typed = 0
         self.target = FRONT
         """The reader that neighbours and pullers turn to."""
@@ -76,7 +76,7 @@ class Stage:
         self._people = people
         self._log_read = 0
         self._judged = 0
-        self._inside: Plastic | None = None
+        self._inside: Recorded | None = None
         self._put_in_at = 0.0
         self._answered: set[str] = set()
         self._threads: list[threading.Thread] = []
@@ -85,18 +85,18 @@ class Stage:
         self.put_module()
         clerk.wait("card.inserted", lambda event: event["subject"] == "sam-0")
 
-    def person(self) -> tuple[Plastic, Plastic]:
+    def person(self) -> tuple[Recorded, Recorded]:
         """Have the next customer come with an old card and a new one."""
         person = next(self._people)
         self.typed = 0
         self.target = FRONT
         self.visits.clear()
         self.clerk.turn_the_page()
-        return Plastic(person.old), Plastic(person.social)
+        return Recorded(person.old), Recorded(person.social)
 
     # -- hands
 
-    def put(self, card: Plastic) -> None:
+    def put(self, card: Recorded) -> None:
         """Have this card in the reader at the counter, and no other."""
         if self._inside is not card:
             self.take()
@@ -169,7 +169,7 @@ class Stage:
         """Answer the prompt that opens next."""
         self.type(self.clerk.wait("prompt.opened")["data"]["prompt"], digits)
 
-    def drive(self, activation: str, old: Plastic, social: Plastic) -> ActivationResult:
+    def drive(self, activation: str, old: Recorded, social: Recorded) -> ActivationResult:
         """Do as the screen says until the activation ends; a card that leads to nothing is put in once more."""
         wanted = {
             State.WAITING_OLD_CARD: old,
@@ -188,7 +188,7 @@ class Stage:
         self.driven += 1
         return view
 
-    def _offer(self, card: Plastic) -> None:
+    def _offer(self, card: Recorded) -> None:
         if self._inside is not card:
             self.put(card)
         elif time.monotonic() - self._put_in_at > _PATIENCE_S:
@@ -231,7 +231,7 @@ class Stage:
 
     # -- what must be so
 
-    def check(self, *cards: Plastic, expected: frozenset[str] = frozenset()) -> None:
+    def check(self, *cards: Recorded, expected: frozenset[str] = frozenset()) -> None:
         """Judge the counter after a disturbance that is over, and make it ready for the next one.
 
         `expected` are events that tell of harm, and had to come.
@@ -301,7 +301,7 @@ def _in_order(views: Mapping[str, ReaderView]) -> bool:
     return views.keys() >= _OWN_READERS and (views["reader-0"].state, views["sam-0"].state) == ("empty", "present")
 
 
-def _sent_once(card: Plastic) -> None:
+def _sent_once(card: Recorded) -> None:
     """Check that no external authentication was refused or repeated, and that no PIN cost a try."""
     authentications = card.asked(0x82)
     assert len({sent for sent, _ in authentications}) == len(authentications)

@@ -23,8 +23,8 @@ from cardd.wire.methods import (
     LEASE_RELEASE,
 )
 from support.chaos import MODULE, Stage
+from support.moments import Hold, Recorded
 from support.people import UPDATES
-from support.plastic import Hold, Plastic
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Work(ABC):
         self.request = f"{type(self).__name__}-{time.monotonic_ns()}"
         self.asked: Future[Any] | None = None
 
-    def _card(self) -> Plastic:
+    def _card(self) -> Recorded:
         return self.at.person()[1]
 
     @abstractmethod
@@ -78,8 +78,8 @@ class Work(ABC):
 
     def close(self) -> None:
         """Leave nothing standing still."""
-        self.card.go_on()
-        self.at.module.go_on()
+        self.card.release()
+        self.at.module.release()
 
     def tried(self, call: Callable[[], T]) -> T:
         """Do as a client does that is told to try again: now, or when the card is there."""
@@ -181,9 +181,9 @@ class VerifyingPin(Work):
 
 
 class Paying(Work):
-    def _card(self) -> Plastic:
+    def _card(self) -> Recorded:
         self.at.person()
-        return Plastic("p5-offline")
+        return Recorded("p5-offline")
 
     def begin(self) -> Hold:
         self.offer()

@@ -20,9 +20,8 @@ from cardd.wire.activation import (
 from cardd.wire.events import EventsSubscribeParams, short_type
 from cardd.wire.methods import ACTIVATION_CANCEL, ACTIVATION_GET, ACTIVATION_START, PROMPT_ANSWER
 from cardsim.card.base import VirtualCard
-from cardsim.card.make import make_card
-from cardsim.persona import load_persona
 from cardsim.rig import Rig
+from support.moments import Recorded
 
 PATIENCE_S = 10.0
 HOLD_S = 1.5
@@ -150,32 +149,13 @@ class Clerk:
         return [short_type(event["type"]) for event in self.events]
 
 
-class Watched:
+class Watched(Recorded):
     """A card that waits, at the n-th command that fits, until the test lets it go on."""
 
     def __init__(self, persona: str, wanted: Callable[[bytes], bool], nth: int = 1) -> None:
-        self._card = make_card(load_persona(persona))
-        self._wanted = wanted
-        self._left = nth
-        self.reached = threading.Event()
-        self.go_on = threading.Event()
-
-    def power_on(self) -> bytes:
-        return self._card.power_on()
-
-    def reset(self) -> bytes:
-        return self._card.reset()
-
-    def power_off(self) -> None:
-        self._card.power_off()
-
-    def transmit(self, command: bytes) -> bytes:
-        if self._left > 0 and self._wanted(command):
-            self._left -= 1
-            if self._left == 0:
-                self.reached.set()
-                self.go_on.wait(HOLD_S)
-        return self._card.transmit(command)
+        super().__init__(persona)
+        hold = self.hold_at(wanted, nth, patience_s=HOLD_S)
+        self.reached, self.go_on = hold.reached, hold.go_on
 
 
 def counter(directory: Path, *, settings: Mapping[str, object] | None = None, **options: Any) -> Clerk:

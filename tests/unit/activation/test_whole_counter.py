@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.virtual import VirtualBackend
 
 import cardsim
 from cardd.activation.counter import DeskCounter
@@ -25,6 +24,10 @@ from cardd.keys.psam import PsamKeys
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.registry import Readers
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Outcome, Route, State
+from cardsim.card.base import VirtualCard
+from cardsim.card.make import make_card
+from cardsim.links.inprocess import InProcessBackend
+from cardsim.persona import load_persona
 
 pytestmark = pytest.mark.asyncio
 
@@ -42,9 +45,16 @@ STATIONS = [
 
 @dataclass
 class Whole:
-    backend: VirtualBackend
+    slots: InProcessBackend
     engine: Engine
     register: LocalRegister
+    cards: dict[str, VirtualCard] = field(default_factory=dict)
+
+    def insert(self, slot: str, persona: str) -> None:
+        """Put a persona's one card in."""
+        if persona not in self.cards:
+            self.cards[persona] = make_card(load_persona(persona))
+        self.slots.insert(slot, self.cards[persona])
 
     async def until(self, activation: str, *states: State) -> ActivationResult:
         view = await self.engine.view(activation, personal=True)
@@ -67,13 +77,13 @@ class Whole:
 
     async def hand_over(self, old: str, new: str) -> str:
         activation = await self.engine.start(ActivationStartParams(route=Route.PHARMACY), client="till")
-        self.backend.insert("front", old)
+        self.insert("front", old)
         view = await self.until(activation, State.WAITING_SOCIAL_CARD, State.WAITING_OLD_PASSWORD)
         if view.prompt is not None and view.prompt.prompt is not None:
             await self.engine.answer(view.prompt.prompt, Secret(b"123456"))
             await self.until(activation, State.WAITING_SOCIAL_CARD)
-        self.backend.remove("front")
-        self.backend.insert("front", new)
+        self.slots.remove("front")
+        self.insert("front", new)
         return activation
 
 
@@ -84,10 +94,12 @@ async def whole(
     clock = SystemClock()
     journal = Journal.open(directory / "j", sealer=Sm4GcmSealer(Secret(bytes(16))), clock=clock, source="test")
     register = LocalRegister.open(directory / "register.sqlite", people, clock=clock)
-    backend = VirtualBackend("front", "sam")
+    slots = InProcessBackend()
+    for name in ("front", "sam"):
+        slots.add_slot(name)
     if psam:
-        backend.insert("sam", "psam")
-    readers = Readers(backend, STATIONS, clock=clock, boot=journal.boot)
+        slots.insert("sam", make_card(load_persona("psam")))
+    readers = Readers(slots, STATIONS, clock=clock, boot=journal.boot)
     keys, stopped = PsamKeys(readers), StoppedKeys()
     reception = Reception(readers, journal, keys, clock=clock)
     reception.start()
@@ -96,7 +108,7 @@ async def whole(
     await engine.recover()
     readers.start()
     try:
-        yield Whole(backend, engine, register)
+        yield Whole(slots, engine, register)
     finally:
         await engine.close()
         reception.close()
@@ -143,7 +155,7 @@ async def test_without_a_psam_it_pauses_and_goes_on_when_one_is_put_in(tmp_path:
     async with whole(tmp_path, psam=False) as w:
         activation = await w.hand_over("old-jia", "social-jia-3.0")
         await w.until_said(activation, "PSAM_ABSENT")
-        w.backend.insert("sam", "psam")
+        w.insert("sam", "psam")
         assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
 
 
@@ -167,7 +179,7 @@ async def test_records_from_the_authority_are_on_the_card_afterwards(tmp_path: P
     async with whole(tmp_path, people=people) as w:
         activation = await w.hand_over("old-jia", "social-jia-3.0")
         assert (await w.until(activation, State.COMPLETED, State.REFUSED)).outcome is Outcome.ACTIVATED
-        w.backend.remove("front")
+        w.slots.remove("front")
         again = await w.hand_over("old-jia", "social-jia-3.0")
         view = await w.until(again, State.COMPLETED, State.REFUSED)
         assert view.outcome is Outcome.ALREADY_ACTIVE, view.reason
