@@ -85,6 +85,8 @@ class Stations(RuleBasedStateMachine):
         self.open: dict[int, str] = {}
         self.begun: dict[str, str] = {}
         """Activations by the request that began them."""
+        self.asked: dict[str, ActivationStartParams] = {}
+        """What was asked for with each of these requests."""
         self.states: dict[str, State] = {}
         self.whose: dict[str, int] = {}
         self.typed = 0
@@ -209,11 +211,17 @@ class Stations(RuleBasedStateMachine):
         request = f"r-{self.requests}"
         customer = Customer(who, self.people[who], Variation(route, self.pins))
         params = customer.params(self.house.station(station), request=request)
-        activation = self.run(self._begin(params))
+        known = self.asked.get(request, params)
+        if params != known:
+            with pytest.raises(CarddError) as refused:
+                self.run(self._begin(params))
+            assert refused.value.reason is Reason.INVALID, "another's activation was told"
+        activation = self.run(self._begin(known))
         if activation is None:
             assert station in self.open, "nobody is served there"
             assert request not in self.begun
             return
+        self.asked[request] = known
         assert activation == self.begun.setdefault(request, activation), "one request, two activations"
         if activation not in self.states:
             assert station not in self.open, "two activations at one station"
