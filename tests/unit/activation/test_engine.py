@@ -314,6 +314,25 @@ async def test_a_card_pulled_while_it_is_written_is_waited_for_and_no_other_will
         assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
 
 
+async def test_a_card_that_takes_the_place_of_the_right_one_while_the_centre_is_asked_is_not_written(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path) as b:
+        activation = await b.start()
+        await hand_over(b, activation, OLD_BING)
+        answered = b.line.hold("activate")
+        own = b.counter.put_social(BING)
+        await b.until(activation, State.AUTHORISING)
+        b.counter.pull(own)
+        stranger = b.counter.put_social(JIA)
+        answered.set()
+        await b.until(activation, State.WAITING_SAME_CARD)
+        assert b.counter.written == []
+        b.counter.pull(stranger)
+        b.counter.put_social(BING)
+        assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+
+
 async def test_a_card_that_does_not_come_back_leaves_the_update_pending(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         activation = await b.start()
