@@ -245,8 +245,10 @@ def test_a_counter_in_the_middle_of_a_handoff_keeps_its_reader(running: Clerk) -
 
 
 def test_a_daemon_that_ends_meanwhile_takes_nothing_from_the_command(tmp_path: Path) -> None:
-    with counter(tmp_path / "c") as clerk, cardctl(clerk, "lend", READER, "--", "cat") as process:
-        clerk.wait("reader.lent")
+    command = ("sh", "-c", "echo begun; exec cat")
+    with counter(tmp_path / "c") as clerk, cardctl(clerk, "lend", READER, "--", *command) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
         clerk.rig.stop_daemon(signal.SIGKILL)
         out, err = process.communicate("still here\n", timeout=PATIENCE_S)
         assert (process.returncode, out) == (os.EX_OK, "still here\n")
