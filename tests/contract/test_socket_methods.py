@@ -49,6 +49,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "station.clear": {"station": "default"},
     "events.subscribe": {},
     "events.unsubscribe": {"subscription": "s1"},
+    "journal.verify": {},
+    "journal.find": {},
+    "journal.export": {},
     "journal.erase": {"token": "0" * 32, "purpose": "asked for"},
 }
 
@@ -80,10 +83,6 @@ NEEDED = {
     "reader.lend": "operate",
     "reader.take_back": "operate",
     "station.clear": "operate",
-    "journal.verify": "audit",
-    "journal.find": "audit",
-    "journal.export": "audit",
-    "journal.erase": "audit",
     "journal.verify": "audit",
     "journal.find": "audit",
     "journal.export": "audit",
