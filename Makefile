@@ -18,7 +18,7 @@ sandbox: setup ## the same counter, up until Ctrl-C, with the lines to type next
 	@$(bin)/cardsim sandbox
 
 test: setup ## all tests that take minutes: unit, property, contract, crash, and the lab on a real pcscd
-	@$(bin)/pytest -q -n 2 --dist loadgroup -m 'not slow and not night'
+	@$(bin)/pytest -q -n 4 --dist loadgroup -m 'not slow and not night'
 
 test-slow: setup ## the long ones: the wheel as it is installed, a crash and a tear at every point, many more examples
 	@$(bin)/pytest -q -n 2 --dist loadgroup -m slow

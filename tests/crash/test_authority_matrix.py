@@ -156,7 +156,7 @@ def test_a_fault_of_a_centre_on_the_network_neither_doubles_nor_loses_an_activat
     on_the_network(tmp_path, 11)
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.timeout(600)
 def test_each_fault_of_a_centre_on_the_network_at_each_question_neither_doubles_nor_loses_an_activation(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -174,7 +174,7 @@ def test_a_fault_of_the_authority_neither_doubles_nor_loses_an_activation(tmp_pa
     play(matrix_of(tmp_path, variation, SAMPLE), FORESEEN)
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.parametrize("variation", VARIATIONS, ids=str)
 def test_each_fault_of_the_authority_at_each_call_neither_doubles_nor_loses_an_activation(
     tmp_path: Path, variation: Variation, capsys: pytest.CaptureFixture[str]

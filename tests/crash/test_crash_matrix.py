@@ -65,7 +65,7 @@ def test_a_daemon_killed_at_a_sample_of_places_leaves_centre_card_and_journal_ag
         kill_at_every(mortal, 7, SAMPLE)
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("variation", VARIATIONS, ids=str)
 def test_a_daemon_killed_anywhere_leaves_centre_card_and_journal_agreed(

@@ -314,7 +314,7 @@ def test_a_deed_killed_where_it_matters_is_not_lost_and_not_done_twice(
     killed_at_every(matrix, sorted({*matrix.telling, *range(0, len(matrix.places), 31)}))
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", CASES)
 def test_a_deed_killed_at_any_place_is_not_lost_and_not_done_twice(
@@ -367,7 +367,7 @@ def test_a_purchase_killed_between_card_and_module_is_not_lost_and_not_done_twic
     killed_at_every(matrix, by_module[-10:])
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.timeout(900)
 def test_a_purchase_killed_anywhere_between_card_and_module_is_not_lost_and_not_done_twice(
     with_module: Mortal, tmp_path: Path

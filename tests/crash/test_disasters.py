@@ -100,7 +100,7 @@ def test_a_clock_that_is_set_during_an_activation_ends_nothing(tmp_path: Path, v
     play(set_clocks(tmp_path, variation, 4), DYING)
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.parametrize("variation", VARIATIONS, ids=str)
 def test_a_clock_that_is_set_after_any_commit_ends_nothing(
     tmp_path: Path, variation: Variation, capsys: pytest.CaptureFixture[str]
@@ -132,7 +132,7 @@ def test_a_disk_that_is_full_for_a_while_delays_an_activation_and_no_more(tmp_pa
     assert "JOURNAL_FULL" in fill(tmp_path, VARIATIONS[0], 6, reserve_mb)
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("variation", VARIATIONS, ids=str)
 @pytest.mark.parametrize("reserve_mb", [0, 2])

@@ -41,7 +41,7 @@ def found(directory: Path, people: Path) -> list[str]:
 
 @pytest.mark.parametrize(
     "variation",
-    [pytest.param(one, id=str(one), marks=[pytest.mark.slow] if one != QUICK else []) for one in VARIATIONS],
+    [pytest.param(one, id=str(one), marks=[pytest.mark.night] if one != QUICK else []) for one in VARIATIONS],
 )
 def test_journal_log_and_export_of_a_route_hold_nothing_of_a_person(tmp_path: Path, variation: Variation) -> None:
     with KillPoints(tmp_path) as points, MortalCounter(tmp_path, points, variation, PEOPLE) as counter:

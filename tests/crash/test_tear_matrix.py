@@ -99,7 +99,7 @@ def test_a_card_torn_out_anywhere_leaves_centre_card_and_journal_agreed(tmp_path
     play(matrix_of(tmp_path, variation, SAMPLE))
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("variation", VARIATIONS, ids=str)
 def test_a_card_torn_out_at_every_command_leaves_them_agreed(

@@ -69,7 +69,7 @@ def test_a_daemon_killed_at_a_sample_of_places_leaves_everything_agreed_on_pcscd
     kill(tmp_path, SAMPLE)
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.timeout(600)
 def test_a_daemon_killed_at_many_places_leaves_everything_agreed_on_pcscd(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
