@@ -170,6 +170,20 @@ async def test_a_request_that_went_out_unanswered_is_asked_after_and_not_sent_ag
         assert b.line.requests == []
 
 
+async def test_where_the_sealing_key_is_gone_the_authority_is_not_asked_about_masks(tmp_path: Path) -> None:
+    async with bench(tmp_path, cut=["activate", "outcome"]) as b:
+        activation = await to_authorising(b)
+        await b.until(activation, State.IN_DOUBT)
+        lost = "UPDATE activations SET sealed = x'00'"
+        await b.journal.ask(lambda database: database.query(lambda connection: connection.execute(lost).rowcount))
+    async with bench(tmp_path) as b:
+        await b.settle()
+        b.clock.advance(60)
+        await b.settle()
+        assert (await b.view(activation)).state is State.IN_DOUBT
+        assert (b.line.asked, b.types()) == ([], [])
+
+
 async def test_a_request_that_never_went_out_is_sent_as_it_was_meant(tmp_path: Path) -> None:
     async with bench(tmp_path, cut=["activate", "outcome"]) as b:
         activation = await to_authorising(b)
