@@ -350,7 +350,7 @@ def test_r10_after_a_sleep_of_the_machine_everything_is_read_anew(clerk: Clerk) 
 class FalsePcscd:
     """Something at pcscd's socket that answers the question for the protocol's version with a code.
 
-    Without a code it hangs up before it has read what it was asked, as pcscd does when polkit says no.
+    Without a code it hangs up with the question unread, as pcscd does when polkit says no.
     """
 
     def __init__(self, path: Path, code: int | None) -> None:
@@ -367,12 +367,13 @@ class FalsePcscd:
             except OSError:
                 return
             with line:
-                # the question is on its way
-                line.recv(1, socket.MSG_PEEK)
+                # the whole question is there: who hangs up in its middle looks like no service at all
+                while 0 < len(line.recv(20, socket.MSG_PEEK)) < 20:
+                    time.sleep(0.001)
                 if self._code is None:
                     continue
                 # size and command, then major, minor, code
-                asked = line.recv(20, socket.MSG_WAITALL)
+                asked = line.recv(20)
                 if len(asked) == 20:
                     line.sendall(asked[8:16] + struct.pack("<I", self._code))
 
