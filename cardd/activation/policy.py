@@ -84,7 +84,8 @@ _WAITS_FOR: Final[Mapping[State, tuple[Callable[[Deadlines], float], ...]]] = Ma
         State.AUTHORISING: (_AUTHORITY,),
         State.UPDATING_CARD: (_CARD,),
         State.WAITING_SAME_CARD: (_PERSON,),
-        State.CONFIRMING: (_AUTHORITY,),
+        # a question that hangs is asked once more before the centre is left without the report
+        State.CONFIRMING: (_AUTHORITY, _AUTHORITY),
         State.IN_DOUBT: (),
         State.COMPLETED: (),
         State.REFUSED: (),

@@ -238,6 +238,8 @@ async def test_a_report_that_is_never_heard_does_not_hold_up_the_end(tmp_path: P
         activation = await to_authorising(b)
         await b.until(activation, State.CONFIRMING)
         b.clock.advance(16)
+        assert (await b.view(activation)).state is State.CONFIRMING
+        b.clock.advance(16)
         assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
 
 
