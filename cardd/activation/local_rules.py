@@ -20,13 +20,19 @@ class Entry:
     today: str
 
 
+_WITH_SOCIAL_SECURITY_NUMBER: Final = frozenset({"resident", "identity_card"})
+"""Documents that bear their holder's social security number: the resident identity card, by either of its names."""
+
+
 def _document_differs(entry: Entry) -> bool:
     document, card = entry.document, entry.card
     if document is None:
         return False
-    # a citizen's document bears the social security number; its last character may be typed as a small x
-    number = document.number.strip().upper() == card.social_security_number.strip().upper()
-    return not (number and document.name.strip() == card.name.strip())
+    if document.name.strip() != card.name.strip():
+        return True
+    # its last character may be typed as a small x; whose a passport is, only the authority knows
+    number = document.number.strip().upper()
+    return document.type in _WITH_SOCIAL_SECURITY_NUMBER and number != card.social_security_number.strip().upper()
 
 
 def _expired(entry: Entry) -> bool:

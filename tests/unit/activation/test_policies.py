@@ -120,6 +120,8 @@ REFUSED: list[tuple[SocialCard, IdentityDocument | None, Policy, Reason | None]]
     ),
     (JIA, document(number=YI.social_security_number), Policy(), Reason.DOCUMENT_DIFFERS),
     (JIA, document(name=YI.name), Policy(), Reason.DOCUMENT_DIFFERS),
+    (JIA, IdentityDocument(type="passport", number="T1234567", name=JIA.name), Policy(), None),
+    (JIA, IdentityDocument(type="passport", number="T1234567", name=YI.name), Policy(), Reason.DOCUMENT_DIFFERS),
     (EXPIRED, document(name=YI.name), Policy(region="370100"), Reason.OTHER_REGION),
 ]
 
