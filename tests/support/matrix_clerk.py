@@ -62,7 +62,7 @@ VARIATIONS: Final = (
     Variation(Route.BANK, PinPolicy.VERIFY),
     Variation(Route.BANK, PinPolicy.CHANGE_IS_ACTIVATION),
 )
-"""Every route, and every rule for the PIN."""
+"""Each route with two rules for the PIN, and each rule at least once."""
 
 
 @dataclass
