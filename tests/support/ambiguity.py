@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -30,6 +31,7 @@ from cardd.keys.software_money import SoftwareMoney
 from cardd.readers.config import Role
 from cardd.readers.facts import Fact, ReaderState, ReaderStatus
 from cardd.readers.insertion import Insertion
+from cardd.readers.job import Explain
 from cardd.readers.registry import Readers
 from cardd.readers.worker import HeldChannel
 from cardd.rules.access import PIN as PIN_RIGHT
@@ -187,6 +189,10 @@ class _Begun(Future[T]):
     @property
     def ended(self) -> bool:
         return self.done()
+
+    def waiting(self) -> AbstractContextManager[Explain]:
+        """Nobody is ever in the way here."""
+        return nullcontext(lambda error: error)
 
 
 def _modules(toggles: Toggles, record: Record) -> Readers:
