@@ -52,6 +52,8 @@ def cardctl(clerk: Clerk, *words: str, own_session: bool = False) -> "subprocess
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=own_session,
+        # whoever runs the tests without a terminal may have it ignored, which a child would inherit
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
     )
 
 
