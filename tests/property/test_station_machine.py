@@ -418,7 +418,7 @@ def test_whole_stations_keep_their_promises_whatever_happens() -> None:
     play(Stations, SHORT)
 
 
-@pytest.mark.slow
+@pytest.mark.night
 @pytest.mark.timeout(1800)
 def test_whole_stations_keep_their_promises_whatever_happens_for_long(capsys: pytest.CaptureFixture[str]) -> None:
     play(Stations, LONG)
