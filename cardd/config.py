@@ -12,13 +12,13 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from cardd.api.rights import Right, Rights, RightsRow, expand
 from cardd.base.document import load_document, locate, written
 from cardd.base.errors import CarddError
+from cardd.base.web import host_of
 from cardd.rules.keys import KEYS, KeyName
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -303,9 +303,7 @@ def _find_the_security_machine(config: Config, path: Path) -> None:
         return
     if keys.url is None:
         raise locate(path, "$.keys.provider", "`url` is missing: the address of the security machine, https://…")
-    if not _may_be_asked(keys.url):
-        problem = "write https://host[:port][/path]: new PINs go there, so plain http is for this machine itself"
-        raise locate(path, "$.keys.url", problem)
+    _check_address(keys.url, path, "$.keys.url", "new PINs")
 
 
 def _find_the_centre(config: Config, path: Path) -> None:
@@ -314,9 +312,7 @@ def _find_the_centre(config: Config, path: Path) -> None:
         return
     if authority.url is None:
         raise locate(path, "$.authority.provider", "`url` is missing: the address of the card centre, https://…")
-    if not _may_be_asked(authority.url):
-        problem = "write https://host[:port][/path]: whole names go there, so plain http is for this machine itself"
-        raise locate(path, "$.authority.url", problem)
+    _check_address(authority.url, path, "$.authority.url", "whole names")
     if (authority.certificate_file is None) != (authority.key_file is None):
         problem = (
             "`certificate_file` and `key_file` belong together: this counter shows the one and signs with the other"
@@ -324,14 +320,12 @@ def _find_the_centre(config: Config, path: Path) -> None:
         raise locate(path, "$.authority", problem)
 
 
-def _may_be_asked(url: str) -> bool:
-    """Say whether an address on the network is one, and safe to send persons' data to."""
+def _check_address(url: str, path: Path, key: str, goods: str) -> None:
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    own = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-    return bool(parts.hostname) and parts.scheme in ({"http", "https"} if own else {"https"})
+        host_of(url)
+    except CarddError:
+        problem = f"write https://host[:port][/path]: {goods} go there, so plain http is for this machine itself"
+        raise locate(path, key, problem) from None
 
 
 def _know_the_region(config: Config, path: Path) -> None:

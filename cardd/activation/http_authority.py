@@ -23,6 +23,7 @@ import structlog
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.web import EndlessAnswerError, host_of, post
 from cardd.wire import centre
 from cardd.wire.authority import (
     REFUSALS,
@@ -40,10 +41,8 @@ from cardd.wire.base import Json
 TIMEOUT_S: Final = 10.0
 TRIES: Final = 3
 
-_ANSWER_BYTES: Final = 64 * 1024
 _PAUSE_S: Final = 0.05
 _LEAST_S: Final = 0.5
-_OWN_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _BUSY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _PLACE: Final = re.compile(r"\$[\w.\[\]]*")
 
@@ -91,18 +90,13 @@ class HttpAuthority:
         Raises CarddError(INVALID) for an address that is none or that is plain HTTP to another machine (passwords and
         whole names go there), and for files that do not serve.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise CarddError(Reason.INVALID, "the address of the centre begins with https://")
-        if parts.scheme == "http" and parts.hostname not in _OWN_MACHINE:
-            raise CarddError(Reason.INVALID, "plain http is for a centre on this machine itself: use https")
-        self.host: Final = parts.hostname
+        self.host: Final = host_of(url)
         self.available: bool | None = None
         self._url = url.rstrip("/")
         self._timeout_s = timeout_s
         # no proxy of the environment, no redirection: the centre is where the configuration says
         self._client = httpx.AsyncClient(
-            verify=_nobody() if parts.scheme == "http" else (trust or Trust()).context(),
+            verify=_nobody() if urlsplit(url).scheme == "http" else (trust or Trust()).context(),
             trust_env=False,
             timeout=None,  # noqa: S113 - the deadline is one for all of it, below
             follow_redirects=False,
@@ -175,29 +169,16 @@ class HttpAuthority:
     async def _once(self, operation: centre.Operation[T], question: centre.Question, body: bytes, seconds: float) -> T:
         try:
             async with asyncio.timeout(seconds):
-                status, answer = await self._post(operation.path, body)
+                status, answer = await post(self._client, f"{self._url}{operation.path}", body)
         except TimeoutError:
             raise _UnheardError(f"it did not answer in {seconds:.1f} s") from None
+        except EndlessAnswerError:
+            raise _UnheardError("its answer is too long") from None
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:
             raise _UnheardError(type(error).__name__) from None
         if status != HTTPStatus.OK:
             raise _UnheardError(f"it answered HTTP status {status}", again=_passing(status))
         return _judged(operation, question, answer)
-
-    async def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        request = self._client.build_request(
-            "POST", f"{self._url}{path}", content=body, headers={"content-type": "application/json"}
-        )
-        response = await self._client.send(request, stream=True)
-        try:
-            answer = b""
-            async for part in response.aiter_bytes():
-                answer += part
-                if len(answer) > _ANSWER_BYTES:
-                    raise _UnheardError("its answer is too long")
-            return response.status_code, answer
-        finally:
-            await response.aclose()
 
 
 def _judged(operation: centre.Operation[T], question: centre.Question, body: bytes) -> T:

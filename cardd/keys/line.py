@@ -8,7 +8,6 @@ from concurrent.futures import TimeoutError as LateError
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -17,12 +16,11 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.web import host_of, post
 from cardd.wire.base import Json
 
 TIMEOUT_S: Final = 5.0
-_ANSWER_BYTES: Final = 64 * 1024
 _GRACE_S: Final = 0.5
-_OWN_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _REFUSALS: Final[Mapping[str, Reason]] = {
     "no_such_key": Reason.PSAM_KEY_MISSING,
@@ -56,12 +54,7 @@ class HsmLine:
         Raises CarddError(INVALID) for an address that is none, or that is plain HTTP to another machine: a new PIN goes
         to the security machine in clear.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise CarddError(Reason.INVALID, "the address of the security machine begins with https://")
-        if parts.scheme == "http" and parts.hostname not in _OWN_MACHINE:
-            raise CarddError(Reason.INVALID, "plain http is for this machine itself: use https")
-        self.host: Final = parts.hostname
+        self.host: Final = host_of(url)
         self.available: bool | None = None
         self._url = url.rstrip("/")
         self._clock = clock
@@ -125,22 +118,10 @@ class HsmLine:
     async def _post(self, operation: str, question: Mapping[str, Json]) -> tuple[int, bytes]:
         if self._client is None:
             self._client = self._connect()
-        headers = {"content-type": "application/json"}
+        headers = {}
         if self._token is not None:
             headers["authorization"] = f"Bearer {self._token.reveal().decode('ascii')}"
-        request = self._client.build_request(
-            "POST", f"{self._url}/{operation}", content=msgspec.json.encode(question), headers=headers
-        )
-        response = await self._client.send(request, stream=True)
-        try:
-            body = b""
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > _ANSWER_BYTES:
-                    raise ValueError("too long an answer")
-            return response.status_code, body
-        finally:
-            await response.aclose()
+        return await post(self._client, f"{self._url}/{operation}", msgspec.json.encode(question), headers)
 
     async def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._client is not None:
