@@ -20,11 +20,11 @@ sandbox: setup ## the same counter, up until Ctrl-C, with the lines to type next
 test: setup ## all tests that take minutes: unit, property, contract, crash, and the lab on a real pcscd
 	@$(bin)/pytest -q -n 4 --dist loadgroup -m 'not slow and not night'
 
-test-slow: setup ## the long ones: the wheel as it is installed, a crash and a tear at every point, many more examples
+test-slow: setup ## the long ones: the wheel as it is installed, all pairs of readings of the rule, many more examples
 	@$(bin)/pytest -q -n 2 --dist loadgroup -m slow
 	@$(bin)/pytest -q -n 2 -m 'not slow and not night' --hypothesis-profile=long tests/property
 
-test-night: setup ## half an hour on a real pcscd: all disturbances in all states, ten thousand cards
+test-night: setup ## over an hour: all disturbances in all states, a crash and a tear at every point, ten thousand cards
 	@$(bin)/pytest -q -m night
 
 check: setup ## lint, format, types, floors
