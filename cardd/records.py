@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from cardd.base.clock import Clock
 from cardd.base.sealing import Sealer
 from cardd.base.secret import Secret
@@ -14,6 +16,7 @@ from cardd.crypto.sealing import GcmSealer
 from cardd.crypto.signing import KEY_LENGTH as SIGNING_KEY_LENGTH
 from cardd.crypto.signing import signer, verify
 from cardd.crypto.tokens import KeyedTokens
+from cardd.journal.connection import FILE_NAME
 from cardd.journal.evidence import Evidence
 from cardd.journal.heads import Notary
 from cardd.journal.keeper import Keeper, Retention
@@ -23,6 +26,8 @@ from cardd.journal.store import Journal, Keeping
 _SEALING_CREDENTIAL: Final = "journal.key"
 _SIGNING_CREDENTIAL: Final = "journal.signing"
 _MEGABYTE: Final = 1024 * 1024
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +66,25 @@ def open_records(config: Config, *, clock: Clock, source: str) -> Records:
 def sealing_key(config: Config) -> Secret:
     """Take the sealing key from a credential of the service manager, the configured file, or our own."""
     own = Path(config.journal.key_file or Path(config.state_dir) / "journal.key")
-    return _key(_SEALING_CREDENTIAL, own, KEY_LENGTH)
+    path = _given(_SEALING_CREDENTIAL) or own
+    if not path.exists() and (Path(config.state_dir) / FILE_NAME).exists():
+        log.error("journal.key_lost", file=str(path), meaning="a new one is made; what the old one sealed stays shut")
+    return _key(path, own, KEY_LENGTH)
 
 
 def signing_key(config: Config) -> Secret:
     """Take the signing key likewise; one of our own is for one algorithm."""
     own = Path(config.state_dir) / f"signing-{config.journal.signing}.key"
-    return _key(_SIGNING_CREDENTIAL, Path(config.journal.signing_key_file or own), SIGNING_KEY_LENGTH)
+    own = Path(config.journal.signing_key_file or own)
+    return _key(_given(_SIGNING_CREDENTIAL) or own, own, SIGNING_KEY_LENGTH)
 
 
-def _key(credential: str, own: Path, length: int) -> Secret:
+def _given(credential: str) -> Path | None:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if directory is not None and (Path(directory) / credential).exists():
-        return load_key(Path(directory) / credential, length=length)
-    return load_or_create_key(own, length=length)
+    path = None if directory is None else Path(directory) / credential
+    return path if path is not None and path.exists() else None
+
+
+def _key(path: Path, own: Path, length: int) -> Secret:
+    # a key that somebody else gives is never made here
+    return load_or_create_key(own, length=length) if path == own else load_key(path, length=length)

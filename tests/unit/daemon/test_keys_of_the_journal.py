@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from cardd.base.errors import CarddError
 from cardd.base.secret import Secret
@@ -61,3 +62,18 @@ def test_a_credential_that_others_can_read_is_refused_and_no_other_key_is_taken(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(given.parent))
     with pytest.raises(CarddError):
         take(configured)
+
+
+def test_a_sealing_key_that_a_journal_had_and_that_is_gone_is_told(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    configured = config(tmp_path, "key_file", state / "journal.key")
+    with capture_logs() as first:
+        sealing_key(configured)
+        (state / "journal.db").touch()
+        sealing_key(configured)
+    assert first == []
+    (state / "journal.key").unlink()
+    with capture_logs() as logged:
+        made = sealing_key(configured)
+    assert [(line["event"], line["file"]) for line in logged] == [("journal.key_lost", str(state / "journal.key"))]
+    assert made.reveal().hex() not in str(logged)
