@@ -398,7 +398,7 @@ def _tell(listener: Callable[[Fact], None], fact: Fact) -> None:
 
 
 def _trace(fact: CardRemoved, before: State, after: State) -> None:
-    """Log by what sign a card that nobody was seen to take out was lost: its counter and its answer to reset."""
+    """Log by what sign a card that nobody was seen to take out was lost: its count, its answer to reset."""
     old, new = before.slots.get(fact.insertion.pcsc_name), after.slots.get(fact.insertion.pcsc_name)
     if fact.cause is Cause.REMOVED or old is None or new is None or old.look is None or new.look is None:
         return
@@ -408,7 +408,8 @@ def _trace(fact: CardRemoved, before: State, after: State) -> None:
         insertion=fact.insertion.id,
         cause=str(fact.cause),
         counters=(old.look.counter, new.look.counter),
-        atrs=(fact.insertion.atr.hex(), new.look.atr.hex(), new.answered.hex()),
+        # its historical bytes name the chip: told is only whether a look, and a connection, gave another one
+        other_answers=tuple(bool(atr) and atr != fact.insertion.atr for atr in (new.look.atr, new.answered)),
     )
 
 

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 from support.readers import OK, Card, Gate, Rig, ScriptedBackend
 
 from cardd.base.errors import CarddError
@@ -158,6 +159,18 @@ async def test_a_card_exchanged_unseen_before_the_connection_is_not_worked_on() 
         settled = r.readers.insertion_in("R")
         assert settled is not None
         assert (settled.id, settled.atr) == ("7-2", B)
+
+
+async def test_by_what_sign_a_card_was_lost_is_logged_without_what_names_its_chip() -> None:
+    async with rig() as r:
+        insertion = await r.insert("R", Card(A))
+        r.backend.bays["R"].card = Card(B)
+        with capture_logs() as logged:
+            assert await refused(r, insertion.id) is Reason.STALE_INSERTION
+    (line,) = [line for line in logged if line["event"] == "card.lost"]
+    assert (line["insertion"], line["cause"], line["other_answers"]) == (insertion.id, "exchanged", (False, True))
+    assert A.hex() not in str(line)
+    assert B.hex() not in str(line)
 
 
 async def test_a_card_exchanged_unseen_during_the_work_is_not_worked_on() -> None:
