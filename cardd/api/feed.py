@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from cardd.api.services import DeliveryService, JournalService
+from cardd.journal.erasing import ERASED
 from cardd.journal.events import StoredEvent
 
 
@@ -21,8 +22,12 @@ class Ring:
         self.last = last
 
     def append(self, stored: StoredEvent) -> None:
-        """Take the next event. A jump in the sequence empties the ring first: pages answer for what it missed."""
-        if stored.sequence != self.last + 1:
+        """Take the next event.
+
+        A jump in the sequence empties the ring first: pages answer for what it missed. So does an erasure: what was
+        kept here may hold what is erased there.
+        """
+        if stored.sequence != self.last + 1 or stored.type == ERASED:
             self._events.clear()
         self._events.append(stored)
         self.last = stored.sequence

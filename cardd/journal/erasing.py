@@ -10,6 +10,9 @@ from cardd.base.sealing import Sealer, Tokens
 from cardd.journal import finding, marks
 from cardd.journal.encoding import PreparedActivation, PreparedDeed, stored_activation, stored_deed
 
+ERASED: Final = "journal.erased"
+"""The event that goes on record with an erasure: to whoever keeps events it says that some are not as they were."""
+
 _ACTIVATIONS: Final = """
     SELECT id, station, route, state, open, data, sealed FROM activations WHERE length(sealed) > 0
 """

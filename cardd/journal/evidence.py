@@ -121,7 +121,7 @@ class Evidence:
         """
         planned = await self._query(partial(erasing.plan, token=token, sealer=self._sealer, tokens=self._tokens))
         event = NewEvent(
-            "journal.erased",
+            erasing.ERASED,
             SUBJECT,
             {
                 "token": token,

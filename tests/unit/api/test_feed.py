@@ -1,8 +1,21 @@
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardd.api.feed import Ring
-from cardd.journal.events import StoredEvent
+from cardd.api.feed import Feed, Ring
+from cardd.base.clock import SystemClock
+from cardd.base.secret import Secret
+from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.crypto.signing import verify
+from cardd.crypto.tokens import KeyedTokens
+from cardd.journal.delivery import Delivery
+from cardd.journal.events import NewEvent, StoredEvent
+from cardd.journal.evidence import Evidence
+from cardd.journal.store import Journal, Keeping
+
+NUMBER = "510101190001010012"
 
 
 def event(sequence: int) -> StoredEvent:
@@ -44,3 +57,20 @@ def test_a_ring_that_missed_events_does_not_pretend_to_have_them() -> None:
     found = ring.after(6, 8)
     assert found is not None
     assert [one.sequence for one in found] == [7]
+
+
+@pytest.mark.asyncio
+async def test_what_was_erased_is_not_told_from_what_was_kept_for_the_live_end(tmp_path: Path) -> None:
+    key, clock, source = Secret(b"0123456789abcdef"), SystemClock(), "/cardd/test"
+    sealer, tokens = Sm4GcmSealer(key), KeyedTokens(key)
+    journal = Journal.open(tmp_path, sealer=sealer, clock=clock, source=source, keeping=Keeping(tokens=tokens))
+    feed = Feed(journal, Delivery(sealer, source), ring_events=8, page_events=8)
+    await journal.record(NewEvent("card.identified", "r", {}, {"social_security_number": NUMBER}))
+    (before,) = await feed.page(0)
+    assert NUMBER.encode() in feed.whole(before)
+    evidence = Evidence(journal, sealer=sealer, tokens=tokens, verify=verify)
+    await evidence.erase(tokens.holder(NUMBER), client="auditor", purpose="asked for it")
+    erased, told = await feed.page(0)
+    assert (erased.sealed, told.type) == (b"", "journal.erased")
+    assert NUMBER.encode() not in feed.whole(erased)
+    await journal.close()
