@@ -31,11 +31,20 @@ class Flapping:
         self._monotonic = monotonic
         self._contacts: dict[str, _Contacts] = {}
 
+    def forget(self) -> None:
+        """Begin anew: the counts are another service's from now on."""
+        self._contacts = {}
+
     def steady(self, slots: Collection[Slot]) -> tuple[Slot, ...]:
         """Return a look at all slots, with those empty whose contacts have not come to rest."""
         now = self._monotonic()
         known = self._contacts
-        self._contacts = {slot.name: known.get(slot.name) or _Contacts(slot.counter) for slot in slots}
+        # what a device that does not answer counts says nothing of its contacts, nor what it counts from then on
+        self._contacts = {
+            slot.name: known.get(slot.name) or _Contacts(slot.counter)
+            for slot in slots
+            if slot.presence is not Presence.UNAVAILABLE
+        }
         return tuple(self._shown(slot, now) for slot in slots)
 
     @property
@@ -46,11 +55,11 @@ class Flapping:
         return max(0.0, min(ends) - now) if ends else None
 
     def _shown(self, slot: Slot, now: float) -> Slot:
-        contacts = self._contacts[slot.name]
+        contacts = self._contacts.get(slot.name)
+        if contacts is None:
+            return slot
         moved = (slot.counter - contacts.counter) % _COUNTER
         contacts.counter = slot.counter
         contacts.moves = [at for at in contacts.moves if now - at < CALM_S] + [now] * min(moved, BOUNCES)
         contacts.bouncing = len(contacts.moves) >= BOUNCES or (contacts.bouncing and bool(contacts.moves))
-        if contacts.bouncing and slot.presence is not Presence.UNAVAILABLE:
-            return replace(slot, presence=Presence.EMPTY, atr=b"")
-        return slot
+        return replace(slot, presence=Presence.EMPTY, atr=b"") if contacts.bouncing else slot

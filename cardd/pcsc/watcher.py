@@ -142,6 +142,7 @@ class Watcher:
     def _look_until_closed(self, context: int) -> None:
         self._devices.forget()
         self._counting.forget()
+        self._flapping.forget()
         known = self._relist(context, ())
         self._devices.meet([state.name for state in known])
         self._tell_up()

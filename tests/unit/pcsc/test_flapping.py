@@ -66,6 +66,12 @@ def test_what_else_a_bouncing_reader_shows_is_not_told_either_but_that_it_failed
     assert reader.see(Presence.UNAVAILABLE, moved=0, after=0.0) is Presence.UNAVAILABLE
 
 
+def test_a_device_that_did_not_answer_has_not_bounced_because_it_counts_anew() -> None:
+    reader = Reader(counter=9)
+    assert reader.see(Presence.UNAVAILABLE, moved=-9, after=0.0) is Presence.UNAVAILABLE
+    assert reader.see(Presence.PRESENT, moved=5, after=0.0) is Presence.PRESENT
+
+
 def test_a_count_that_wraps_is_no_bounce() -> None:
     reader = Reader(counter=0xFFFF)
     assert reader.see(Presence.PRESENT, moved=1, after=0.0) is Presence.PRESENT

@@ -399,6 +399,24 @@ def test_a_bouncing_card_is_told_once_it_is_still(service: Service, watcher: Wat
     assert notebook.until_slot("one", lambda slot: slot.presence is Presence.PRESENT).atr == ATR
 
 
+def test_a_card_that_is_in_when_the_service_comes_back_and_counts_anew_has_not_bounced(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.set("one", 0x10000 | PRESENT, ATR)
+    watcher.start()
+    notebook.until(bool)
+
+    def restart() -> None:
+        service.set("one", PRESENT, ATR)
+        fail(COMM_ERROR)
+
+    service.then(restart)
+    notebook.until(lambda _: kinds(notebook) == ["Slots", "ServiceDown", "ServiceUp", "Slots"])
+    last = notebook.told[-1]
+    assert isinstance(last, Slots)
+    assert [(slot.presence, slot.counter, slot.atr) for slot in last.slots] == [(Presence.PRESENT, 0, ATR)]
+
+
 def test_after_a_sleep_everything_is_told_as_if_the_service_had_gone_and_come_back(
     service: Service, notebook: Notebook
 ) -> None:
