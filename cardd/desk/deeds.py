@@ -35,7 +35,7 @@ Find = Callable[[DeedRow], Awaitable[tuple[Result | None, Told]]]
 GiveUp = Callable[[DeedRow], NewEvent]
 """Makes the event for a deed of which nobody will find out what became of it."""
 
-_UNSENT: Final = frozenset({Reason.PIN_CANCELLED, Reason.PIN_TIMEOUT, Reason.PIN_MISMATCH})
+_UNSENT: Final = frozenset({Reason.PIN_CANCELLED, Reason.PIN_TIMEOUT, Reason.PIN_MISMATCH, Reason.PIN_LENGTH})
 """After an intent these are a keypad's own word that it has sent nothing."""
 
 

@@ -181,7 +181,7 @@ async def test_what_failed_before_its_intent_is_done_when_it_is_asked_for_again(
         assert (await once(opened, Doing())).done == "verified"
 
 
-@pytest.mark.parametrize("reason", [Reason.PIN_CANCELLED, Reason.PIN_TIMEOUT, Reason.PIN_MISMATCH])
+@pytest.mark.parametrize("reason", [Reason.PIN_CANCELLED, Reason.PIN_TIMEOUT, Reason.PIN_MISMATCH, Reason.PIN_LENGTH])
 async def test_what_a_keypad_did_not_send_is_done_when_it_is_asked_for_again(tmp_path: Path, reason: Reason) -> None:
     async with journal(tmp_path) as opened:
         assert (await refusal(opened, Doing(after=CarddError(reason)))).reason is reason
