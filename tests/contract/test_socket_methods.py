@@ -130,6 +130,30 @@ async def test_with_its_right_alone_a_method_is_not_forbidden(tmp_path: Path, me
         assert await desk.recorded("access.denied") == []
 
 
+WITH_A_PURPOSE = ["card.read", "activation.start", "activation.get", "activation.cancel", "journal.find"]
+"""Methods that tell whole personal data to whoever says what for."""
+
+
+@pytest.mark.parametrize(
+    ("method", "further"),
+    [
+        *[(method, {}) for method in BESIDE],
+        *[(method, {"purpose": "curiosity"}) for method in WITH_A_PURPOSE],
+        ("events.subscribe", {"personal": True, "purpose": "curiosity"}),
+    ],
+)
+async def test_whole_persons_are_nobodys_who_has_all_rights_but_that_to_them(
+    tmp_path: Path, method: str, further: dict[str, Any]
+) -> None:
+    others = [right for right in Right if right not in {Right.PERSONAL, Right.DRIVER}]
+    async with counter(tmp_path, rights=granting(*others)) as desk, line(desk.path) as client:
+        error = await client.refusal(method, **EXAMPLES[method], **further)
+        assert (error["data"]["reason"], error["data"].get("right")) == ("FORBIDDEN", "personal")
+        assert (desk.cards.reads, desk.activations.started_by) == ([], [])
+        (denied,) = await desk.recorded("access.denied")
+        assert (denied["method"], denied["right"]) == (method, "personal")
+
+
 async def test_rights_are_checked_before_parameters_are_read(tmp_path: Path) -> None:
     async with counter(tmp_path, rights=granting("watch")) as desk, line(desk.path) as client:
         assert (await client.refusal("activation.start", route=7))["data"]["reason"] == "FORBIDDEN"
