@@ -40,6 +40,7 @@ class Keeper:
         self._timer: TimerHandle | None = None
         self._round: asyncio.Task[None] | None = None
         self._too_large = False
+        self._closed = False
 
     def start(self) -> None:
         """Begin after the first interval."""
@@ -47,6 +48,7 @@ class Keeper:
 
     def close(self) -> None:
         """Look after it no longer."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         if self._round is not None:
@@ -80,4 +82,5 @@ class Keeper:
         except CarddError as error:
             log.warning("the journal could not be looked after", reason=str(error.reason))
         finally:
-            self.start()
+            if not self._closed:
+                self.start()

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -125,6 +126,24 @@ async def test_it_comes_again_after_every_round_until_it_is_closed(tmp_path: Pat
     assert (await at.journal.ask(lambda database: database.signed)) == 1
     at.keeper.close()
     assert at.clock.armed[1][2].cancelled
+    await at.journal.close()
+
+
+async def test_a_round_that_is_ended_by_closing_leads_to_no_other(tmp_path: Path, sealer: Sealer) -> None:
+    at = opened(tmp_path, sealer, Retention())
+    gate = threading.Event()
+    held = asyncio.ensure_future(at.journal.ask(lambda _: gate.wait(30)))
+    at.keeper.start()
+    before = asyncio.all_tasks()
+    at.clock.armed[0][1]()
+    (round_,) = asyncio.all_tasks() - before
+    await asyncio.sleep(0)
+    at.keeper.close()
+    await asyncio.wait({round_})
+    assert round_.cancelled()
+    assert len(at.clock.armed) == 1
+    gate.set()
+    await held
     await at.journal.close()
 
 
