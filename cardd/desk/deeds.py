@@ -12,6 +12,7 @@ from cardd.base.reasons import Reason
 from cardd.desk import deed_rows as rows
 from cardd.desk.deed_rows import Deed, Intent, Told
 from cardd.desk.intending import wait_for
+from cardd.iso7816.status import SW
 from cardd.journal.events import DeedRow, Json, NewEvent, StoredEvent
 from cardd.journal.store import Journal
 from cardd.wire.base import Result
@@ -37,6 +38,8 @@ GiveUp = Callable[[DeedRow], NewEvent]
 
 _UNSENT: Final = frozenset({Reason.PIN_CANCELLED, Reason.PIN_TIMEOUT, Reason.PIN_MISMATCH, Reason.PIN_LENGTH})
 """After an intent these are a keypad's own word that it has sent nothing."""
+
+_FAILED: Final = f"{SW.MEMORY_FAILURE:04X}"
 
 
 class Course(Protocol[R_co]):
@@ -156,7 +159,7 @@ class Deeds:
     async def _failed(self, deed: Deed, attempt: "_Attempt", course: Course[R], error: CarddError) -> None:
         row = attempt.row
         events = () if row is None else course.refused(row, error)
-        if "status_word" in error.facts:
+        if _is_refusal(error):
             await self._keep(rows.refused(row or rows.unbegun(deed), error), *events)
         elif row is None:
             return
@@ -176,7 +179,7 @@ class Deeds:
         try:
             result, told = await course.take_up(row)
         except CarddError as error:
-            if row.open and "status_word" in error.facts:
+            if row.open and _is_refusal(error):
                 await self._keep(rows.refused(row, error), *course.refused(row, error))
             raise
         if row.open:
@@ -241,6 +244,11 @@ class _Attempt:
         except BaseException:
             self.failed = True
             raise
+
+
+def _is_refusal(error: CarddError) -> bool:
+    """Tell whether the card has said that it did not do it; a memory that failed may have changed all the same."""
+    return error.facts.get("status_word", _FAILED) != _FAILED
 
 
 def _another() -> CarddError:

@@ -307,6 +307,26 @@ async def test_a_torn_deed_that_the_card_can_tell_of_stays_open_until_it_is_fini
         assert await told(opened) == ["deed.intended", "card.written"]
 
 
+@pytest.mark.parametrize(
+    ("deed", "events", "left"),
+    [(DEED, ["deed.intended", "pin.unknown"], []), (WRITING, ["deed.intended"], ["w1"])],
+    ids=["PIN", "write"],
+)
+async def test_a_card_whose_memory_failed_has_not_said_that_nothing_was_done(
+    tmp_path: Path, deed: Deed, events: list[str], left: list[str]
+) -> None:
+    async with journal(tmp_path) as opened:
+        course = Doing(after=CarddError(Reason.STATUS_WORD, status_word="6581"))
+        await refusal(opened, course, deed)
+        assert await told(opened) == events
+        assert [row.request for row in await opened.open_deeds()] == left
+        await refusal(opened, course, deed)
+        assert [row.request for row in await opened.open_deeds()] == left
+        course.after = None
+        assert (await once(opened, course, deed)).done == "unknown"
+        assert (course.times, course.taken_up) == (1, 2)
+
+
 async def test_a_card_that_refuses_what_is_left_has_had_its_word(tmp_path: Path) -> None:
     async with journal(tmp_path) as opened:
         course = Doing(after=TORN)
