@@ -91,8 +91,9 @@ class Rights:
             raise CarddError(Reason.CARD_NOT_GENUINE, "a card that failed to prove itself is shown no PIN and no key")
         # the PIN first: a key is proved last, so that it is fresh
         if PIN in way and not self._pin_shown and self._pin is not None:
-            self._card.environment.verify(self._pin)
+            # whatever comes of it: a reader that fails just then is not to have it sent again by the next way
             self._pin_shown = True
+            self._card.environment.verify(self._pin)
         for right in sorted(way - {PIN}):
             gain(self._card, self._keys, self._stopped, KeyName(right), self._deadline)
 

@@ -358,6 +358,22 @@ def test_every_error_names_file_item_and_status_word(
     assert error.facts == {"file": files[:8], **facts}
 
 
+@pytest.mark.parametrize("reason", [Reason.READER_IN_USE, Reason.TIMEOUT])
+def test_a_pin_whose_sending_failed_is_not_sent_again_by_the_next_way(tmp_path: Path, reason: Reason) -> None:
+    card = insert(social(tmp_path, Generation.V1))
+    inner, shown_pins = card.card.transmit, list[bytes]()
+
+    def transmit(command: bytes) -> bytes:
+        if command[1] == VERIFY and len(command) > 5:
+            shown_pins.append(command)
+            raise CarddError(reason)
+        return inner(command)
+
+    card.channel._transmit = transmit
+    assert refusal(card, "DF03EF05|$", pin=PIN).reason in {reason, Reason.ACCESS_DENIED}
+    assert len(shown_pins) == 1
+
+
 def test_a_blocked_application_is_told_by_its_file(tmp_path: Path) -> None:
     card = insert(social(tmp_path, Generation.V3, blocked=["DF04"]))
     error = refusal(card, "DF01EF16|$DF04EF05|84|$")
