@@ -346,9 +346,13 @@ class Readers(Holding):
 
     def _found_hung(self, worker: Worker, job: AnyJob | None, error: CarddError) -> None:
         """Note why a worker's call does not return, unless it has done so while that was asked."""
-        hangs = worker.entering and worker.serving is job
-        if self._workers.get(worker.slot) is worker and hangs:
+        if self._workers.get(worker.slot) is not worker or job is None or worker.serving is not job:
+            return
+        if worker.entering:
             self._adopt(hang(self._state, worker.slot, error))
+        else:
+            # it is past that call, and may hang in the next one
+            self._supervisor.watch_longer(job)
 
     def _is_routine(self, worker: Worker, job: AnyJob) -> bool:
         """Tell whether the end of a job says nothing new of its card or reader."""

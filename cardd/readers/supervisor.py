@@ -74,6 +74,12 @@ class Supervisor:
             watched.timer.cancel()
             watched.answer(job.outcome or Failed(job.overdue()))
 
+    def watch_longer(self, job: AnyJob) -> None:
+        """Look once more, a second from now, whether the worker of an overdue job hangs."""
+        watched = self._watched.get(job)
+        if watched is not None:
+            watched.timer = self._clock.call_later(GRACE_S, lambda: self._overdue(job))
+
     def end_insertion(self, insertion: str) -> None:
         """End the jobs of an insertion that is over: at once where queued, at the next exchange where running."""
         for job in [job for job in self._all() if job.insertion.id == insertion]:

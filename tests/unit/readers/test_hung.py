@@ -274,6 +274,31 @@ async def test_a_call_that_has_returned_while_it_was_asked_who_is_in_the_way_is_
         assert r.told(ReaderUnavailable) == []
 
 
+async def test_a_call_that_has_returned_while_that_was_asked_may_be_followed_by_one_that_hangs() -> None:
+    backend = Watchful("R")
+    async with Rig(backend) as r:
+        entrance, exit_ = Gate(), Gate()
+        insertion = await r.insert("R", Card(A))
+        backend.bays["R"].on_connect.append(entrance)
+        backend.bays["R"].on_disconnect.append(exit_)
+        await hang(r, entrance, insertion)
+        backend.answer = Gate()
+        r.clock.advance(GRACE_S)
+        await r.until(backend.answer.reached.is_set)
+        entrance.open()
+        await r.until(exit_.reached.is_set)
+        backend.answer.open()
+
+        def given_up() -> bool:
+            r.clock.advance(GRACE_S)
+            return r.told(ReaderUnavailable) != []
+
+        await r.until(given_up)
+        assert [fact.reason for fact in r.told(ReaderUnavailable)] == [Reason.READER_UNAVAILABLE]  # type: ignore[union-attr]
+        exit_.open()
+        await r.until(lambda: r.readers.views()[0].state is ReaderState.PRESENT)
+
+
 async def test_a_reader_in_a_call_that_is_no_entrance_is_not_said_to_be_in_use() -> None:
     async with Rig(Watchful("R")) as r:
         gate = Gate()
