@@ -11,11 +11,18 @@ else:
     Json = object
 
 
-class Params(msgspec.Struct, kw_only=True, omit_defaults=True):
+class _Closed(msgspec.Struct, kw_only=True):
+    """A message that shows only its name when it is printed: what it holds may be a person's, or a PIN."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class Params(_Closed, kw_only=True, omit_defaults=True):
     """Parameters of a method. Unknown fields are ignored, so that newer clients can speak to older daemons."""
 
 
-class Result(msgspec.Struct, kw_only=True):
+class Result(_Closed, kw_only=True):
     """The result of a method. Fields without a value are sent as null: a client finds every name it expects."""
 
 

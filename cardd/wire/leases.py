@@ -51,16 +51,8 @@ class CardTransmitParams(Params):
     lease: str
     apdu: Apdu
 
-    def __repr__(self) -> str:
-        """Leave the command out: it may hold a PIN."""
-        return "<CardTransmitParams>"
-
 
 class CardTransmitResult(Result):
     """What the card answered, in hexadecimal, as it gave it: at T=0 61xx and 6Cxx too."""
 
     response: str
-
-    def __repr__(self) -> str:
-        """Leave the answer out: it may hold what concerns a person."""
-        return "<CardTransmitResult>"

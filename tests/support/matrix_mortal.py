@@ -211,7 +211,7 @@ class MortalCounter:
         end = time.monotonic() + _END_S
         view: ActivationResult | None = None
         while view is None or view.state not in ENDS:
-            assert time.monotonic() < end, f"{view}: nothing goes on"
+            assert time.monotonic() < end, f"{view and view.state}: nothing goes on"
             try:
                 with self.client() as client:
                     view = self._drive(client, customer, end)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.wire import rpc
+from cardd.wire import methods, rpc
 from cardd.wire.activation import ActivationStartParams, PromptAnswerParams
+from cardd.wire.base import Params
 from cardd.wire.cards import CardReadParams
 
 
@@ -123,6 +124,21 @@ def test_parameters_with_a_pin_do_not_show_it() -> None:
     params = rpc.decode_params(request.params, PromptAnswerParams)
     assert params.pin == "24681357"
     assert "24681357" not in repr(params) + repr(request) + str(params) + str(request)
+
+
+SIGNATURES = [one for one in vars(methods).values() if isinstance(one, methods.Signature)]
+
+
+@pytest.mark.parametrize("signature", SIGNATURES, ids=lambda one: one.name)
+def test_no_message_shows_whom_it_is_about(signature: methods.Signature[Params, object]) -> None:
+    kinds = [kind for kind in (signature.params, signature.result) if issubclass(kind, msgspec.Struct)]
+    assert kinds
+    for kind in kinds:
+        # a prompt's name is nobody's
+        values = {field.name: "p-1" if field.name == "prompt" else "测试甲" for field in msgspec.structs.fields(kind)}
+        message = kind(**values)
+        assert "测试甲" not in repr(message) + str(message)
+        assert kind.__name__ in repr(message)
 
 
 def test_unknown_fields_are_ignored() -> None:
