@@ -16,7 +16,7 @@ from cardd.desk.intending import at_once
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
 from cardd.desk.rights import Rights
-from cardd.desk.social import refuse_forged, reopen_genuine
+from cardd.desk.social import reopen_genuine
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.updates import ItemValue, Update, Updates, as_stored, prepare
 from cardd.iso7816.channel import Channel
@@ -52,7 +52,6 @@ def write_records(
     PIN_LOCKED; reasons of the key service; FILE_ABSENT, RECORD_ABSENT; ACCESS_DENIED, also where a file that must be
     read to be written does not open; STATUS_WORD, also where a record does not read back as it was written.
     """
-    refuse_forged(expected)
     prepared = prepare(updates)
     for update in prepared:
         stopped.check(insertion.station, update.key)
@@ -77,7 +76,6 @@ def finish_records(
 
     Returns and raises as `write_records` does.
     """
-    refuse_forged(expected)
     prepared = prepare(updates)
     with refusals():
         opened = _open(channel, insertion, keys, expected, deadline, stopped, pin)
@@ -108,7 +106,6 @@ def compare_records(
 
     Raises CarddError as `write_records` does, except for what is not there: that is missing.
     """
-    refuse_forged(expected)
     prepared = prepare(updates)
     with refusals():
         opened = _open(channel, insertion, keys, expected, deadline, stopped, pin)

@@ -1,7 +1,7 @@
 """Files written for clients: on record before, read back after, and finished after a tear."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -11,10 +11,9 @@ import msgspec
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.base.secret import Secret
 from cardd.crypto.digest import sm3
 from cardd.desk import deed_rows as rows
-from cardd.desk.at_card import AtCard
+from cardd.desk.at_card import AtCard, Inside
 from cardd.desk.deed_rows import Deed, Intent, Told
 from cardd.desk.deeds import Deeds, Done, GiveUp, Intend
 from cardd.desk.reading import Identity
@@ -32,6 +31,7 @@ METHOD: Final = "card.write"
 METHODS: Final[Mapping[str, GiveUp | None]] = MappingProxyType({METHOD: None})
 
 _Written = Mapping[str, list[str]]
+_Write = Callable[..., tuple[str, ...]]
 
 
 class WriteDesk:
@@ -120,52 +120,29 @@ class _WriteCourse:
 
     async def do(self, intend: Intend) -> Done[CardWriteResult]:
         """Write everything, the station held meanwhile."""
-        params = self.params
-        async with self.at.requests.held(params) as chosen:
+        async with self.at.requests.held(self.params) as chosen:
             inside = await self.at.look(chosen)
-            pin = await self.at.pin_of(inside, METHOD, params.request) if params.with_pin else None
-            deadline, intent = self.at.deadline(), self._intent(chosen.insertion, inside.expected)
-
-            def operation(channel: Channel, card: Insertion) -> tuple[str, ...]:
-                return write_records(
-                    channel,
-                    card,
-                    self.at.keys,
-                    inside.expected,
-                    params.files,
-                    deadline,
-                    stopped=self.stopped,
-                    pin=pin,
-                    intend=partial(intend, intent),
-                )
-
-            return self._done(chosen.insertion, await self.at.run(chosen, operation))
+            intent = self._intent(inside.insertion, inside.expected)
+            return await self._carry_out(inside, partial(write_records, intend=partial(intend, intent)))
 
     async def take_up(self, row: DeedRow) -> Done[CardWriteResult]:
         """Read the card that it was begun on, and write what is not there yet."""
-        params = self.params
-        async with self.at.requests.held(params) as chosen:
+        async with self.at.requests.held(self.params) as chosen:
             inside = await self.at.look(chosen)
             if not rows.is_on(row, inside.expected):
                 raise CarddError(Reason.CARD_DATA_DIFFERS, "that request was begun on another card")
-            pin: Secret | None = None
-            if params.with_pin:
-                pin = await self.at.pin_of(inside, METHOD, params.request)
-            deadline = self.at.deadline()
+            return await self._carry_out(inside, finish_records)
 
-            def operation(channel: Channel, card: Insertion) -> tuple[str, ...]:
-                return finish_records(
-                    channel,
-                    card,
-                    self.at.keys,
-                    inside.expected,
-                    params.files,
-                    deadline,
-                    stopped=self.stopped,
-                    pin=pin,
-                )
+    async def _carry_out(self, inside: Inside, write: _Write) -> Done[CardWriteResult]:
+        params = self.params
+        pin = await self.at.pin_of(inside, METHOD, params.request) if params.with_pin else None
+        deadline = self.at.deadline()
 
-            return self._done(chosen.insertion, await self.at.run(chosen, operation))
+        def operation(channel: Channel, card: Insertion) -> tuple[str, ...]:
+            expected, stopped = inside.expected, self.stopped
+            return write(channel, card, self.at.keys, expected, params.files, deadline, stopped=stopped, pin=pin)
+
+        return self._done(inside.insertion, await self.at.run(inside.chosen, operation))
 
     def refused(self, row: DeedRow, error: CarddError) -> tuple[NewEvent, ...]:
         """Return what tells why it was not written, or not all of it."""
