@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.centre import JIA, OLD
+from support.centre import request as asked
 
 from cardd.activation.authority import ActivationRequest, IdentityDocument, SocialCard, Standing
 from cardd.activation.register import LocalRegister
@@ -37,14 +39,6 @@ people:
       - {number: "10000004", status: lost}
       - {number: "10000005", status: void}
 """
-JIA = SocialCard(
-    number="A00000012",
-    identification_code="510100AABBCCDDEE",
-    region="510100",
-    social_security_number="510101190001010012",
-    name="测试甲",
-    valid_until="2035-01-01",
-)
 YI = SocialCard(
     number="B00000025",
     identification_code="510100AABBCCDD02",
@@ -82,19 +76,8 @@ def register(files: Files) -> Iterator[LocalRegister]:
     opened.close()
 
 
-def request(card: SocialCard = JIA, old_card: str | None = "10000001", key: str = "key-1") -> ActivationRequest:
-    return ActivationRequest(
-        key=key,
-        route="pharmacy",
-        card=card,
-        old_card=old_card,
-        operator="clerk",
-        terminal="counter-1",
-        time="2026-01-02T03:04:05Z",
-        challenge="00",
-        answer="11",
-        journal_head="stream:1",
-    )
+def request(card: SocialCard = JIA, old_card: str | None = OLD, key: str = "key-1") -> ActivationRequest:
+    return asked(key, card, old_card)
 
 
 def person(register: LocalRegister, name: str) -> dict[str, object]:
