@@ -27,6 +27,8 @@ class Hold:
     def __init__(self, wanted: Wanted, nth: int, patience_s: float) -> None:
         self.reached: Final = threading.Event()
         self.go_on: Final = threading.Event()
+        self.ran_out = False
+        """Whether its patience was over before it was let go on."""
         self._wanted = wanted
         self._left = nth
         self._patience_s = patience_s
@@ -37,15 +39,16 @@ class Hold:
             self._left -= 1
             if self._left == 0:
                 self.reached.set()
-                self.go_on.wait(self._patience_s)
+                self.ran_out = not self.go_on.wait(self._patience_s)
 
     def reach(self) -> None:
         """Wait until the card stands still."""
         assert self.reached.wait(_REACHED_S), "the card was never asked that"
 
     def release(self) -> None:
-        """Let the card go on."""
+        """Let the card go on. Raises AssertionError if it already has: what was done to it meanwhile came too late."""
         self.go_on.set()
+        assert not self.ran_out, "the card stands still no more"
 
 
 class Recorded:
