@@ -40,6 +40,7 @@ class Link:
         self.broken: CarddError | None = None
         self.loss: Loss | None = None
         self.was_reset = False
+        self._begun = False
         self._job: AnyJob = job
 
     def lend(self, job: Job[T]) -> None:
@@ -65,17 +66,25 @@ class Link:
     def begin(self) -> None:
         """Begin a transaction."""
         with self._job.entrance():
-            self._guarded(self.connection.begin)
+            self._guarded(self._begin)
 
     def end(self, *, reset: bool = False) -> None:
-        """End the transaction. A link that broke has none to end; one that breaks here is not used again."""
-        if self.broken is not None:
+        """End the transaction, if one was begun. A lost card has none to end; a link that breaks here is done with.
+
+        Work that was stopped has one to end like any other: its card is as open as the work had got.
+        """
+        begun, self._begun = self._begun, False
+        if not begun or self.loss is not None:
             return
         try:
             self.connection.end(reset=reset)
             self.was_reset = reset
         except Exception as error:  # noqa: BLE001 - the work is done; the next one begins with a fresh connection
             self.broken = CarddError(Reason.CARD_REMOVED, f"the transaction did not end: {type(error).__name__}")
+
+    def _begin(self) -> None:
+        self.connection.begin()
+        self._begun = True
 
     def _guarded(self, exchange: Callable[[], T]) -> T:
         if self.broken is not None:

@@ -172,7 +172,8 @@ class Worker:
         held, fresh = self._lend(job)
         lent = HeldChannel(held.channel, job.insertion, fresh)
         job.conclude(lambda: _unbroken(held.link, lambda: operation(lent)))
-        held.link.end()
+        if held.link.broken is None:
+            held.link.end()
         job.loss = held.link.loss
         if held.link.broken is not None:
             self._drop_held()
@@ -265,9 +266,8 @@ class Worker:
         held, self._held = self._held, None
         if held is None:
             return
-        if held.lease and not self._exclusive:
-            # else somebody who waits could come between the transaction's end and the reset
-            held.link.end(reset=held.channel.rights_gained)
+        # before the disconnection: somebody who waits could come between its end of the transaction and its reset
+        held.link.end(reset=held.channel.rights_gained)
         self._disconnect(held.link, held.channel)
 
     def _disconnect(self, link: Link, channel: Channel) -> None:

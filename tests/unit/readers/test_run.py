@@ -73,6 +73,26 @@ async def test_in_shared_mode_a_card_that_was_opened_to_more_is_reset_once_with_
         assert (bay.calls, bay.disconnects) == (["connect shared", "begin", "end with reset"], [False])
 
 
+async def test_in_shared_mode_work_that_is_stopped_resets_the_card_with_its_transaction_too() -> None:
+    async with rig(exclusive=False) as r:
+        insertion = await r.insert("R", Card(A))
+        opened = Gate()
+
+        def verify_and_go_on(channel: Channel, _insertion: Insertion) -> int:
+            channel.send(VERIFY)
+            opened()
+            return channel.send(SELECT).sw
+
+        task = asyncio.create_task(r.readers.run(insertion.id, verify_and_go_on, timeout_s=2.0))
+        await r.until(opened.reached.is_set)
+        r.clock.advance(2.0)
+        opened.open()
+        bay = r.backend.bays["R"]
+        await r.until(lambda: task.done() and bay.open_now == 0)
+        assert reason(task) is Reason.TIMEOUT
+        assert (bay.calls, bay.disconnects) == (["connect shared", "begin", "end with reset"], [False])
+
+
 async def test_a_card_that_was_opened_to_more_is_reset_also_when_the_work_fails() -> None:
     async with rig() as r:
         insertion = await r.insert("R", Card(A))

@@ -221,6 +221,27 @@ async def test_a_module_that_hangs_is_given_up_and_comes_back_with_a_fresh_handl
         assert (bay.connections, bay.open_now) == (2, 1)
 
 
+async def test_a_call_that_is_stopped_resets_the_module_that_it_opened_with_its_transaction() -> None:
+    async with rig() as r:
+        await place_module(r, Card(SAM))
+        opened = Gate()
+
+        def deliver_and_go_on(held: HeldChannel) -> bool:
+            held.channel.send(DELIVER_KEY)
+            opened()
+            return ask(held)
+
+        task = asyncio.create_task(call(r, deliver_and_go_on))
+        await r.until(opened.reached.is_set)
+        r.clock.advance(WORK_S)
+        opened.open()
+        with pytest.raises(CarddError):
+            await task
+        bay = r.backend.bays["S"]
+        await r.until(lambda: bay.open_now == 0)
+        assert (bay.calls, bay.disconnects) == (["connect exclusive", "begin", "end with reset"], [False])
+
+
 async def test_a_call_that_goes_well_does_not_wake_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     async with rig() as r:
         await place_module(r, Card(SAM))
