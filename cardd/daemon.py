@@ -44,7 +44,7 @@ from cardd.iso7816.device import Backend
 from cardd.iso7816.trace import MaskingTracer
 from cardd.journal.delivery import Delivery
 from cardd.journal.events import NewEvent
-from cardd.journal.keyfile import load_key
+from cardd.journal.keyfile import load_key, load_token
 from cardd.journal.store import Journal
 from cardd.keys.money import MoneyService
 from cardd.keys.psam import PsamKeys
@@ -400,19 +400,11 @@ def _remote(config: Config, clock: Clock) -> _Keys:
             keys.url or "",
             clock=clock,
             timeout_s=keys.timeout_s,
-            token=None if keys.token_file is None else _token(Path(keys.token_file)),
+            token=None if keys.token_file is None else load_token(Path(keys.token_file)),
             ca_file=_path(keys.ca_file),
         )
     )
     return machine, machine
-
-
-def _token(path: Path) -> Secret:
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        raise CarddError(Reason.INVALID, f"{path} cannot be read: it holds the security machine's token") from None
-    return Secret(text.encode())
 
 
 def _software_keys(config: Config, root: Secret) -> SoftwareKeys:

@@ -1,7 +1,8 @@
 """The keys under which personal data are sealed and heads are signed: where they come from, and who may not read them.
 
 A key is hexadecimal digits, 32 for sealing (`openssl rand -hex 16`) and 64 for signing: either a systemd credential,
-which somebody else made, or a file of the daemon's own in its state directory, made at the first start.
+which somebody else made, or a file of the daemon's own in its state directory, made at the first start. A token that
+another machine wants to be shown is read as carefully.
 """
 
 import os
@@ -16,6 +17,9 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 
 KEY_LENGTH: Final = 16
+
+_TOKEN_BYTES: Final = 4096
+_PRINTABLE: Final = range(0x21, 0x7F)
 
 _ACL: Final = "system.posix_acl_access"
 _ACL_ENTRY: Final = struct.Struct("<HHI")  # tag, permissions, user or group
@@ -39,17 +43,7 @@ def load_key(path: Path, *, length: int = KEY_LENGTH) -> Secret:
 
     Raises FileNotFoundError; CarddError INVALID for a file that others can read, or that holds no key.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise CarddError(Reason.INVALID, f"the key file {path} cannot be read: {error.strerror}") from None
-    try:
-        _refuse_if_shared(handle, path)
-        text = os.read(handle, 2 * length + 2).strip()
-    finally:
-        os.close(handle)
+    text = _read_ours(path, 2 * length + 2)
     try:
         key = bytes.fromhex(text.decode("ascii")) if len(text) == 2 * length else b""
     except ValueError:
@@ -58,6 +52,36 @@ def load_key(path: Path, *, length: int = KEY_LENGTH) -> Secret:
     if len(key) != length:
         raise CarddError(Reason.INVALID, f"the key file {path} must hold {2 * length} hexadecimal digits")
     return Secret(key)
+
+
+def load_token(path: Path) -> Secret:
+    """Return the text that another machine wants to be shown, in a file that must be there.
+
+    Raises CarddError INVALID for a file that is not there, that others can read, or that holds no token: one line of
+    printable ASCII without blanks, so that nothing can choke on it later and quote it.
+    """
+    try:
+        text = _read_ours(path, _TOKEN_BYTES + 1)
+    except FileNotFoundError:
+        raise CarddError(Reason.INVALID, f"the key file {path} is missing: it holds a token") from None
+    if not 0 < len(text) <= _TOKEN_BYTES or any(byte not in _PRINTABLE for byte in text):
+        raise CarddError(Reason.INVALID, f"the key file {path} must hold a token: one line of ASCII without blanks")
+    return Secret(text)
+
+
+def _read_ours(path: Path, most: int) -> bytes:
+    """Return what a file holds, but for blanks around it, if nobody else can read it. Raises as `load_key` does."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CarddError(Reason.INVALID, f"the key file {path} cannot be read: {error.strerror}") from None
+    try:
+        _refuse_if_shared(handle, path)
+        return os.read(handle, most).strip()
+    finally:
+        os.close(handle)
 
 
 def _refuse_if_shared(handle: int, path: Path) -> None:

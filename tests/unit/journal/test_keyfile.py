@@ -6,7 +6,7 @@ import pytest
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.journal.keyfile import load_key, load_or_create_key
+from cardd.journal.keyfile import load_key, load_or_create_key, load_token
 
 TEXT = "000102030405060708090a0b0c0d0e0f"
 
@@ -60,6 +60,37 @@ def test_a_file_without_a_key_is_refused_and_kept(tmp_path: Path, text: str) -> 
     path = key_file(tmp_path, text)
     assert "32 hexadecimal digits" in refusal(path)
     assert path.read_text() == text
+
+
+def test_a_token_is_read_without_its_newline(tmp_path: Path) -> None:
+    assert load_token(key_file(tmp_path, "s3cr3t-t0ken\n")).reveal() == b"s3cr3t-t0ken"
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "says"),
+    [
+        ("s3cr3t-t0ken", 0o644, "chmod 600"),
+        ("", 0o600, "must hold a token"),
+        ("\n", 0o600, "must hold a token"),
+        ("s3cr3t\nt0ken", 0o600, "must hold a token"),
+        ("s3cr3té", 0o600, "must hold a token"),
+        ("s3cr3t" * 1000, 0o600, "must hold a token"),
+    ],
+)
+def test_a_token_is_for_this_user_alone_and_can_be_sent_as_it_is(
+    tmp_path: Path, text: str, mode: int, says: str
+) -> None:
+    with pytest.raises(CarddError) as caught:
+        load_token(key_file(tmp_path, text, mode))
+    assert caught.value.reason is Reason.INVALID
+    assert says in caught.value.detail
+    assert "s3cr3t" not in repr(caught.value)
+
+
+def test_a_token_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CarddError) as caught:
+        load_token(tmp_path / "absent")
+    assert "missing" in caught.value.detail
 
 
 def test_a_directory_is_no_key(tmp_path: Path) -> None:
