@@ -113,6 +113,8 @@ def to_row(case: Case) -> ActivationRow:
         open=case.is_open,
         data=msgspec.to_builtins(masked(case)),
         personal={name: whole[name] for name in PRIVATE},
+        client=case.client,
+        request=case.request,
     )
 
 

@@ -42,8 +42,8 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 AUTO_CLIENT: Final = "auto"
-_KEPT: Final = 1000
-"""How many request ids are known, and how many activations are looked through for them at the start."""
+_MOST_OPEN: Final = 1000
+"""More than a machine has stations, with what can never be taken up again for want of its sealing key."""
 _JOURNAL_AWAY: Final = frozenset({Reason.JOURNAL_FULL, Reason.JOURNAL_UNAVAILABLE})
 _TOO_LATE: Final = AFTER_NO_RETURN | {State.COMPLETED}
 
@@ -68,7 +68,8 @@ class Engine:
         self._prompts = Prompts()
         self._work = Work(counter, authority, self._prompts, policy, clock, terminal)
         self._live: dict[str, Live] = {}
-        self._requests: dict[tuple[str, str], asyncio.Future[str]] = {}
+        self._beginning: dict[tuple[str, str], asyncio.Task[str]] = {}
+        """Requests under way; the journal knows all others."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # -- life
@@ -79,10 +80,8 @@ class Engine:
         Before the point of no return an activation goes on where it stood, unless its deadline has passed meanwhile:
         cards and digits are asked for again. After it, it goes forward.
         """
-        for row in reversed(await self._journal.activations(open_only=False, limit=_KEPT)):
-            self._remember(row.data.get("client"), row.data.get("request"), row.id)
         marks = []
-        for row in await self._journal.activations(open_only=True, limit=_KEPT):
+        for row in await self._journal.activations(open_only=True, limit=_MOST_OPEN):
             if row.personal_lost:
                 # only masks are left, which nobody may be asked about: it stays open until the sealing key is back
                 log.error("activation.unreadable", activation=row.id)
@@ -114,23 +113,19 @@ class Engine:
     async def start(self, params: ActivationStartParams, *, client: str) -> str:
         """Begin an activation and return its id; the same client's same `request` gives the same activation.
 
-        It is carried out to its commit also when the caller is gone.
+        That holds for as long as the journal keeps it. It is carried out to its commit also when the caller is gone.
 
         Raises CarddError: INVALID for a route that is not offered, a station that cannot be guessed, or a request that
         was another activation; NOT_FOUND for an unknown station or reader; BUSY while the station has another
-        activation; JOURNAL_FULL.
+        activation; JOURNAL_FULL, JOURNAL_UNAVAILABLE.
         """
-        known = None if params.request is None else self._requests.get((client, params.request))
-        if known is None:
-            known = self._spawn(self._start(params, client))
-            if params.request is not None:
-                key = (client, params.request)
-                self._requests[key] = known
-                known.add_done_callback(lambda done: self._forget_failed(key, done))
-                if len(self._requests) > _KEPT:
-                    del self._requests[next(iter(self._requests))]
-            return await asyncio.shield(known)
-        activation = await asyncio.shield(known)
+        if params.request is None:
+            return await asyncio.shield(self._spawn(self._start(params, client)))
+        key = (client, params.request)
+        if key not in self._beginning:
+            self._beginning[key] = task = self._spawn(self._start_once(params, *key))
+            task.add_done_callback(lambda _: self._beginning.pop(key))
+        activation = await asyncio.shield(self._beginning[key])
         if not is_of(await self._case(activation), params):
             detail = "this request was another activation: give each its own"
             raise CarddError(Reason.INVALID, detail, path="$.request")
@@ -184,6 +179,10 @@ class Engine:
 
     # -- beginning
 
+    async def _start_once(self, params: ActivationStartParams, client: str, request: str) -> str:
+        known = await self._journal.activation_begun(client, request)
+        return await self._start(params, client) if known is None else known
+
     async def _start(self, params: ActivationStartParams, client: str) -> str:
         check_start(params, self._policy)
         station = self._station(params)
@@ -222,16 +221,6 @@ class Engine:
         self._live[case.id] = live
         self._spawn(self._run(live))
         return live
-
-    def _remember(self, client: object, request: object, activation: str) -> None:
-        if isinstance(client, str) and isinstance(request, str):
-            done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            done.set_result(activation)
-            self._requests[client, request] = done
-
-    def _forget_failed(self, key: tuple[str, str], done: "asyncio.Future[str]") -> None:
-        if done.cancelled() or done.exception() is not None:
-            self._requests.pop(key, None)
 
     def _hold_again(self, case: Case) -> None:
         try:

@@ -100,5 +100,8 @@ class ActivationJournal(Protocol):
     async def activation(self, activation_id: str, /) -> ActivationRow | None:
         """Return an activation as committed."""
 
+    async def activation_begun(self, client: str, request: str) -> str | None:
+        """Return the id of the activation that a client's request began, None where there is none."""
+
     async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
         """Return activations, open ones first, then the newest."""

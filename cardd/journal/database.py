@@ -27,14 +27,18 @@ _MARK: Final = "INSERT OR IGNORE INTO marks (mark, sequence) VALUES (?, ?)"
 _HEAD: Final = "INSERT OR REPLACE INTO heads (sequence, head) VALUES (?, ?)"
 _READ: Final = "SELECT public, sealed FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?"
 _UPSERT: Final = """
-    INSERT INTO activations (id, station, route, state, open, data, sealed, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO activations (id, station, route, state, open, data, sealed, client, request, sequence)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET station = excluded.station, route = excluded.route, state = excluded.state,
-        open = excluded.open, data = excluded.data, sealed = excluded.sealed, sequence = excluded.sequence
+        open = excluded.open, data = excluded.data, sealed = excluded.sealed, client = excluded.client,
+        request = excluded.request, sequence = excluded.sequence
 """
-_COLUMNS: Final = "SELECT id, station, route, state, open, data, sealed FROM activations "
+_COLUMNS: Final = "SELECT id, station, route, state, open, data, sealed, client, request FROM activations "
 _ONE: Final = _COLUMNS + "WHERE id = ?"
 _OPEN: Final = _COLUMNS + "WHERE open = 1 ORDER BY number DESC LIMIT ?"
 _ALL: Final = _COLUMNS + "ORDER BY open DESC, number DESC LIMIT ?"
+# an older cardd forgot requests, so that some may have begun several
+_BEGUN: Final = "SELECT id FROM activations WHERE client = ? AND request = ? ORDER BY number DESC LIMIT 1"
 _DEED: Final = """
     INSERT INTO deeds (client, request, method, open, data, sealed, sequence) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (client, request) DO UPDATE SET method = excluded.method, open = excluded.open, data = excluded.data,
@@ -194,6 +198,11 @@ class Database:
         """Return one activation, or None."""
         return next(self._activations(_ONE, identity), None)
 
+    def activation_begun(self, client: str, request: str) -> str | None:
+        """Return the id of the activation that a client's request began, or None."""
+        row = self._connection.execute(_BEGUN, (client, request)).fetchone()
+        return None if row is None else str(row[0])
+
     def activations(self, limit: int) -> list[PreparedActivation]:
         """Return activations: the open ones first, then the ended ones, newest first."""
         return list(self._activations(_ALL, limit))
@@ -215,8 +224,8 @@ class Database:
             yield PreparedDeed(client, request, method, bool(is_open), data, sealed)
 
     def _activations(self, query: str, argument: str | int) -> Iterator[PreparedActivation]:
-        for identity, station, route, state, is_open, data, sealed in self._connection.execute(query, (argument,)):
-            yield PreparedActivation(identity, station, route, state, bool(is_open), data, sealed)
+        for identity, station, route, state, is_open, *rest in self._connection.execute(query, (argument,)):
+            yield PreparedActivation(identity, station, route, state, bool(is_open), *rest)
 
     def query(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Return what a question finds that only reads."""
@@ -229,8 +238,8 @@ class Database:
         self._connection.close()
 
 
-def _activation_row(row: PreparedActivation) -> tuple[str, str, str, str, bool, bytes, bytes | None]:
-    return row.id, row.station, row.route, row.state, row.open, row.data, row.sealed
+def _activation_row(row: PreparedActivation) -> tuple[str | bool | bytes | None, ...]:
+    return row.id, row.station, row.route, row.state, row.open, row.data, row.sealed, row.client, row.request
 
 
 def _deed_row(row: PreparedDeed) -> tuple[str, str, str, bool, bytes, bytes | None]:

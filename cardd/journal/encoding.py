@@ -80,6 +80,8 @@ class PreparedActivation:
     open: bool
     data: bytes
     sealed: bytes | None
+    client: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,12 @@ def _prepare_event(event: NewEvent, sealer: Sealer, time: str, tokens: Tokens | 
 def _prepare_activation(row: ActivationRow, sealer: Sealer) -> PreparedActivation:
     what = "an activation"
     # the columns must be encodable too: a lone surrogate would stop the writer's transaction
-    _attempt(what, f"{row.id} {row.station} {row.route} {row.state}".encode)
+    _attempt(what, f"{row.id} {row.station} {row.route} {row.state} {row.client} {row.request}".encode)
     data = _attempt(what, lambda: msgspec.json.encode(row.data))
     sealed = _seal(what, row.personal, sealer, row.id)
-    return PreparedActivation(row.id, row.station, row.route, row.state, row.open, data, sealed)
+    return PreparedActivation(
+        row.id, row.station, row.route, row.state, row.open, data, sealed, row.client, row.request
+    )
 
 
 def _prepare_deed(row: DeedRow, sealer: Sealer) -> PreparedDeed:
@@ -197,7 +201,9 @@ def stored_activation(row: PreparedActivation, sealer: Sealer) -> ActivationRow:
     """Return an activation from its stored bytes; personal data that do not open are told as lost."""
     personal, lost = _unseal(row.sealed, sealer, row.id)
     data = decode_mapping(row.data)
-    return ActivationRow(row.id, row.station, row.route, row.state, row.open, data, personal, lost)
+    return ActivationRow(
+        row.id, row.station, row.route, row.state, row.open, data, personal, lost, row.client, row.request
+    )
 
 
 def stored_deed(row: PreparedDeed, sealer: Sealer) -> DeedRow:

@@ -48,6 +48,7 @@ class StoredEvent:
 class ActivationRow:
     """One activation as it stands after a transition. `personal` is sealed when it is stored.
 
+    `client` and `request` are who began it and by which request; without both it is not found by them.
     `personal_lost` is set by reading alone: what was sealed does not open with the key of today.
     """
 
@@ -59,6 +60,8 @@ class ActivationRow:
     data: Mapping[str, Json]
     personal: Mapping[str, Json] = field(default_factory=dict, repr=False)
     personal_lost: bool = False
+    client: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,18 @@ _EVIDENCE: Final = (
     "CREATE INDEX marks_by_sequence ON marks (sequence)",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _DEEDS, _EVIDENCE)
+_REQUESTS: Final = (
+    # who began an activation, and by which request of theirs
+    "ALTER TABLE activations ADD COLUMN client TEXT",
+    "ALTER TABLE activations ADD COLUMN request TEXT",
+    """
+    UPDATE activations SET client = json_extract(CAST(data AS TEXT), '$.client'),
+        request = json_extract(CAST(data AS TEXT), '$.request')
+    """,
+    "CREATE INDEX activations_by_request ON activations (client, request) WHERE request IS NOT NULL",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _DEEDS, _EVIDENCE, _REQUESTS)
 """Step n brings schema n to n + 1. A step that was ever released is never changed."""
 
 

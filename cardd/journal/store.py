@@ -156,6 +156,10 @@ class Journal:
         row = await self.ask(lambda database: database.activation(identity))
         return None if row is None else stored_activation(row, self._sealer)
 
+    async def activation_begun(self, client: str, request: str) -> str | None:
+        """Return the id of the activation that a client's request began, or None."""
+        return await self.ask(lambda database: database.activation_begun(client, request))
+
     async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
         """Return activations, newest first; unless only the open ones are asked for, these come first."""
         question = Database.open_activations if open_only else Database.activations

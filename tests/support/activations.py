@@ -265,6 +265,9 @@ class WatchedJournal:
         commit.add_done_callback(lambda _: under.close())
         return commit
 
+    async def activation_begun(self, client: str, request: str) -> str | None:
+        return await self._journal.activation_begun(client, request)
+
     async def activation(self, activation_id: str) -> ActivationRow | None:
         with self._underway.one():
             return await self._journal.activation(activation_id)

@@ -13,6 +13,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.journal import heads
+from cardd.journal.events import ActivationRow
 from cardd.wire.activation import Outcome, State
 from cardd.wire.cards import Kind
 
@@ -488,6 +489,27 @@ async def test_the_same_request_is_the_same_activation(tmp_path: Path) -> None:
         await b.engine.cancel(first)
         assert await b.start(request="r-1") == first
         assert await b.start(request="r-2") != first
+
+
+async def test_a_request_is_not_forgotten_for_the_many_that_came_after_it(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        first = await b.start(request="r-1")
+        await b.engine.cancel(first)
+        later = [
+            ActivationRow(
+                f"a-{n}", "counter-1", "pharmacy", "cancelled", False, {"client": "test", "request": f"l-{n}"}
+            )
+            for n in range(1001)
+        ]
+        await asyncio.gather(*(b.journal.record(activation=row) for row in later))
+    async with bench(tmp_path) as b:
+        assert await b.start(request="r-1") == first
+
+
+async def test_a_request_that_comes_twice_at_once_begins_one_activation(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        first, second = await asyncio.gather(b.start(request="r-1"), b.start(request="r-1"))
+        assert first == second
 
 
 @pytest.mark.parametrize(

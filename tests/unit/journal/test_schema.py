@@ -92,6 +92,26 @@ def test_a_journal_of_every_older_schema_keeps_its_events_and_goes_on(
     assert pragma(tmp_path, "user_version") == len(schema.MIGRATIONS)
 
 
+@pytest.mark.parametrize("schema_number", range(1, len(schema.MIGRATIONS)))
+def test_an_activation_of_every_older_schema_is_found_by_the_request_that_began_it(
+    reopen: Reopen, tmp_path: Path, schema_number: int
+) -> None:
+    old_journal(tmp_path, schema_number)
+    connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    columns = "INSERT INTO activations (id, station, route, state, open, data, sequence) "
+    for identity, data in ("a-1", b'{"client":"till","request":"r-1"}'), ("a-2", b'{"client":"till","request":null}'):
+        connection.execute(columns + "VALUES (?, 's', 'r', 'x', 0, ?, 2)", (identity, data))
+    connection.close()
+
+    async def begun() -> str | None:
+        journal = reopen()
+        found = await journal.activation_begun("till", "r-1")
+        await journal.close()
+        return found
+
+    assert asyncio.run(begun()) == "a-1"
+
+
 def test_a_step_that_fails_leaves_the_schema_before_it(
     reopen: Reopen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

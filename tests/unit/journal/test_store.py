@@ -38,6 +38,7 @@ def files(directory: Path) -> list[Path]:
 
 
 ACTIVATION = ActivationRow("a-1", "station-1", "pharmacy", "waiting_old_card", True, {"step": 1}, {"name": "测试甲"})
+BEGUN = replace(ACTIVATION, client="till", request="r-\x001")
 
 
 async def test_an_event_comes_back_as_it_was_recorded(journal: Journal) -> None:
@@ -316,3 +317,24 @@ async def test_a_record_of_nothing_waits_for_what_was_recorded_before(journal: J
     assert await journal.record() == ()
     assert first.done()
     assert journal.last == 1
+
+
+async def test_an_activation_is_found_by_the_client_and_the_request_that_began_it(journal: Journal) -> None:
+    await journal.record(activation=BEGUN)
+    await journal.record(activation=replace(BEGUN, state="cancelled", open=False))
+    await journal.record(activation=replace(BEGUN, id="a-2", client="other"))
+    await journal.record(activation=replace(BEGUN, id="a-3", request=None))
+    assert await journal.activation_begun("till", "r-\x001") == "a-1"
+    assert await journal.activation_begun("other", "r-\x001") == "a-2"
+    assert await journal.activation_begun("till", "r-") is None
+    assert await journal.activation("a-1") == replace(BEGUN, state="cancelled", open=False)
+
+
+async def test_an_activation_is_looked_up_by_its_request_in_an_index(journal: Journal) -> None:
+    def plan(database: Database) -> str:
+        asked: list[str] = []
+        database.query(lambda connection: connection.set_trace_callback(asked.append))
+        database.activation_begun("till", "r-1")
+        return database.query(lambda connection: str(connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()))
+
+    assert "activations_by_request" in await journal.ask(plan)
