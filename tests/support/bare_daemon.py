@@ -49,7 +49,10 @@ def bare_daemon(
                 break
             assert process.poll() is None, log.read_text(encoding="utf-8")
             time.sleep(0.02)
+        else:
+            raise AssertionError(log.read_text(encoding="utf-8"))
         yield daemon
     finally:
         process.terminate()
-        process.wait(5)
+        ended = process.wait(5)
+    assert ended == os.EX_OK, log.read_text(encoding="utf-8")
