@@ -18,9 +18,7 @@ def unreachable(path: Path, error: OSError) -> UnreachableError:
     """Put a failed connection into one sentence with its remedy."""
     match error:
         case FileNotFoundError():
-            said = (
-                f"there is no socket {path}. Start the daemon (systemctl start cardd), or name its socket with --socket"
-            )
+            said = f"there is no socket {path}. Start the daemon (systemctl start cardd), or name it in CARDD_SOCKET"
         case ConnectionRefusedError():
             said = f"nobody answers on {path}. Start the daemon: systemctl start cardd"
         case PermissionError():
