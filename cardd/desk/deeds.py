@@ -15,6 +15,7 @@ from cardd.desk.intending import wait_for
 from cardd.iso7816.status import SW
 from cardd.journal.events import DeedRow, Json, NewEvent, StoredEvent
 from cardd.journal.store import Journal
+from cardd.keys.service import UNASKED
 from cardd.wire.base import Result
 
 log = structlog.get_logger()
@@ -247,8 +248,11 @@ class _Attempt:
 
 
 def _is_refusal(error: CarddError) -> bool:
-    """Tell whether the card has said that it did not do it; a memory that failed may have changed all the same."""
-    return error.facts.get("status_word", _FAILED) != _FAILED
+    """Tell whether the card has said that it did not do it; a memory that failed may have changed all the same.
+
+    A security module has status words too: they are nothing that the card said.
+    """
+    return error.reason not in UNASKED and error.facts.get("status_word", _FAILED) != _FAILED
 
 
 def _another() -> CarddError:

@@ -327,6 +327,21 @@ async def test_a_card_whose_memory_failed_has_not_said_that_nothing_was_done(
         assert (course.times, course.taken_up) == (1, 2)
 
 
+async def test_a_security_modules_status_word_is_not_the_cards(tmp_path: Path) -> None:
+    wrong_module = CarddError(Reason.PSAM_KEY_MISSING, status_word="6A82")
+    async with journal(tmp_path) as opened:
+        course = Doing(before=wrong_module)
+        await refusal(opened, course, WRITING)
+        course.before, course.after = None, wrong_module
+        await refusal(opened, course, WRITING)
+        await refusal(opened, course, WRITING)
+        assert [row.request for row in await opened.open_deeds()] == ["w1"]
+        course.after = None
+        assert (await once(opened, course, WRITING)).done == "unknown"
+        assert (course.times, course.taken_up) == (2, 2)
+        assert await told(opened) == ["deed.intended", "card.written"]
+
+
 async def test_a_card_that_refuses_what_is_left_has_had_its_word(tmp_path: Path) -> None:
     async with journal(tmp_path) as opened:
         course = Doing(after=TORN)
