@@ -23,7 +23,7 @@ import structlog
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.base.web import EndlessAnswerError, host_of, post
+from cardd.base.web import NO_JSON, EndlessAnswerError, host_of, post
 from cardd.wire import centre
 from cardd.wire.authority import (
     REFUSALS,
@@ -189,7 +189,7 @@ def _judged(operation: centre.Operation[T], question: centre.Question, body: byt
         # the sentence may quote the answer, and that names people: only the place is told
         place = _PLACE.search(str(error))
         raise _UnheardError(f"its answer is of the wrong type at {place.group() if place else '$'}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NO_JSON:
         raise _UnheardError("its answer is not JSON") from None
     if (answer.question, answer.key) != (question.question, question.key):
         raise _UnheardError("its answer is to another question")

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     import httpx
 
 ANSWER_BYTES: Final = 64 * 1024
+NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON, or not of the type that was asked for."""
+
 _OWN_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 

@@ -16,7 +16,7 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.base.web import host_of, post
+from cardd.base.web import NO_JSON, host_of, post
 from cardd.wire.base import Json
 
 TIMEOUT_S: Final = 5.0
@@ -100,7 +100,7 @@ class HsmLine:
             return body
         try:
             reason = _REFUSALS.get(msgspec.json.decode(body, type=_Refusal).error)
-        except msgspec.DecodeError:
+        except NO_JSON:
             reason = None
         if reason is None:
             raise self._unavailable(f"it answered HTTP status {status}")

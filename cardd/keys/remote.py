@@ -13,6 +13,7 @@ import msgspec
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.web import NO_JSON
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors
 from cardd.crypto.messaging import MAC, plain_blocks
@@ -167,7 +168,7 @@ class RemoteKeys:
         answer = self._line.ask(operation, question, deadline)
         try:
             return msgspec.json.decode(answer, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except NO_JSON:
             raise self._line.unusable() from None
 
     def _unhex(self, text: str, length: int) -> bytes:

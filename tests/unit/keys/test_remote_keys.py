@@ -221,6 +221,8 @@ def test_the_callers_deadline_counts_where_it_is_nearer() -> None:
         response(b'{"data": "' + b"00" * 40000 + b'"}'),
         response(b'{"error": "no_such_key"', "422 No"),
         response(b'{"error": "something else"}', "422 No"),
+        response(b'{"error": "\xff"}', "422 No"),
+        response(b'{"x":' + b"[" * 50000, "422 No"),
         response(b"", "302 Found"),
         response(b"", "500 Oh"),
     ],
