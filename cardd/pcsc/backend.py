@@ -19,7 +19,7 @@ from cardd.pcsc.watcher import Watcher
 
 _STATUS_WORD_LENGTH: Final = 2
 
-SCOUTING_S: Final = 0.5
+SCOUTING_S: Final = 0.25
 """How long the service may take to say whether a reader is in use."""
 
 _HELD_BY_ANOTHER: Final = PcscError("SCardBeginTransaction", 0x8010000B)

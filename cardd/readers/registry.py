@@ -193,7 +193,8 @@ class Readers(Holding):
     async def _explained(self, worker: Worker, failed: Failed) -> Failed:
         """Return what to tell of work that did not get at its card: that others are there, if that can be known."""
         held_up = self._obstacles.before(worker, failed.error)
-        if held_up is None:
+        if held_up is None or self._loop is None:
+            # nobody asks at the end of all: the readers close at once
             return failed
         return Failed(await asyncio.to_thread(self._obstacles.explain, failed.error, held_up, self._name(held_up)))
 
