@@ -48,7 +48,7 @@ def test_a_service_that_stands_still_beyond_the_deadline_costs_that_work_only(st
         at.lab.stop_pcscd()
         hold.release()
         assert work.asked is not None
-        error = work.asked.exception(JOB_S + 8)
+        error = work.asked.exception(JOB_S + 1)
         assert isinstance(error, CallError)
         assert error.reason == "TIMEOUT"
         at.clerk.wait("reader.unavailable")

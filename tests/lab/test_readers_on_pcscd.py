@@ -247,8 +247,8 @@ async def test_a_stopped_service_costs_its_deadline_and_is_usable_again_when_it_
             with pytest.raises(CarddError) as caught:
                 await c.readers.run(insertion.id, lambda ch, _: ch.send(SELECT).sw, timeout_s=0.5)
             assert caught.value.reason is Reason.TIMEOUT
-            assert time.monotonic() - began < WORK_S
-            await c.until(lambda: any(isinstance(fact, ReaderUnavailable) for fact in c.facts))
+            assert time.monotonic() - began < 1.0
+            await c.until(lambda: any(isinstance(fact, ReaderUnavailable) for fact in c.facts), 3.0)
             assert c.readers.views()[0].state is ReaderState.UNAVAILABLE
         finally:
             lab.continue_pcscd()
@@ -269,7 +269,7 @@ async def test_closing_does_not_wait_for_a_stopped_service(lab: Lab, backend: Pc
             with pytest.raises(CarddError) as caught:
                 await task
             assert caught.value.reason is Reason.READER_UNAVAILABLE
-            assert time.monotonic() - began < WORK_S / 2
+            assert time.monotonic() - began < 0.5
         finally:
             lab.continue_pcscd()
 

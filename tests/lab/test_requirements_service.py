@@ -121,7 +121,7 @@ def test_r03_a_service_that_is_away_causes_no_storm_and_the_end_is_clean(tmp_pat
         assert len([event for event in clerk.events if kind_of(event) == "pcsc.down"]) == 1
         process = clerk.rig.daemon
         assert process is not None
-        assert clerk.rig.stop_daemon() < 4.0
+        assert clerk.rig.stop_daemon() < 2.0
         assert process.returncode == os.EX_OK
         assert b"Traceback" not in clerk.rig.log.read_bytes()
 
@@ -171,9 +171,9 @@ def test_r06_clients_that_do_not_read_or_die_disturb_no_card(clerk: Clerk) -> No
         took.append(time.monotonic() - began)
         dying.close()
     # who waited for the deaf would wait for as long as they do not read
-    assert max(took) < 8.0, took
+    assert max(took) < 2.0, took
     clerk.remove()
-    clerk.wait("card.removed")
+    clerk.wait("card.removed", patience_s=2.0)
     for sock in deaf:
         sock.close()
 
@@ -312,10 +312,9 @@ def test_r09_while_calls_into_pcscd_hang_everybody_is_answered(clerk: Clerk) -> 
             with clerk.rig.client() as client:
                 client.call(SYSTEM_STATUS, NoParams())
                 client.call(READERS_LIST, NoParams())
-            # long before anything that hangs is given up
-            assert time.monotonic() - began < 8.0
+            assert time.monotonic() - began < 0.5
             # the job's own deadline, in whatever call it hangs
-            answer = hung._line(time.monotonic() + 28.0)
+            answer = hung._line(time.monotonic() + 22.0)
         assert b'"TIMEOUT"' in answer
         assert clerk.wait("reader.unavailable")["subject"] == "reader-0"
         assert reader(clerk).state == "unavailable"

@@ -103,7 +103,7 @@ async def test_r12_a_sharing_violation_waits_a_bounded_time_and_leaves_the_other
             with pytest.raises(CarddError) as caught:
                 await desk.run(insertion.id, work, timeout_s=1.0)
             assert caught.value.reason is Reason.READER_IN_USE
-            assert 0.8 < time.monotonic() - began < WORK_S
+            assert 0.8 < time.monotonic() - began < 1.6
             assert "program" in caught.value.detail
             # it lives, and what it holds is still its own
             assert other.lives
@@ -154,13 +154,13 @@ def test_r13_nothing_is_held_while_nobody_works_on_a_card(clerk: Clerk, program:
         name = clerk.rig.lab.readers[0]
         for _ in range(3):
             # whoever comes may have it for himself at once
-            until(lambda: other.exclusive(name) == FINE, "the card for another program")
+            until(lambda: other.exclusive(name) == FINE, "the card for another program", 1.0)
             assert other.let_go() == FINE
             assert read(clerk).generation == "2.0"
-        until(lambda: other.shared(name) == FINE, "the card once more")
+        until(lambda: other.shared(name) == FINE, "the card once more", 1.0)
         began = time.monotonic()
         assert other.begin() == FINE
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 0.5
         assert other.end() == FINE
 
 

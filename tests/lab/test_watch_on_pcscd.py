@@ -141,13 +141,15 @@ def test_a_thread_that_watches_idle_readers_never_wakes_up(lab: Lab, readers: tu
         return [line for line in status.read_text().splitlines() if "ctxt_switches" in line]
 
     # longer than the second look, a second after the last change, lets wait for itself
-    steady(switches, 1.3)
+    before = steady(switches, 1.3)
+    time.sleep(1.3)
+    assert switches() == before
 
 
 def test_a_watch_ends_soon_after_it_is_closed(readers: tuple[str, ...], watch: Watcher) -> None:
     assert readers
     watch.close()
-    watch.thread.join(5)
+    watch.thread.join(0.5)
     assert not watch.thread.is_alive()
 
 
@@ -164,7 +166,7 @@ def test_closing_a_watch_does_not_wait_for_a_pcscd_that_hangs(
         hung = watch.thread.is_alive()
     finally:
         lab.continue_pcscd()
-    assert took < 2
+    assert took < 0.1
     assert hung
     watch.thread.join(10)
     assert not watch.thread.is_alive()
