@@ -43,7 +43,10 @@ class Obstacles:
         return next((one for one in (worker, self._waits.get(worker)) if one is not None and one.entering), None)
 
     def explain(self, error: E, held_up: Worker | None, reader: str) -> E | CarddError:
-        """Return READER_IN_USE with that reader's name if others are at its card, else the error. May take a quarter of a second."""
+        """Return READER_IN_USE with that reader's name if others are at its card, else the error.
+
+        May take a quarter of a second.
+        """
         found = None if held_up is None or self._scout is None else self._scout.in_the_way(held_up.slot)
         if found is None:
             return error
