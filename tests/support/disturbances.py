@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from support.chaos import FRONT, MODULE, Stage
-from support.neighbour import Neighbour
+from support.chaos import FRONT, MODULE, Stage, Visit
+from support.neighbour import CARD_WAS_RESET, Neighbour
 
 _MOMENT_S: Final = 0.25
 _WAIT_FOR_CARD_S: Final = 12.0
@@ -67,6 +67,7 @@ def _start_without(device: int, reader: str) -> Callable[[Stage], None]:
 
 
 def _pull(stage: Stage) -> None:
+    assert stage.target == MODULE or stage.occupied, "no card is inside"
     # the laboratory waits for the card, which stands still: so it is pulled aside
     stage.aside(stage.take if stage.target == FRONT else stage.take_module)
     time.sleep(_MOMENT_S)
@@ -85,21 +86,44 @@ def _neighbour(*orders: str, then: tuple[str, ...] = ("leave",)) -> Disturbance:
     """Have a neighbour connect as soon as it can, and do something; a moment later `then`, or it dies in it."""
 
     def strike(stage: Stage) -> None:
-        def visit() -> None:
-            # it asks for the card until it gets it, so that it comes between where it cannot come at once
-            with Neighbour(stage.neighbour, stage.lab.pcscd_socket) as neighbour:
-                neighbour.order(f"shared {stage.lab.readers[stage.target]}", *orders)
-                if neighbour.answered(1 + len(orders), _WAIT_FOR_CARD_S):
-                    time.sleep(_MOMENT_S)
-                    neighbour.order(*then)
-                    neighbour.answered(1 + len(orders) + len(then), _WAIT_FOR_CARD_S)
-                stage.visits.append(tuple(neighbour.answers))
+        reader = stage.lab.readers[stage.target]
 
-        stage.aside(visit)
+        def visit() -> Visit:
+            with Neighbour(stage.neighbour, stage.lab.pcscd_socket) as neighbour:
+                done = _carried_out(neighbour, f"shared {reader}", *orders)
+                if done[-1][1] == CARD_WAS_RESET:
+                    # as every program has to that shares a card: the daemon resets it where rights were gained
+                    done = _carried_out(neighbour, "leave", f"shared {reader}", *orders)
+                if not _failed(done):
+                    time.sleep(_MOMENT_S)
+                    done += _carried_out(neighbour, *then)
+                return done
+
+        stage.visited(visit)
         time.sleep(_MOMENT_S)
         stage.views()
 
     return Disturbance(strike, _nothing)
+
+
+def _carried_out(neighbour: Neighbour, *orders: str) -> Visit:
+    """Give orders one after the other, as far as they are carried out; return them, each with its answer.
+
+    A neighbour asks for the card until it gets it, so that it comes between where it cannot come at once.
+    """
+    done: Visit = ()
+    for order in orders:
+        before = len(neighbour.answers)
+        neighbour.order(order)
+        came = neighbour.answered(before + 1, _WAIT_FOR_CARD_S)
+        done += ((order, neighbour.answers[before] if came else ""),)
+        if _failed(done):
+            break
+    return done
+
+
+def _failed(done: Visit) -> bool:
+    return any(answer.split(" ")[0] != "ok" for _, answer in done)
 
 
 SELECT_MASTER_FILE: Final = "transmit 00A40000023F00"

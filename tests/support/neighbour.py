@@ -19,6 +19,9 @@ INVALID_HANDLE = "80100003"
 NO_ACCESS = f"no {SHARING_VIOLATION}"
 """What it is told where somebody else has the card for himself."""
 
+CARD_WAS_RESET = f"no {RESET_CARD}"
+"""What it is told where somebody else has reset the card since it connected: it has to connect again."""
+
 _PATIENCE_S = 60.0
 """How long one call of PC/SC may wait for somebody else's transaction."""
 
