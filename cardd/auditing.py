@@ -1,7 +1,6 @@
 """An auditor's work with a journal: in a file, at a running daemon, or in a directory without one."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +8,7 @@ import msgspec
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.client.blocking import Client
 from cardd.client.errors import UnreachableError
 from cardd.config import Config
@@ -24,8 +24,7 @@ _LONG_S: Final = 3600.0
 """How long the examination of a journal of many years may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """What an auditor brings along: heads kept elsewhere, and the keys that may have signed (`ALGORITHM:HEX`)."""
 
     heads: Sequence[Place] = ()

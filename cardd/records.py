@@ -1,7 +1,6 @@
 """Composition of the journal: its keys, who signs and seals, and what opens without a daemon."""
 
 import os
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ import structlog
 from cardd.base.clock import Clock
 from cardd.base.sealing import Sealer
 from cardd.base.secret import Secret
+from cardd.base.structs import Hidden, Struct
 from cardd.config import Config
 from cardd.crypto.sealing import GcmSealer
 from cardd.crypto.signing import KEY_LENGTH as SIGNING_KEY_LENGTH
@@ -30,8 +30,7 @@ _MEGABYTE: Final = 1024 * 1024
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(Struct, frozen=True):
     """An open journal and those who work with it. `key` also makes tokens."""
 
     journal: Journal
@@ -39,7 +38,7 @@ class Records:
     keeper: Keeper
     sealer: Sealer
     notary: Notary
-    key: Secret = field(repr=False)
+    key: Hidden[Secret]
 
 
 def open_records(config: Config, *, clock: Clock, source: str) -> Records:

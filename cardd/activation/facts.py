@@ -3,12 +3,12 @@
 Outcomes come from cards, people, clocks and the authority. A route's `judge` reduces each to one fact.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from cardd.activation.authority import OldCardStanding, PasswordAnswer, Prospect, SocialCard, Verdict
 from cardd.activation.effects import Purpose
 from cardd.base.reasons import Reason
+from cardd.base.structs import Hidden, Struct
 from cardd.wire.cards import Kind
 
 
@@ -84,20 +84,18 @@ class Fact(StrEnum):
     """The daemon has begun anew after the deadline, and the authority had not been asked yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardIn:
+class CardIn(Struct, frozen=True):
     """A card was put in and recognised. `number` and `identification_code` are whole."""
 
     insertion: str
     station: str
     kind: Kind
-    number: str | None = field(default=None, repr=False)
-    identification_code: str | None = field(default=None, repr=False)
+    number: Hidden[str | None] = None
+    identification_code: Hidden[str | None] = None
     at_start: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CardTrouble:
+class CardTrouble(Struct, frozen=True):
     """Something was put in that could not be recognised."""
 
     station: str
@@ -105,16 +103,14 @@ class CardTrouble:
     insertion: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CardGone:
+class CardGone(Struct, frozen=True):
     """The card that is being worked with left its reader."""
 
     insertion: str
     station: str
 
 
-@dataclass(frozen=True, slots=True)
-class CardFailed:
+class CardFailed(Struct, frozen=True):
     """Working with a card failed; `tries_left` stands with a wrong PIN.
 
     `sent`: the card may have got a command; without it nothing was done to it.
@@ -125,35 +121,30 @@ class CardFailed:
     sent: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class OldCardLookedUp:
+class OldCardLookedUp(Struct, frozen=True):
     """The authority's word on an old card."""
 
-    number: str = field(repr=False)
+    number: Hidden[str]
     standing: OldCardStanding
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """A prompt was answered; the digits lie in the engine's slot for that purpose."""
 
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class PromptCancelled:
+class PromptCancelled(Struct, frozen=True):
     """The holder will not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordChecked:
+class PasswordChecked(Struct, frozen=True):
     """The authority's word on the old card's password."""
 
     answer: PasswordAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class SocialCardRead:
+class SocialCardRead(Struct, frozen=True):
     """A social security card was read, it proved itself, and was held against our rules and the authority's word.
 
     `prospect` is None where the authority did not answer: who the card says it belongs to is known all the same.
@@ -166,64 +157,53 @@ class SocialCardRead:
     pin_tries: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PinVerified:
+class PinVerified(Struct, frozen=True):
     """The card took the PIN."""
 
 
-@dataclass(frozen=True, slots=True)
-class PinChanged:
+class PinChanged(Struct, frozen=True):
     """The card took the new PIN."""
 
 
-@dataclass(frozen=True, slots=True)
-class PinUnsure:
+class PinUnsure(Struct, frozen=True):
     """How many tries are left after a change whose answer was lost; None where the card has no PIN."""
 
     tries: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """What has to be typed before the card's PIN can be set."""
 
     purpose: Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictCame:
+class VerdictCame(Struct, frozen=True):
     """The authority's verdict; None where it does not know the key."""
 
     verdict: Verdict | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuthoritySilent:
+class AuthoritySilent(Struct, frozen=True):
     """The authority could not be asked, or did not answer: what it did is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardWritten:
+class CardWritten(Struct, frozen=True):
     """Nothing is left to do on the card: the records, if there were any, are on it and were read back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(Struct, frozen=True):
     """The authority has heard what became of the card."""
 
 
-@dataclass(frozen=True, slots=True)
-class CancelAsked:
+class CancelAsked(Struct, frozen=True):
     """A client asked to end the activation."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadlinePassed:
+class DeadlinePassed(Struct, frozen=True):
     """The state's time is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restarted:
+class Restarted(Struct, frozen=True):
     """The daemon has begun anew and found this activation open; `late`: its deadline had passed meanwhile."""
 
     late: bool = False

@@ -9,7 +9,6 @@ import asyncio
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
@@ -23,6 +22,7 @@ import structlog
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 from cardd.base.web import NO_JSON, EndlessAnswerError, host_of, post
 from cardd.wire import centre
 from cardd.wire.authority import (
@@ -51,8 +51,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """Files for TLS: who vouches for the centre (None: the machine's own list), and what this counter shows to it."""
 
     ca_file: Path | None = None

@@ -1,17 +1,16 @@
 """One open activation in memory: its committed case, its queue, its timer, the cards it has seen."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 from cardd.activation import facts
 from cardd.activation.case import Case
 from cardd.base.clock import TimerHandle
+from cardd.base.structs import Struct
 from cardd.wire.activation import State
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An outcome on its way. With a `step` it counts only while that step lasts; `done` tells its sender the state."""
 
     outcome: facts.Outcome

@@ -1,23 +1,24 @@
 """What this counter refuses by itself, before the authority is asked: one table, first match counts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from cardd.activation.authority import IdentityDocument, SocialCard
 from cardd.activation.policy import Policy
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Entry:
+class Entry(Struct, frozen=True):
     """The card that was read, the document that was shown, and today (YYYY-MM-DD, local)."""
 
     card: SocialCard
     document: IdentityDocument | None
     policy: Policy
     today: str
+
+    __repr__ = object.__repr__
 
 
 _WITH_SOCIAL_SECURITY_NUMBER: Final = frozenset({"resident", "identity_card"})

@@ -1,12 +1,12 @@
 """What a route's table is made of: moves, and what `judge` may compare with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from cardd.activation.effects import Effect, Purpose
 from cardd.activation.facts import Fact
 from cardd.activation.pins import PinPolicy, PinStep
+from cardd.base.structs import Struct
 from cardd.wire.activation import Outcome, State
 
 AFTER_NO_RETURN: Final = frozenset(
@@ -15,8 +15,7 @@ AFTER_NO_RETURN: Final = frozenset(
 """The states beyond the point of no return, which is the move to `authorising`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What `judge` may compare with: the cards read so far, the rules that hold, what stands open about the PIN.
 
     `holds_password`: the old card's password was typed, was right, and is still in memory.
@@ -30,8 +29,7 @@ class Known:
     without_old_card: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """Where a fact leads: the next state, what to say, whom to ask, what to do, what it came to.
 
     `say` is a text's code; None says the reason that came with the outcome. `keeps_question`: a prompt that is open
@@ -50,8 +48,7 @@ Moves = Mapping[State, Mapping[Fact, Move]]
 Ignored = Mapping[State, frozenset[Fact]]
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(Struct, frozen=True):
     """How an activation begins: its first state, what it says, what is done."""
 
     state: State
@@ -59,8 +56,7 @@ class Beginning:
     do: tuple[Effect, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RouteTable:
+class RouteTable(Struct, frozen=True):
     """One route. `moves` and `ignored` together say what every fact does in every state that the route has."""
 
     begin: Beginning

@@ -6,12 +6,12 @@ lost (`TORN`) is settled by the tries that are left and by the holder, who types
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from cardd.activation.facts import Fact
+from cardd.base.structs import Struct
 
 FEWEST_TRIES: Final = 2
 """Fewer tries than these are left alone: the next wrong PIN might be the last."""
@@ -59,8 +59,7 @@ class PinMoment(StrEnum):
     NEW_PIN_TYPED_TORN = "new_pin_typed_torn"
 
 
-@dataclass(frozen=True, slots=True)
-class PinRule:
+class PinRule(Struct, frozen=True):
     """One policy: what each moment comes to, and by whose right a new PIN is set (None: there is no new one).
 
     `before`: the PIN is set before the authority is asked, so that nobody is activated who has not changed it.

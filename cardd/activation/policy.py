@@ -1,27 +1,27 @@
 """What an operator decides about activations: which routes, which PINs, how long each waiting may take."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from cardd.activation.pins import PinPolicy
+from cardd.base.structs import Struct
 from cardd.wire.activation import Route, State
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
+class Deadlines(Struct, frozen=True):
     """Seconds for people, for work on a card, and for one answer of the authority; `states` go before these."""
 
     person_s: float = 120.0
     card_s: float = 30.0
     authority_s: float = 15.0
-    states: Mapping[State, float] = field(default_factory=dict)
+    states: Mapping[State, float] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """Seconds between two questions to an authority that does not answer: doubled each time up to the most."""
 
     first_s: float = 0.5
@@ -32,8 +32,7 @@ class Backoff:
         return min(self.first_s * 2.0 ** min(max(tries, 0), 16), self.most_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """All of it.
 
     `auto`: stations where an old card put in begins a pharmacy activation by itself. `pin_policies` go before
@@ -45,13 +44,13 @@ class Policy:
 
     routes: frozenset[Route] = frozenset(Route)
     pin_policy: PinPolicy = PinPolicy.NONE
-    pin_policies: Mapping[Route, PinPolicy] = field(default_factory=dict)
+    pin_policies: Mapping[Route, PinPolicy] = msgspec.field(default_factory=dict)
     region: str | None = None
     accept_expired: bool = False
     without_old_card: bool = False
     old_numbers: bool = True
-    deadlines: Deadlines = field(default_factory=Deadlines)
-    backoff: Backoff = field(default_factory=Backoff)
+    deadlines: Deadlines = msgspec.field(default_factory=Deadlines)
+    backoff: Backoff = msgspec.field(default_factory=Backoff)
     auto: frozenset[str] = frozenset()
 
     def pin_of(self, route: Route) -> PinPolicy:

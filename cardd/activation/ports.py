@@ -2,30 +2,28 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from cardd.activation.authority import SocialCard, Updates
 from cardd.activation.facts import CardGone, CardIn, CardTrouble
 from cardd.base.secret import Secret
+from cardd.base.structs import Hidden, Struct
 from cardd.journal.events import ActivationRow, NewEvent, StoredEvent
 
 
-@dataclass(frozen=True, slots=True)
-class KeysChanged:
+class KeysChanged(Struct, frozen=True):
     """A security module came: what failed for want of it may be tried again."""
 
 
 Notice = CardIn | CardTrouble | CardGone | KeysChanged
 
 
-@dataclass(frozen=True, slots=True)
-class SocialReading:
+class SocialReading(Struct, frozen=True):
     """A social security card that was read and proved itself; challenge and answer of the proof in hex."""
 
-    card: SocialCard = field(repr=False)
-    challenge: str | None = field(default=None, repr=False)
-    answer: str | None = field(default=None, repr=False)
+    card: Hidden[SocialCard]
+    challenge: Hidden[str | None] = None
+    answer: Hidden[str | None] = None
 
 
 class Counter(Protocol):

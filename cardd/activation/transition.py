@@ -1,7 +1,6 @@
 """One transition as pure computation: the next case, and the events that tell of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -17,13 +16,13 @@ from cardd.activation.pin_steps import UNSURE_STEPS, begin_step, next_step
 from cardd.activation.pins import PIN_RULES, PinStep
 from cardd.activation.policy import Policy
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.desk.prompts import LONGEST, SHORTEST
 from cardd.journal.events import Json, NewEvent
 from cardd.wire.activation import Outcome, State
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """What a transition needs beside its tables: the time, the rules, the journal's head, a fresh prompt's name."""
 
     now: datetime

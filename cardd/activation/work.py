@@ -1,7 +1,6 @@
 """How each effect is done: one coroutine an effect, each ending in the outcome that comes next."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -20,6 +19,7 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 from cardd.desk.prompts import Prompts
 from cardd.wire.activation import Outcome
 from cardd.wire.cards import Kind
@@ -29,8 +29,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """Whom an effect is for, and the insertion of the card that is being worked with."""
 
     case: Case

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
 
 from cardd.api.services import JournalService
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
+from cardd.base.structs import Struct
 from cardd.journal.events import NewEvent, StoredEvent
 from cardd.wire.base import Json
 
@@ -18,8 +18,7 @@ DENIAL_WINDOW_S = 60.0
 _SUBJECT = "socket"
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosure:
+class Disclosure(Struct, frozen=True):
     """Whole personal data on their way out: to whom, what for, which fields, and whose (by insertion or activation)."""
 
     client: str

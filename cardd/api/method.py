@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import msgspec
 import structlog
 
 from cardd.api.audit import Audit
@@ -16,6 +16,7 @@ from cardd.api.session import Session
 from cardd.api.subscriptions import Subscription
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.wire.base import Params
 from cardd.wire.methods import Signature
 
@@ -48,19 +49,17 @@ class Deeds:
             _log.debug("a deed failed", fault=type(fault).__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Office:
+class Office(Struct, frozen=True):
     """What all connections share."""
 
     services: Services
     limits: Limits
     audit: Audit
     feed: Feed
-    deeds: Deeds = field(default_factory=Deeds)
+    deeds: Deeds = msgspec.field(default_factory=Deeds)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request under way: whose it is, and what its handler works with."""
 
     method: str
@@ -90,8 +89,7 @@ class Call:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Method(Generic[P, R]):
+class Method(Struct, Generic[P, R], frozen=True):
     """A row: name and types, the right it needs (None: anybody who may connect), and who does it."""
 
     signature: Signature[P, R]

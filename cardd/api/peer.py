@@ -5,7 +5,8 @@ import os
 import pwd
 import socket
 import struct
-from dataclasses import dataclass
+
+from cardd.base.structs import Struct
 
 # linux/socket.h; Python has no name for it
 _SO_PEERGROUPS = 59
@@ -14,8 +15,7 @@ _GID = struct.Struct("I")
 _GROUPS_BYTES = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """A process, its user and all of its groups."""
 
     pid: int

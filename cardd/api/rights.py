@@ -4,7 +4,6 @@ import grp
 import os
 import pwd
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 from cardd.api.peer import Peer
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 
 
 class Right(StrEnum):
@@ -69,8 +69,7 @@ def expand(grant: Iterable[str]) -> frozenset[Right]:
     return frozenset(rights)
 
 
-@dataclass(frozen=True, slots=True)
-class RightsRow:
+class RightsRow(Struct, frozen=True):
     """One row of the configuration: a user or a group by name, and what is granted."""
 
     grant: Sequence[str]

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from cardd.base.clock import Clock
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 from cardd.journal.erasing import Erasure
 from cardd.journal.events import NewEvent, StoredEvent
 from cardd.journal.evidence import Piece, Wanted
@@ -216,8 +216,7 @@ def _nothing(_: str) -> None:
     """Let go of nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Struct, frozen=True):
     """Everything below the socket."""
 
     clock: Clock
@@ -237,8 +236,7 @@ class Services:
     """Ends everything that a connection holds, when it can send nothing more. Called once or twice for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much clients may ask for, and how long the daemon waits for them. Times in seconds."""
 
     line_bytes: int = 1 << 20

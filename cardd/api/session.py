@@ -1,7 +1,8 @@
 """One client while it is connected: who it is, what it may do, what it listens to."""
 
 import secrets
-from dataclasses import dataclass, field
+
+import msgspec
 
 from cardd.api.peer import Peer
 from cardd.api.rights import Right
@@ -12,8 +13,7 @@ def _new_name() -> str:
     return "connection " + secrets.token_hex(8)
 
 
-@dataclass(slots=True)
-class Session:
+class Session(msgspec.Struct):
     """State of one connection that outlives a request.
 
     What the connection holds is held by its `name`. `left` is true once it can send nothing more: from then on it holds
@@ -23,8 +23,8 @@ class Session:
     peer: Peer
     rights: frozenset[Right]
     program: str | None = None
-    subscriptions: dict[str, Subscription] = field(default_factory=dict)
-    name: str = field(default_factory=_new_name)
+    subscriptions: dict[str, Subscription] = msgspec.field(default_factory=dict)
+    name: str = msgspec.field(default_factory=_new_name)
     left: bool = False
 
     @property

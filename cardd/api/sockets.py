@@ -6,19 +6,18 @@ import grp
 import os
 import socket
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 
 _BACKLOG = 64
 _PATH_BYTES = 107
 """What fits sockaddr_un with its final zero."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(Struct, frozen=True):
     """A listening socket, and the path that goes when it is closed (none where somebody else made it)."""
 
     sock: socket.socket

@@ -3,7 +3,6 @@
 import asyncio
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -14,6 +13,7 @@ from cardd.api.outbox import Outbox, SlowConsumerError
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.journal import cursor as cursors
 from cardd.journal.events import StoredEvent
 from cardd.wire import rpc
@@ -21,8 +21,7 @@ from cardd.wire.base import Json
 from cardd.wire.events import EVENT, HEARTBEAT, EventParams, HeartbeatParams, short_type, whole_type
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Globs on an event's type (short or whole name) and on its subject; an empty row of globs passes all."""
 
     types: Sequence[str] = ()
@@ -41,16 +40,14 @@ def _fits(names: Sequence[str], globs: Sequence[str]) -> bool:
     return any(name == glob or fnmatch.fnmatchcase(name, glob) for glob in globs for name in names)
 
 
-@dataclass(frozen=True, slots=True)
-class Audience:
+class Audience(Struct, frozen=True):
     """Who listens, and what for: with a purpose, events are delivered whole and each disclosure is on record first."""
 
     client: str
     purpose: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivering:
+class Delivering(Struct, frozen=True):
     """What a pump works with: where events come from, where lines go, where disclosures are put on record."""
 
     feed: Feed

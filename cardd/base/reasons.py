@@ -5,10 +5,11 @@ A row holds what the program that asked should do next, the number that the nati
 Chinese. Placeholders in braces are filled from the error's facts.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from cardd.base.structs import Struct
 
 
 class Reason(StrEnum):
@@ -95,8 +96,7 @@ class Retry(StrEnum):
     AFTER_EVENT = "after_event"
 
 
-@dataclass(frozen=True, slots=True)
-class ReasonRow:
+class ReasonRow(Struct, frozen=True):
     """One reason's consequences: retry advice, the driver's number (or None), a sentence in both languages."""
 
     retry: Retry

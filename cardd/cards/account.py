@@ -5,12 +5,12 @@ or nothing; GET TRANSACTION PROOF tells afterwards which. Amounts are fen. Statu
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Hidden, Struct
 from cardd.crypto.money import LOAD, PURCHASE, Amounts
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
@@ -41,43 +41,40 @@ class Deed(IntEnum):
     PURCHASE = PURCHASE[0]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Balance:
+class Balance(Struct, frozen=True):
     """An amount in fen; of the yearly sums also the payment year, four digits, None where none was begun."""
 
     amount: int
     year: str | None = None
 
+    __repr__ = object.__repr__
 
-@dataclass(frozen=True, slots=True)
-class Started:
+
+class Started(Struct, frozen=True):
     """What every INITIALIZE answers beside amounts: `sequence` is the one that proof and record will have."""
 
-    balance: int = field(repr=False)
+    balance: Hidden[int]
     sequence: int
     version: int
     cipher: int
     random: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LoadStarted(Started):
+class LoadStarted(Started, frozen=True):
     """INITIALIZE FOR LOAD: the card's MAC1 over balance, amount and terminal."""
 
     mac1: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class PurchaseStarted(Started):
+class PurchaseStarted(Started, frozen=True):
     """INITIALIZE FOR PURCHASE: the yearly sums before it."""
 
-    self_paid: int = field(default=0, repr=False)
-    pool: int = field(default=0, repr=False)
+    self_paid: Hidden[int] = 0
+    pool: Hidden[int] = 0
     year: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """What the card gives for money that moved: TAC, and the MAC that is its own (of a load, the host's MAC2)."""
 
     tac: bytes

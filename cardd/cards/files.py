@@ -4,8 +4,9 @@ An application or a file that is not there is an answer, no error; every other s
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from cardd.cards import records
 from cardd.iso7816.apdu import MAX_LE, Command

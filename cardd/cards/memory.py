@@ -4,11 +4,11 @@ Only reading: the chips guard writing by a secret code with a few tries, and no 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.atr import Atr, parse_atr
 from cardd.iso7816.channel import Channel
@@ -19,8 +19,7 @@ _CHIP_ANSWER: Final = 4
 _MOST: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
-class PseudoApdus:
+class PseudoApdus(Struct, frozen=True):
     """How a family of readers is told to read memory cards: `FF A4 00 00 01 type`, then `FF B0 address length`."""
 
     name: str

@@ -1,8 +1,8 @@
 """Records of a file: how one is asked for, and what the answer is (LD/T 32.5, READ RECORD and UPDATE RECORD)."""
 
-from dataclasses import dataclass
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.iso7816.apdu import MAX_LE, Command
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.status import SW, StatusError
@@ -19,8 +19,7 @@ _BY_NUMBER: Final = 4
 _ABSENT: Final = frozenset({SW.FILE_NOT_FOUND, SW.RECORD_NOT_FOUND})
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What lies under a tag: the record's value, or the whole answer and why it is no such record."""
 
     raw: bytes

@@ -1,11 +1,11 @@
 """What both clients share: numbering requests, and telling answers from notifications."""
 
-from dataclasses import dataclass
 from itertools import count
 from typing import Final, TypeVar
 
 import msgspec
 
+from cardd.base.structs import Struct
 from cardd.client.errors import CallError, ProtocolError
 from cardd.wire import rpc
 from cardd.wire.base import Params
@@ -18,8 +18,7 @@ _EVENT: Final = msgspec.json.Decoder(EventParams)
 _HEARTBEAT: Final = msgspec.json.Decoder(HeartbeatParams)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The daemon's answer to the request with this id."""
 
     id: int
@@ -33,8 +32,7 @@ class Answer:
         return bytes(self.result)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """An event that arrived: keep the cursor, and subscribe `after` it to miss nothing."""
 
     subscription: str
@@ -44,8 +42,7 @@ class Arrival:
     """The notification's parameters as they came, JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(Struct, frozen=True):
     """A sign of life, with a cursor that is newer than the last event's where events were filtered out."""
 
     subscription: str

@@ -1,9 +1,9 @@
 """Cases of the medical account: T-DEBIT, T-COUNT, T-DAY, T-TEAR."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.conformance.card import DONE, NO_RIGHT, Card
 from cardd.conformance.case import Case, Cost
 from cardd.conformance.checks import FailedError, NotApplicableError, holds, same
@@ -31,8 +31,7 @@ _NEAR: Final = 4
 """Transactions that a case does to see a counter end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Everything that a transaction changes. `records` are the newest first."""
 
     balance: int
@@ -40,8 +39,7 @@ class Account:
     records: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(Struct, frozen=True):
     """A transaction after INITIALIZE: the command that does it, and what proves it afterwards."""
 
     command: tuple[int, int, int, int, bytes]

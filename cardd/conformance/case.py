@@ -1,9 +1,9 @@
 """What a case is, and what can come of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
+from cardd.base.structs import Struct
 from cardd.conformance.card import Card
 
 Run = Callable[[Card], None]
@@ -26,8 +26,7 @@ class Outcome(Enum):
     NOT_APPLICABLE = "n/a"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One case of the conformance test: its name in the test's plan, what it holds a card to."""
 
     name: str
@@ -36,8 +35,7 @@ class Case:
     run: Run
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """How one case ended with one card, and why if it did not pass.
 
     `refused`: the card refused a PIN or a key that should have been right, or proved itself by another.

@@ -1,10 +1,10 @@
 """Cases of how long PIN, keys and challenge hold: S-STATE, one for every event that may end them (LD/T 32.5 6.11)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.conformance.card import DONE, FILE_ABSENT, KEY_ABSENT, NO_CHALLENGE, NO_RIGHT, ORIGINAL, Card, set_pin
 from cardd.conformance.case import Case, Cost
 from cardd.conformance.checks import NotApplicableError, holds, same, tries
@@ -21,8 +21,7 @@ _UNBLOCK: Final = (0x84, 0x24, 0x00, 0x00)
 _FACTOR: Final = bytes(range(0x10, 0x18))
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happens to a card, and what holds through it.
 
     `happen` is given the application that is the current one before, and returns the one that is after it; empty where

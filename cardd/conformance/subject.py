@@ -1,13 +1,14 @@
 """What a case has to know of a card beforehand, as an issuer would: its keys, its PIN, its limits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from cardd.base.document import load_as_written
+from cardd.base.structs import Hidden, Struct
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import diversify_all, factors
 from cardd.rules.generations import Generation
@@ -25,8 +26,7 @@ KeyValue = _Hex | dict[_KeyVersion, _Hex]
 """A key in hexadecimal, or one for each of its versions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """One card. `pin` are its digits, empty where none is set and None where it is not known.
 
     The limits are full counters, whatever is left now.
@@ -35,11 +35,11 @@ class Subject:
     name: str
     generation: Generation
     algorithm: Algorithm
-    pin: str | None = field(repr=False)
+    pin: Hidden[str | None]
     pin_limit: int
     pin_locked: bool
     key_limit: int
-    keys: Mapping[str, KeyValue] = field(repr=False)
+    keys: Hidden[Mapping[str, KeyValue]]
     shown: bool = True
     """Whether the card is to be shown its PIN and keys."""
 

@@ -1,12 +1,12 @@
 """From an issuer's root to the key of one card, and from that to the key of one session (LD/T 32.4 8.4)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.crypto.block import Algorithm, block_size, encrypt_kept
 
 FACTOR: Final = 8
@@ -20,8 +20,7 @@ _RANDOM_LENGTHS: Final = MappingProxyType({8: (4, 8), 16: (4, 8, 16)})
 _COMPLEMENT: Final = bytes(range(255, -1, -1))
 
 
-@dataclass(frozen=True, slots=True)
-class Factors:
+class Factors(Struct, frozen=True):
     """What makes a root into one card's key: three factors of 8 bytes, outermost level first."""
 
     province: bytes

@@ -3,9 +3,9 @@
 The command's header is no part of what these cover; padding and chaining are those of secure messaging, IV zero.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import session_key
 from cardd.crypto.messaging import mac
@@ -22,8 +22,7 @@ _DES_KEY: Final = 8
 _LOAD_FILLER: Final = b"\x80\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(Struct, frozen=True):
     """The three parts of one settlement, each in fen, 0 to FFFFFFFF."""
 
     account: int

@@ -3,11 +3,11 @@
 import functools
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
+from cardd.base.structs import Struct
 from cardd.client.blocking import Client
 from cardd.client.messages import typed
 from cardd.wire.base import Params
@@ -18,8 +18,7 @@ P = TypeVar("P", bound=Params)
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     """Where the command's answers go, and in which form."""
 
     socket: str | None

@@ -6,13 +6,15 @@ no answer comes back, only the card knows, and it is asked: a proof means done, 
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, TypeVar
+
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Hidden, Struct
 from cardd.cards.account import RECORDS, Account, Certificate, Deed, Sum
 from cardd.crypto.money import Amounts
 from cardd.desk.pin_block import pin_block
@@ -36,26 +38,23 @@ class Outcome(StrEnum):
     """The card says that it was done, and what it gave for that is wrong: no settlement may rest on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(Struct, frozen=True):
     """Who computes for the desk. Without `money` an account can be looked at and not moved."""
 
     keys: KeyService | None
     money: MoneyService | None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What is to be done: money in fen, at a time (YYYYMMDDHHMMSS), with the key of an index."""
 
     deed: Deed
-    amounts: Amounts = field(repr=False)
+    amounts: Hidden[Amounts]
     time: str
     key_index: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """All that is needed to ask the card and judge its answer later. `terminal_sequence` is 0 for a load.
 
     `balance` is the one before it; `identification_code` and `number` tell which card it was.
@@ -66,10 +65,10 @@ class Intent:
     version: int
     cipher: int
     random: bytes
-    balance: int = field(repr=False)
+    balance: Hidden[int]
     terminal: bytes
     terminal_sequence: int
-    identity: Identity = field(repr=False)
+    identity: Hidden[Identity]
 
     @property
     def time(self) -> bytes:
@@ -88,8 +87,7 @@ class Intent:
         return Load(self.balance, amount, self.random, self.sequence, self.version, self.terminal, self.time)
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What became of an intent, and what the card gave for it: certificate and MAC, each with its judgement.
 
     None is a judgement that nobody here could make. `by_proof`: the card was asked afterwards.
@@ -103,8 +101,7 @@ class Settled:
     by_proof: bool = False
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Balances:
+class Balances(Struct, frozen=True):
     """The account as it stands: balance and yearly sums in fen, the payment year and the day on which it begins."""
 
     account: int
@@ -112,6 +109,8 @@ class Balances:
     pool: int
     year: str | None
     starting_day: str | None
+
+    __repr__ = object.__repr__
 
 
 class UnsettledError(Exception):

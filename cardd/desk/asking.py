@@ -6,7 +6,6 @@ All of it on the event loop's thread. What was typed is in memory only, and is h
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
@@ -15,6 +14,7 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 from cardd.desk.prompts import LONGEST, SHORTEST, Prompts, Purpose
 from cardd.desk.reception import CardGone, Notice, Reception
 from cardd.journal.events import Json, NewEvent, StoredEvent
@@ -29,8 +29,7 @@ _ENDS: Final[Mapping[str, Reason]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What a holder is asked for: to whom the card belongs is nobody's business here.
 
     `request` is the client's name for what it asked for, so that it knows its own prompts.
@@ -43,8 +42,7 @@ class Question:
     request: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Struct, frozen=True):
     question: Question
     cause: "asyncio.Future[str]"
     closed: "asyncio.Future[None]"

@@ -1,13 +1,13 @@
 """What all deeds on a card have in common: which card it is, jobs on it, and its PIN asked for between them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 from cardd.desk import pin as pins
 from cardd.desk.asking import Asking, Question
 from cardd.desk.identify import identify
@@ -32,8 +32,7 @@ _MARGIN_S: Final = 1.0
 Operation = Callable[[Channel, Insertion], T]
 
 
-@dataclass(frozen=True, slots=True)
-class Inside:
+class Inside(Struct, frozen=True):
     """The card of a deed, and how many tries its PIN has left: None where it has none."""
 
     chosen: Chosen

@@ -4,15 +4,16 @@ Whose card it is, and the values to compare it with later, lie in the sealed par
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError, Fact
 from cardd.base.masks import mask_number
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal
+from cardd.base.structs import Hidden, Struct
 from cardd.desk.reading import Identity, Via
 from cardd.journal.events import DeedRow, Json, NewEvent
 from cardd.readers.insertion import Insertion
@@ -28,8 +29,7 @@ UNKNOWN: Final = "unknown"
 """What is said to have been done where nobody can find out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(Struct, frozen=True):
     """One thing that a client asked for. Without a `request` only its events are kept.
 
     `about` is what else must be the same for it to be the same deed, and `mark` stands for what of that is a person's
@@ -40,27 +40,25 @@ class Deed:
     method: str
     request: str | None
     about: Json = None
-    mark: str | None = field(default=None, repr=False)
+    mark: Hidden[str | None] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """What is about to be done to which card: `event` tells of it, with `shown`; `kept` is sealed for later."""
 
     event: str
     insertion: Insertion
     identity: Identity
-    shown: Mapping[str, Json] = field(default_factory=dict)
-    kept: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    shown: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    kept: Hidden[Mapping[str, Json]] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What is to be told of a deed when something is known of it: the event's type, the card, and further data."""
 
     event: str
     insertion: Insertion
-    data: Mapping[str, Json] = field(default_factory=dict)
+    data: Mapping[str, Json] = msgspec.field(default_factory=dict)
 
 
 class _Refused(msgspec.Struct):

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Hidden, Struct
 from cardd.cards import records
 from cardd.cards.files import CardFiles
 from cardd.desk.reading import WHOLE, CardValue, Unreadable
@@ -29,16 +31,14 @@ _LAST_RECORD: Final = 0xFE
 _TAGGED: Final = frozenset({Structure.LINEAR_VARIABLE, Structure.LINEAR_FIXED})
 
 
-@dataclass(frozen=True, slots=True)
-class FileReading:
+class FileReading(Struct, frozen=True):
     """What a file holds: values by item, and which of them are meant as on a 1.0 card."""
 
-    values: Mapping[str, CardValue] = field(repr=False)
-    old: Mapping[str, str] = field(default_factory=dict)
+    values: Hidden[Mapping[str, CardValue]]
+    old: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFiles:
+class OpenFiles(Struct, frozen=True):
     """An open card of a generation, its files, and the rights of this call."""
 
     channel: Channel

@@ -7,13 +7,13 @@ here.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Hidden, Struct
 from cardd.crypto.block import Algorithm
 from cardd.crypto.messaging import plain_blocks
 from cardd.crypto.money import Amounts
@@ -37,29 +37,28 @@ _RELOAD: Final = bytes.fromhex("84240001")
 UNBLOCK_HEADER: Final = bytes.fromhex("8424000004")
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """What authentication data are computed from: process factor and original data, 8 bytes each."""
 
     process_factor: bytes
     original: bytes
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Answer:
+class Answer(Struct, frozen=True):
     """Authentication data and the original data that they were computed from, 8 bytes each."""
 
     authentication: bytes
     original: bytes
 
+    __repr__ = object.__repr__
 
-@dataclass(frozen=True, slots=True)
-class DebitAnswer:
+
+class DebitAnswer(Struct, frozen=True):
     """The terminal's part of a purchase as the back office gives it."""
 
     terminal_sequence: int
     time: bytes
-    mac1: bytes = field(repr=False)
+    mac1: Hidden[bytes]
 
 
 def basic_step1(

@@ -1,13 +1,13 @@
 """The holder's PIN for clients: compared, changed, reloaded, unblocked, each once and never again by itself."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Hidden, Struct
 from cardd.desk import deed_rows as rows
 from cardd.desk import pin as pins
 from cardd.desk.at_card import JOB_S, AtCard, Inside
@@ -25,8 +25,7 @@ _TYPED: Final = 3.0
 """PINs are typed at most so often: the old one, and the new one twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Act:
+class _Act(Struct, frozen=True):
     """Something done with the PIN: the method, what its result says, the event that tells of it."""
 
     method: str
@@ -145,14 +144,13 @@ class PinDesk:
         await self._at.run(inside.chosen, operation, timeout_s=JOB_S + typing_s)
 
 
-@dataclass(frozen=True, slots=True)
-class _PinCourse:
+class _PinCourse(Struct, frozen=True):
     """One deed with the PIN."""
 
     at: AtCard
     act: _Act
     params: CardPinParams
-    carry_out: _Do = field(repr=False)
+    carry_out: Hidden[_Do]
 
     async def do(self, intend: Intend) -> Done[CardPinResult]:
         """Have it done, the station held meanwhile."""

@@ -1,11 +1,11 @@
 """Prompts that are open, and the digits that were typed: in memory only, each taken out once."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 
 SHORTEST = 4
 LONGEST = 16
@@ -19,8 +19,7 @@ class Purpose(StrEnum):
     NEW_PIN = "new_pin"
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """A prompt that waits for its answer. `owner` is what it belongs to: an activation, or a request for a card."""
 
     prompt: str

@@ -1,12 +1,14 @@
 """What the desk finds on a card: typed values in which personal data cannot be shown by accident."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal
+from cardd.base.structs import Hidden, Struct
 from cardd.crypto.block import Algorithm
 from cardd.rules.files import Generation
 from cardd.wire.cards import Kind
@@ -19,11 +21,10 @@ class Via(StrEnum):
     CONTACTLESS = "contactless"
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """A value that does not follow its rule: the stored bytes, and what is wrong with them."""
 
-    raw: bytes = field(repr=False)
+    raw: Hidden[bytes]
     error: str
     personal: bool
 
@@ -32,8 +33,7 @@ CardValue = str | Personal | Unreadable | None
 """A value from the card; None where the item is not set or not there. Dates are ISO 8601."""
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerData:
+class IssuerData(Struct, frozen=True):
     """EF05 of the environment (LD/T 32.6), and the region (six digits) of the identification code."""
 
     identification_code: CardValue
@@ -46,8 +46,7 @@ class IssuerData:
     region: CardValue
 
 
-@dataclass(frozen=True, slots=True)
-class HolderData:
+class HolderData(Struct, frozen=True):
     """EF06 of the environment (LD/T 32.6), the name whole where it lies in two records."""
 
     social_security_number: CardValue
@@ -58,8 +57,7 @@ class HolderData:
     birth_date: CardValue
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """An internal authentication: what the card was asked (8 + 8 random bytes) and its answer (None: it refused).
 
     Anybody with the issuer's key can check it later, which is why the authority gets it. `version` is that of the key
@@ -72,8 +70,7 @@ class Proof:
     version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What a card is.
 
     `authentic` is True or False where a key service has judged the proof. None: the card has nothing to prove itself
@@ -88,11 +85,11 @@ class Identity:
     algorithm: Algorithm | None = None
     authentic: bool | None = None
     unproven: Reason | None = None
-    identification_code: str | None = field(default=None, repr=False)
+    identification_code: Hidden[str | None] = None
     number: Personal | None = None
-    issuer: IssuerData | None = field(default=None, repr=False)
-    proof: Proof | None = field(default=None, repr=False)
-    holder: HolderData | None = field(default=None, repr=False)
+    issuer: Hidden[IssuerData | None] = None
+    proof: Hidden[Proof | None] = None
+    holder: Hidden[HolderData | None] = None
 
     def same_card(self, other: "Identity") -> bool:
         """Tell whether the other reading was of this very card, by whichever way."""
@@ -116,19 +113,18 @@ OldMeanings = Mapping[str, Mapping[str, str]]
 """`{"DF04EF05": {"81": "hospital_1"}}`: values that are meant as on a 1.0 card, and what the item was there."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardReading:
+class CardReading(Struct, frozen=True):
     """A card that was read. `holder` is None where the card has none, or does not give it to us.
 
     `bank_number` is the account's number where the card has a bank application and it was asked for.
     """
 
     identity: Identity
-    issuer: IssuerData | None = field(default=None, repr=False)
-    holder: HolderData | None = field(default=None, repr=False)
-    records: Records = field(default_factory=dict, repr=False)
+    issuer: Hidden[IssuerData | None] = None
+    holder: Hidden[HolderData | None] = None
+    records: Hidden[Records] = msgspec.field(default_factory=dict)
     bank_number: Personal | None = None
-    old_meanings: OldMeanings = field(default_factory=dict)
+    old_meanings: OldMeanings = msgspec.field(default_factory=dict)
 
     @property
     def proof(self) -> Proof | None:

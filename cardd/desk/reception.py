@@ -6,7 +6,6 @@ once the event is durable; notices keep the order of the journal.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -14,6 +13,7 @@ import structlog
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.desk.events import event_of, identified, rejected
 from cardd.desk.identify import identify
 from cardd.desk.reading import Identity
@@ -43,16 +43,14 @@ _FOR_A_MODULE: Final = frozenset(
 """Why nobody could judge a card's proof, where a module that comes may."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardIdentified:
+class CardIdentified(Struct, frozen=True):
     """A card is known. Its kind may be one that has no business here, and it may have failed to prove itself."""
 
     insertion: Insertion
     identity: Identity
 
 
-@dataclass(frozen=True, slots=True)
-class CardRejected:
+class CardRejected(Struct, frozen=True):
     """Something is in a counter reader that cannot be used; without an insertion, it does not even answer."""
 
     reader: str
@@ -61,16 +59,14 @@ class CardRejected:
     insertion: Insertion | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CardGone:
+class CardGone(Struct, frozen=True):
     """A card of a counter reader is no longer there."""
 
     insertion: Insertion
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleCame:
+class ModuleCame(Struct, frozen=True):
     """A card is in a reader for security modules: what failed for want of one may be tried again."""
 
     insertion: Insertion

@@ -4,13 +4,13 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 from cardd.desk.halves import UndecidedError, one_card
 from cardd.desk.read import read_card
 from cardd.desk.reading import CardReading, Identity
@@ -45,8 +45,7 @@ _WORTH_WAITING: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The card that is meant, and the lease under which work on it is done, where there is one."""
 
     insertion: Insertion

@@ -3,13 +3,16 @@
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal, Secret
+from cardd.base.structs import Struct
 from cardd.cards import medical, memory, psam
 from cardd.cards.ssse import BLOCK, Environment
 from cardd.crypto.block import Algorithm
@@ -35,8 +38,7 @@ _OTHER_ALGORITHM: Final = frozenset({Reason.PSAM_ALGORITHM, Reason.ALGORITHM_UNS
 """Why a key service may be unable to compute in one way and able in another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Maintenance:
+class Maintenance(Struct, frozen=True):
     """A maintenance command: CLA INS P1 P2, the key whose right it needs, and the key that secures it (LD/T 32.4 8)."""
 
     header: bytes
@@ -44,24 +46,21 @@ class Maintenance:
     stk: KeyName
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How a card's keys are made. `factors` is None where the answer to reset has no 13 historical bytes."""
 
     algorithm: Algorithm
     factors: Factors | None
 
 
-@dataclass(slots=True)
-class Proven:
+class Proven(msgspec.Struct):
     """By what this very card has proved itself; None: by the version that it chose, in the first way, or not at all."""
 
     version: int | None = None
     way: Way | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SocialCard:
+class SocialCard(Struct, frozen=True):
     """An open social security card. Its keys are made in one of `ways`, the first unless it has proved another."""
 
     environment: Environment
@@ -71,7 +70,7 @@ class SocialCard:
     ways: tuple[Way, ...]
     station: str
     stored: StoredItems
-    proven: Proven = field(default_factory=Proven)
+    proven: Proven = msgspec.field(default_factory=Proven)
 
     @property
     def way(self) -> Way:
@@ -204,8 +203,7 @@ def prove(card: SocialCard, keys: KeyService | None, deadline: float) -> Identit
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Judgement:
+class _Judgement(Struct, frozen=True):
     authentic: bool | None
     unproven: Reason | None = None
     way: Way | None = None

@@ -2,12 +2,12 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 
 import structlog
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.desk.stop_record import StopRecord
 from cardd.desk.stopped import StoppedKeys
 from cardd.journal.events import NewEvent, StoredEvent
@@ -25,8 +25,7 @@ from cardd.wire.stations import (
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Loan:
+class _Loan(Struct, frozen=True):
     """A reader in another program's hands: its own name, where it belongs, for whom it is held, and who asked."""
 
     pcsc_name: str

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Hidden, Struct
 from cardd.desk.reading import WHOLE
 from cardd.desk.refusals import refusals
 from cardd.rules import values
@@ -32,13 +32,12 @@ _ISO_DATE: Final = re.compile(r"^(\d{4})-(\d{2})-(\d{2})$", re.ASCII)
 _FILLER: Final = b"\xee"
 
 
-@dataclass(frozen=True, slots=True)
-class ItemValue:
+class ItemValue(Struct, frozen=True):
     """One item's new value: `occurrence` from 1 where the tag repeats, else None."""
 
     item: Item
     occurrence: int | None
-    value: bytes = field(repr=False)
+    value: Hidden[bytes]
 
     @property
     def name(self) -> str:
@@ -46,15 +45,14 @@ class ItemValue:
         return str(ItemAddress(self.item.tag, self.occurrence))
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """What becomes of one file: `items` of tagged records, `records` to be added, oldest first, or the `whole`."""
 
     rule: FileRule
     key: KeyName
     items: tuple[ItemValue, ...] = ()
-    records: tuple[bytes, ...] = field(default=(), repr=False)
-    whole: bytes = field(default=b"", repr=False)
+    records: Hidden[tuple[bytes, ...]] = ()
+    whole: Hidden[bytes] = b""
     names: tuple[str, ...] = ()
 
 

@@ -1,7 +1,6 @@
 """Write files by their addresses on the card they were meant for, and make sure that it is there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 from cardd.cards import records
 from cardd.cards.files import CardFiles
 from cardd.desk.files import OpenFiles, cyclic_records, scan
@@ -83,8 +83,7 @@ def finish_records(
         return tuple(update.rule.address for update in left if not _write_file(opened, update))
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Of files that were to be written: which are not as they were to be, and which nothing at hand opens."""
 
     missing: tuple[str, ...]

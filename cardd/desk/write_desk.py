@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -11,6 +10,7 @@ import msgspec
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Hidden, Struct
 from cardd.crypto.digest import sm3
 from cardd.desk import deed_rows as rows
 from cardd.desk.at_card import AtCard, Inside
@@ -109,13 +109,12 @@ class WriteDesk:
         return result, Told("card.written", card.insertion, {"unchecked": [], "by_reading": True})
 
 
-@dataclass(frozen=True, slots=True)
-class _WriteCourse:
+class _WriteCourse(Struct, frozen=True):
     """One write."""
 
     at: AtCard
     stopped: StoppedKeys
-    params: CardWriteParams = field(repr=False)
+    params: Hidden[CardWriteParams]
     written: _Written
 
     async def do(self, intend: Intend) -> Done[CardWriteResult]:

@@ -1,10 +1,10 @@
 """Short command and response APDUs, the four cases of ISO 7816-4."""
 
-from dataclasses import dataclass
 from typing import Final, Self
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 
 HEADER: Final = 4
 MAX_DATA: Final = 255
@@ -14,8 +14,7 @@ _STATUS: Final = 2
 _OK: Final = 0x9000
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Command:
+class Command(Struct, frozen=True):
     """A short command APDU.
 
     `le` is the number of bytes expected, 1 to 256, or None for a command without Le; 256 travels as 00. Raises
@@ -81,8 +80,7 @@ class Command:
         return cls(cla, ins, p1, p2, data, (tail[0] or MAX_LE) if tail else None)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Response:
+class Response(Struct, frozen=True):
     """A response APDU: data and the status word SW1 SW2 as one number. Its repr never tells data."""
 
     data: bytes

@@ -1,9 +1,10 @@
 """Answers to reset (ISO 7816-3 8.2), read without ever failing: what is wrong with one is part of what is told."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from cardd.base.structs import Struct
 
 _CONVENTIONS: Final = MappingProxyType({0x3B: "direct", 0x3F: "inverse"})
 _LETTERS: Final = (("A", 0x10), ("B", 0x20), ("C", 0x40), ("D", 0x80))
@@ -11,8 +12,7 @@ _GLOBAL: Final = 15
 _MAX_LENGTH: Final = 33
 
 
-@dataclass(frozen=True, slots=True)
-class Atr:
+class Atr(Struct, frozen=True):
     """What an answer to reset says.
 
     `convention` is "direct", "inverse" or "" (unknown first byte). `interface` maps TA1, TB1 … to their values.

@@ -4,12 +4,12 @@ Three backends exist and are found by entry point (`cardd.backends`): `pcsc`, `s
 process) and `in-process`. A backend knows slots and bytes; stations, roles and insertions are the readers floor's.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 
 
 class Transport(StrEnum):
@@ -32,8 +32,7 @@ class Presence(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """One reader slot at one moment.
 
     `name` is the device's own name. `counter` grows with every insertion and removal (PC/SC: 16 bits, it may wrap; a
@@ -51,15 +50,13 @@ class Slot:
     usb: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(Struct, frozen=True):
     """A look at every slot there is: slots not named have gone."""
 
     slots: tuple[Slot, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceDown:
+class ServiceDown(Struct, frozen=True):
     """The service behind the readers has gone, or refuses: every insertion is over.
 
     `text_code` names a sentence for people that says more than the reason's own.
@@ -70,8 +67,7 @@ class ServiceDown:
     text_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceUp:
+class ServiceUp(Struct, frozen=True):
     """The service is back; a `Slots` follows."""
 
 

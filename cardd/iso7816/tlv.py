@@ -1,8 +1,9 @@
 """BER-TLV as in answers to SELECT (ISO 7816-4 5.2.2), and the card's own records of one-byte tag and length."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Self
+
+from cardd.base.structs import Struct
 
 _MORE_TAG: Final = 0x1F
 _TAG_GOES_ON: Final = 0x80
@@ -16,8 +17,7 @@ class TlvError(ValueError):
     """Bytes are no TLV. Tells the offset, never the bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tlv:
+class Tlv(Struct, frozen=True):
     """One data object. `tag` is its tag bytes as one number: 6F, 9F0C."""
 
     tag: int
@@ -106,8 +106,7 @@ def _read_length(raw: bytes, at: int) -> tuple[int, int]:
     return int.from_bytes(raw[at + 1 : at + 1 + count], "big"), at + 1 + count
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Record:
+class Record(Struct, frozen=True):
     """One record of a variable-record file: tag (01 to FE), length and value of up to 255 bytes (LD/T 32.3).
 
     The tag is also the record's identifier. Its repr never tells the value: it may be a person's.

@@ -4,7 +4,6 @@ import contextlib
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -51,18 +50,17 @@ _OPEN_DEEDS: Final = _DEED_COLUMNS + "WHERE open = 1 ORDER BY number DESC LIMIT 
 _Row = tuple[int, bytes, bytes | None, bytes, bytes, str]
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(msgspec.Struct):
     """What one transaction writes, and where sequence and chain stand after it."""
 
     sequence: int
     digest: bytes
-    stored: list[tuple[StoredEvent, ...]] = field(default_factory=list)
-    rows: list[_Row] = field(default_factory=list)
-    marks: list[tuple[str, int]] = field(default_factory=list)
-    activations: list[tuple[PreparedActivation, int]] = field(default_factory=list)
-    deeds: list[tuple[PreparedDeed, int]] = field(default_factory=list)
-    also: list[Also] = field(default_factory=list)
+    stored: list[tuple[StoredEvent, ...]] = msgspec.field(default_factory=list)
+    rows: list[_Row] = msgspec.field(default_factory=list)
+    marks: list[tuple[str, int]] = msgspec.field(default_factory=list)
+    activations: list[tuple[PreparedActivation, int]] = msgspec.field(default_factory=list)
+    deeds: list[tuple[PreparedDeed, int]] = msgspec.field(default_factory=list)
+    also: list[Also] = msgspec.field(default_factory=list)
 
     def take(self, call: PreparedCall) -> None:
         """Give the events of a call their numbers."""

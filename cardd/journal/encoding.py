@@ -7,16 +7,17 @@ from here quotes a value.
 import sqlite3
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from cardd.base.chance import Chance
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer, Tokens
+from cardd.base.structs import Struct
 from cardd.journal import chain, marks
 from cardd.journal.events import ActivationRow, DeedRow, Json, NewEvent, StoredEvent
 
@@ -50,8 +51,7 @@ class _Public(_Body, kw_only=True):
 _decode_public = msgspec.json.Decoder(_Public).decode
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedEvent:
+class PreparedEvent(Struct, frozen=True):
     """An event ready for the writer: `body` is a JSON object that only lacks the sequence."""
 
     stored: StoredEvent
@@ -69,8 +69,7 @@ class PreparedEvent:
         return replace(self.stored, sequence=sequence)
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedActivation:
+class PreparedActivation(Struct, frozen=True):
     """An activation ready for the writer."""
 
     id: str
@@ -84,8 +83,7 @@ class PreparedActivation:
     request: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedDeed:
+class PreparedDeed(Struct, frozen=True):
     """A deed ready for the writer."""
 
     client: str
@@ -96,8 +94,7 @@ class PreparedDeed:
     sealed: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedCall:
+class PreparedCall(Struct, frozen=True):
     """What one call of `record` commits, all of it or nothing."""
 
     events: tuple[PreparedEvent, ...]

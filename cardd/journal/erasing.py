@@ -1,12 +1,12 @@
 """Erasing one person's data: what is sealed goes, its digest stays, and so the chain still verifies."""
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer, Tokens
+from cardd.base.structs import Struct
 from cardd.journal import finding, marks
 from cardd.journal.encoding import PreparedActivation, PreparedDeed, stored_activation, stored_deed
 
@@ -19,8 +19,7 @@ _ACTIVATIONS: Final = """
 _DEEDS: Final = "SELECT client, request, method, open, data, sealed FROM deeds WHERE length(sealed) > 0"
 
 
-@dataclass(frozen=True, slots=True)
-class Erasure:
+class Erasure(Struct, frozen=True):
     """What is to be blanked: events by sequence, activations by id, deeds by client and request."""
 
     events: tuple[int, ...]

@@ -1,15 +1,16 @@
 """What goes into the journal and what comes out of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
+
+from cardd.base.structs import Hidden, Struct
 from cardd.journal.reserve import Space
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(Struct, frozen=True):
     """Something that has just happened.
 
     `type` is the short name (`card.inserted`), `subject` a reader or a station. `data` holds codes and masked values
@@ -20,13 +21,12 @@ class NewEvent:
     type: str
     subject: str
     data: Mapping[str, Json]
-    personal: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    personal: Hidden[Mapping[str, Json]] = msgspec.field(default_factory=dict)
     insertion: str | None = None
     correlation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True):
     """An event that is durable.
 
     `time` is RFC 3339 with microseconds in UTC, the moment of `record`; order is `sequence`, never `time`. `data` is
@@ -41,11 +41,10 @@ class StoredEvent:
     insertion: str | None
     correlation: str | None
     data: bytes
-    sealed: bytes | None = field(repr=False)
+    sealed: Hidden[bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
-class ActivationRow:
+class ActivationRow(Struct, frozen=True):
     """One activation as it stands after a transition. `personal` is sealed when it is stored.
 
     `client` and `request` are who began it and by which request; without both it is not found by them.
@@ -58,14 +57,13 @@ class ActivationRow:
     state: str
     open: bool
     data: Mapping[str, Json]
-    personal: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    personal: Hidden[Mapping[str, Json]] = msgspec.field(default_factory=dict)
     personal_lost: bool = False
     client: str | None = None
     request: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeedRow:
+class DeedRow(Struct, frozen=True):
     """Something that a client asked to be done once, as it stands: the same client's same `request` is the same deed.
 
     `open`: what became of it is not known yet. `personal` is sealed when it is stored; `personal_lost` as with
@@ -77,12 +75,11 @@ class DeedRow:
     method: str
     open: bool
     data: Mapping[str, Json]
-    personal: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    personal: Hidden[Mapping[str, Json]] = msgspec.field(default_factory=dict)
     personal_lost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(Struct, frozen=True):
     """How the journal stands: last sequence, bytes on disk, activations that have not ended, how much room there is."""
 
     last: int

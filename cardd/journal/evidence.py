@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
@@ -12,6 +11,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer, Tokens
 from cardd.base.signing import Verify
+from cardd.base.structs import Struct
 from cardd.journal import cursor as cursors
 from cardd.journal import erasing, finding, marks, retiring, transcript
 from cardd.journal.database import Database
@@ -29,8 +29,7 @@ SUBJECT: Final = "journal"
 """The subject of events about the journal itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What an auditor looks for; what is left out fits everything. Times are RFC 3339 in UTC."""
 
     token: str | None = None
@@ -42,8 +41,7 @@ class Wanted:
     types: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Some lines of an export, the place behind them, where the export is to end, and whether it does so here."""
 
     lines: Sequence[bytes]

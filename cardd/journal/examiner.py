@@ -6,7 +6,6 @@ asked for. An examiner keeps nothing but where it stands, however long the chain
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -60,12 +59,11 @@ class _Sequence(msgspec.Struct):
 _decode_sequence = msgspec.json.Decoder(_Sequence).decode
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(msgspec.Struct):
     """Heads that were kept elsewhere, by sequence; those that agree are moved over."""
 
-    waiting: dict[int, set[Place]] = field(default_factory=dict)
-    agreed: list[Place] = field(default_factory=list)
+    waiting: dict[int, set[Place]] = msgspec.field(default_factory=dict)
+    agreed: list[Place] = msgspec.field(default_factory=list)
 
 
 class Examiner:

@@ -3,9 +3,9 @@
 import fnmatch
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.journal import marks
 from cardd.journal.encoding import stored_event
 from cardd.journal.events import StoredEvent
@@ -24,8 +24,7 @@ _LAST: Final = "~"
 """Behind every time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """What is looked for: events with any of the marks (None: all), of a time, of some types (globs)."""
 
     marks: frozenset[str] | None = None
@@ -34,8 +33,7 @@ class Query:
     types: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Some events, the sequence up to which was looked, and whether more may follow."""
 
     events: Sequence[StoredEvent]

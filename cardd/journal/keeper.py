@@ -1,7 +1,6 @@
 """What is done for the journal now and then: its head signed, old events taken away."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -9,6 +8,7 @@ import structlog
 
 from cardd.base.clock import Clock, TimerHandle
 from cardd.base.errors import CarddError
+from cardd.base.structs import Struct
 from cardd.journal.evidence import Evidence
 from cardd.journal.store import Journal
 
@@ -17,8 +17,7 @@ log = structlog.get_logger()
 SIX_MONTHS: Final = timedelta(days=183)
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """How long events are kept. `most_bytes` takes them away earlier, but never any that is younger than `floor`."""
 
     keep: timedelta = timedelta(days=366)

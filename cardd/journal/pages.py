@@ -2,11 +2,11 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
+from cardd.base.structs import Hidden, Struct
 from cardd.journal import chain
 from cardd.journal.heads import Head, Place
 
@@ -21,13 +21,12 @@ _ROWS: Final = """
 _HEADS: Final = "SELECT sequence, head FROM heads WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """One event as the chain has it. `sealed` as stored: None, empty where erased."""
 
     sequence: int
     public: bytes
-    sealed: bytes | None = field(repr=False)
+    sealed: Hidden[bytes | None]
     sealed_digest: bytes
     digest: bytes
 
@@ -37,8 +36,7 @@ class Link:
         return self.sealed == b"" or self.sealed_digest == chain.digest(self.sealed or b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Events that follow a place, and the signed heads among them."""
 
     before: Place

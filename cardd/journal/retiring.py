@@ -1,9 +1,9 @@
 """What retention takes away: the oldest events, never one from the middle, and what is left says which they were."""
 
 import sqlite3
-from dataclasses import dataclass
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.journal.heads import Place
 
 MOST_AT_ONCE: Final = 2000
@@ -15,8 +15,7 @@ _KEPT: Final = "SELECT sequence FROM events WHERE +time >= ? ORDER BY sequence L
 _LAST: Final = "SELECT sequence, time, digest FROM events WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Events from the oldest on, with the times of the first and the last, and the place after them."""
 
     first: int

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -10,6 +9,7 @@ from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer, Tokens
+from cardd.base.structs import Struct
 from cardd.journal import cursor as cursors
 from cardd.journal.database import Database
 from cardd.journal.encoding import Also, PreparedActivation, PreparedDeed, prepare, stored_activation, stored_deed
@@ -26,8 +26,7 @@ Subscriber = Callable[[Sequence[StoredEvent]], None]
 _CLOSING_S: Final = 1.4
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
+class Keeping(Struct, frozen=True):
     """What makes the journal evidence: who signs its heads, and how persons and cards are named in its index.
 
     `reserve_bytes` are set aside on the disk, so that what is open can come to its end when it is full.

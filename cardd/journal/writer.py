@@ -10,11 +10,11 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.journal.admission import Admission
 from cardd.journal.connection import failure, is_full
 from cardd.journal.database import Database
@@ -28,8 +28,7 @@ _GROUP: Final = 512
 """The most jobs taken at once: bounds how long the first of them waits for the others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class Outcome(Struct, Generic[T], frozen=True):
     """What became of a job: a value, or an error."""
 
     future: asyncio.Future[T]
@@ -46,8 +45,7 @@ class Outcome(Generic[T]):
             self.future.set_result(self.value)  # type: ignore[arg-type] # no error, so the value is a T
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """What became of one call of `record`."""
 
     call: PreparedCall
@@ -57,14 +55,12 @@ class Recorded:
     evicted: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(Struct, frozen=True):
     call: PreparedCall
     future: asyncio.Future[tuple[StoredEvent, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask(Generic[T]):
+class _Ask(Struct, Generic[T], frozen=True):
     question: Callable[[Database], T]
     future: asyncio.Future[T]
 
@@ -75,8 +71,7 @@ class _Ask(Generic[T]):
             return Outcome(self.future, None, _told(error))
 
 
-@dataclass(frozen=True, slots=True)
-class _Stop:
+class _Stop(Struct, frozen=True):
     """Nothing comes after this."""
 
 

@@ -4,31 +4,29 @@ Beside KeyService, because not every key service has the money keys; failures ar
 """
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from cardd.base.structs import Hidden, Struct
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors
 from cardd.crypto.money import Amounts
 
 
-@dataclass(frozen=True, slots=True)
-class CardKeys:
+class CardKeys(Struct, frozen=True):
     """Whose keys are meant: the card's algorithm and factors."""
 
     algorithm: Algorithm
     factors: Factors
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(Struct, frozen=True):
     """What MAC1 of a purchase is made of, besides the terminal's own numbers (LD/T 32.7 12, LD/T 32.9).
 
     `random` (4 bytes), `sequence`, `version` of the debit key and `cipher` (the card's number of its algorithm) are the
     answer to INITIALIZE FOR PURCHASE; `time` is 7 bytes of packed digits YYYYMMDDHHMMSS.
     """
 
-    amounts: Amounts = field(repr=False)
+    amounts: Hidden[Amounts]
     random: bytes
     sequence: int
     version: int
@@ -36,20 +34,18 @@ class Purchase:
     time: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """The terminal's share in a purchase: its own sequence and MAC1 (4 bytes)."""
 
     sequence: int
     mac1: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """What the MACs of a load are made of; `balance` is the one before it, in fen."""
 
-    balance: int = field(repr=False)
-    amount: int = field(repr=False)
+    balance: Hidden[int]
+    amount: Hidden[int]
     random: bytes
     sequence: int
     version: int

@@ -5,12 +5,12 @@ application, session key and cipher together, because nothing of it may be left 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.base.structs import Struct
 from cardd.crypto.authentication import fold, original_block
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors
@@ -36,8 +36,7 @@ _CIPHERS: Final = (Usage.MAC_AND_ENCRYPT, Usage.ENCRYPT)
 _SIGNS: Final = (Usage.MAC_AND_ENCRYPT, Usage.MAC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Module:
+class _Module(Struct, frozen=True):
     """One PSAM in its reader."""
 
     reader: str

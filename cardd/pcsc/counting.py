@@ -7,8 +7,9 @@ one: a count that does not is one behind.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from cardd.iso7816.device import Presence, Slot
 

@@ -8,10 +8,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.pcsc.scard import Attribute, Disposition, PcscError, Protocol, Scard, Share
 
 PATIENCE_S: Final = 0.5
@@ -25,8 +25,7 @@ _USB: Final = 0x0020
 _SYSFS: Final = Path("/sys/bus/usb/devices")
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """What a device says of itself; None is what it does not say."""
 
     serial: str | None = None

@@ -5,13 +5,13 @@ being connected and another once it was open, so it has a reason for each. Names
 (PC/SC part 5).
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.pcsc.scard import PcscError
 
 
@@ -25,8 +25,7 @@ class Phase(Enum):
     """A card was open: whatever happened to it, the handle is of no use any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """What a code says: the reason while connecting, the reason with an open card, a sentence with the remedy.
 
     `text_code` names the sentence for whoever sits at the counter, where the reason's own has another remedy.

@@ -6,8 +6,10 @@ comings and goings within 300 ms: then it is told as empty until it has been sti
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from cardd.iso7816.device import Presence, Slot
 
@@ -17,10 +19,9 @@ BOUNCES: Final = 3
 _COUNTER: Final = 0x10000
 
 
-@dataclass(slots=True)
-class _Contacts:
+class _Contacts(msgspec.Struct):
     counter: int
-    moves: list[float] = field(default_factory=list)
+    moves: list[float] = msgspec.field(default_factory=list)
     bouncing: bool = False
 
 

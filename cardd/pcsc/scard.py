@@ -7,12 +7,12 @@ for good at the first error. Contexts and handles are plain numbers here; who ow
 import ctypes
 import importlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any, Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 
 PNP_NOTIFICATION: Final = "\\\\?PnP?\\Notification"
 """The pseudo reader whose state changes when readers come and go (PC/SC part 5)."""
@@ -87,8 +87,7 @@ class State(IntFlag):
     UNPOWERED = 0x0400
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderState:
+class ReaderState(Struct, frozen=True):
     """One reader's state as PC/SC has it: flags below, the count of insertions and removals in the upper 16 bits."""
 
     name: str

@@ -1,8 +1,11 @@
 """What the readers floor can be told: stations, their readers, and by what a reader is known."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+import msgspec
+
+from cardd.base.structs import Struct
 
 DEFAULT_STATION: Final = "default"
 KEYPAD_S: Final = 30
@@ -21,8 +24,7 @@ class Role(StrEnum):
     """Listed and never touched: it belongs to another program."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderMatch:
+class ReaderMatch(Struct, frozen=True):
     """Globs by which a reader is known; all that are given must fit, one that is left out fits every reader.
 
     `name` is held against the PC/SC name, `serial` and `usb` against what is known of the device. A glob that is equal
@@ -34,23 +36,21 @@ class ReaderMatch:
     usb: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderConfig:
+class ReaderConfig(Struct, frozen=True):
     """One rule for readers: which, what for, and what people call it (else its PC/SC name).
 
     `announces` is False for a SAM slot that does not notice its card: it is powered to find out. `keypad_s` is how
     many seconds, 1 to 255, the reader's own keypad waits for each key.
     """
 
-    match: ReaderMatch = field(default_factory=ReaderMatch)
+    match: ReaderMatch = msgspec.field(default_factory=ReaderMatch)
     role: Role = Role.COUNTER
     name: str | None = None
     announces: bool = True
     keypad_s: int = KEYPAD_S
 
 
-@dataclass(frozen=True, slots=True)
-class StationConfig:
+class StationConfig(Struct, frozen=True):
     """One desk. `auto`: an old card put in begins a pharmacy handoff by itself."""
 
     name: str = DEFAULT_STATION

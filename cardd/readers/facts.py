@@ -1,9 +1,9 @@
 """What the readers floor tells its listeners, one fact at a time, on the event loop's thread."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.readers.config import Role
 from cardd.readers.insertion import Insertion
 
@@ -44,8 +44,7 @@ class ReaderState(StrEnum):
     """The device, the service behind it or a call into it does not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderAttached:
+class ReaderAttached(Struct, frozen=True):
     """A reader is there. Cards inside are told after it."""
 
     reader: str
@@ -54,16 +53,14 @@ class ReaderAttached:
     pcsc_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderDetached:
+class ReaderDetached(Struct, frozen=True):
     """A reader has gone. Its insertion was told as over before."""
 
     reader: str
     station: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderUnavailable:
+class ReaderUnavailable(Struct, frozen=True):
     """A reader is there and does not answer. Its insertion was told as over before.
 
     READER_IN_USE: because other programs are at its card; `programs` are those that may be, where they are known.
@@ -75,31 +72,27 @@ class ReaderUnavailable:
     programs: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CardInserted:
+class CardInserted(Struct, frozen=True):
     """A stay of a card began. Told once for each insertion."""
 
     insertion: Insertion
 
 
-@dataclass(frozen=True, slots=True)
-class CardRemoved:
+class CardRemoved(Struct, frozen=True):
     """A stay of a card is over. Told once for each insertion, also where the card itself is still inside."""
 
     insertion: Insertion
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class CardTrouble:
+class CardTrouble(Struct, frozen=True):
     """Something is in the reader that does not answer: CARD_MUTE or CARD_UNPOWERED. It is no insertion."""
 
     reader: str
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceWentDown:
+class ServiceWentDown(Struct, frozen=True):
     """The service behind all readers has gone or refuses. All insertions were told as over before.
 
     `text_code` names a sentence for people that says more than the reason's own.
@@ -110,8 +103,7 @@ class ServiceWentDown:
     text_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceCameUp:
+class ServiceCameUp(Struct, frozen=True):
     """The service is back. What is in the readers is told after it, as new insertions."""
 
 
@@ -127,8 +119,7 @@ Fact = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderStatus:
+class ReaderStatus(Struct, frozen=True):
     """One reader at one moment.
 
     `device` is the same for all slots of one device; `serial` and `usb` are None where they are not known.

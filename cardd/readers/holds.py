@@ -6,15 +6,16 @@ connection, a reader is lent to another program. Every job is held against it be
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.readers.insertion import Insertion
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """One insertion held for a client's connection, until a time of the clock's `monotonic` at the latest."""
 
     id: str
@@ -22,14 +23,12 @@ class Lease:
     expires: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Leased:
+class _Leased(Struct, frozen=True):
     lease: Lease
     holder: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Lent:
+class _Lent(Struct, frozen=True):
     station: str
     holder: str
 

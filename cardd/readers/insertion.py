@@ -1,12 +1,10 @@
 """One stay of one card in one reader."""
 
-from dataclasses import dataclass, field
-
+from cardd.base.structs import Struct
 from cardd.readers.config import KEYPAD_S, Role
 
 
-@dataclass(frozen=True, slots=True)
-class Insertion:
+class Insertion(Struct, frozen=True):
     """One stay of one card in one reader.
 
     `id` is `<boot>-<n>` and never used again: `boot` counts the daemon's starts, `n` the insertions since. `atr` is the
@@ -22,8 +20,8 @@ class Insertion:
     atr: bytes
     at_start: bool = False
     role: Role = Role.COUNTER
-    pcsc_name: str = field(default="", compare=False)
-    keypad_s: int = field(default=KEYPAD_S, compare=False)
+    pcsc_name: str = ""
+    keypad_s: int = KEYPAD_S
 
 
 def insertion_id(boot: int, number: int) -> str:

@@ -3,21 +3,20 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.readers.facts import Cause
 from cardd.readers.insertion import Insertion
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Generic[T]):
+class Done(Struct, Generic[T], frozen=True):
     """The work was done."""
 
     value: T
@@ -27,8 +26,7 @@ class Done(Generic[T]):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The work was not done, or nobody knows how much of it."""
 
     error: BaseException
@@ -38,8 +36,7 @@ class Failed:
         raise self.error
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """A card that was lost on the way. `answered`: the answer to reset that was not the insertion's."""
 
     cause: Cause

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
+from msgspec.structs import replace
+
+from cardd.base.structs import Struct
 from cardd.iso7816.device import Slot
 from cardd.readers.config import KEYPAD_S, ReaderConfig, ReaderMatch, Role, StationConfig
 
@@ -18,8 +20,7 @@ _NOBODY: Final = ReaderConfig(role=Role.IGNORED)
 NO_STATION: Final = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """What is known of a reader: its PC/SC name, and of the device it belongs to the serial number and the USB port."""
 
     name: str
@@ -39,15 +40,14 @@ class Device:
         return _SLOT_INDEX.sub("", self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A reader's place in the house, from its appearance until it goes."""
 
     reader: str
     station: str
     role: Role
     pcsc_name: str
-    device: str = field(default="", compare=False)
+    device: str = ""
     """The same for all slots of one device."""
 
     announces: bool = True
@@ -56,11 +56,15 @@ class Place:
     keypad_s: int = KEYPAD_S
     """How many seconds its keypad waits for each key, if it has one."""
 
-    serial: str | None = field(default=None, compare=False)
+    serial: str | None = None
     """The device's serial number, where it is known."""
 
-    usb: str | None = field(default=None, compare=False)
+    usb: str | None = None
     """The path of USB ports at which the device is plugged in, where that is known."""
+
+    def same(self, other: "Place") -> bool:
+        """Tell whether it is the same place, for which more or less may be known of the device."""
+        return self == replace(other, device=self.device, serial=self.serial, usb=self.usb)
 
 
 def device_of(slot: Slot) -> Device:

@@ -9,11 +9,14 @@ After the service went down everything is looked at as if for the first time.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.iso7816.device import Observation, Presence, ServiceDown, ServiceUp, Slot, Slots
 from cardd.readers.config import Role
 from cardd.readers.facts import (
@@ -52,8 +55,7 @@ _STATES: Final = {
 _SILENT: Final = {Reason.CARD_MUTE: ReaderState.MUTE, Reason.CARD_UNPOWERED: ReaderState.UNPOWERED}
 
 
-@dataclass(frozen=True, slots=True)
-class SlotState:
+class SlotState(Struct, frozen=True):
     """What is known of one slot.
 
     `look` is the last look (none since the service came back: None). `found`: nobody saw the present card go in.
@@ -73,8 +75,7 @@ class SlotState:
     silent: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """What is known of all slots, and how many insertions and tickets were given out.
 
     `lent` names the readers that another program works with: what is in them is seen and is nobody's insertion. A name
@@ -82,7 +83,7 @@ class State:
     """
 
     boot: int
-    slots: Mapping[str, SlotState] = field(default_factory=dict)
+    slots: Mapping[str, SlotState] = msgspec.field(default_factory=dict)
     down: ServiceDown | None = None
     insertions: int = 0
     tickets: int = 0
@@ -93,8 +94,7 @@ class State:
         return next((s for s in self.slots.values() if s.insertion and s.insertion.id == insertion), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Settling:
+class Settling(Struct, frozen=True):
     """A wish to be asked again by `settle` after so many seconds."""
 
     slot: str
@@ -102,8 +102,7 @@ class Settling:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What follows: the new state, facts in order, and settling times to wait for."""
 
     state: State
@@ -280,7 +279,7 @@ class _Turn:
         self._facts.append(fact)
 
     def update(self, name: str, **fields: object) -> None:
-        self._slots[name] = replace(self._slots[name], **fields)  # type: ignore[arg-type]
+        self._slots[name] = replace(self._slots[name], **fields)
 
     def close(self, name: str, cause: Cause) -> None:
         """End the slot's insertion, if it has one."""
@@ -347,7 +346,7 @@ class _Turn:
         if known is not None and known.look is not None and _device(known.look) == _device(look):
             return
         given = place(look, {slot.place.reader for name, slot in self._slots.items() if name != look.name})
-        if known is not None and known.place == given and _device(known.look) == _NO_DEVICE:
+        if known is not None and known.place.same(given) and _device(known.look) == _NO_DEVICE:
             # it has only now said who it is, and that changes nothing
             self.update(look.name, place=given)
             return

@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from cardd.base.clock import Clock, TimerHandle
 from cardd.base.errors import CarddError
@@ -19,8 +20,7 @@ Answer = Callable[[Done[Any] | Failed], None]
 """Tells a caller what became of its job. Called once more if the worker comes back after the caller was told."""
 
 
-@dataclass(slots=True)
-class _Watched:
+class _Watched(msgspec.Struct):
     worker: Worker
     answer: Answer
     timer: TimerHandle

@@ -6,13 +6,13 @@ A worker's thread is a daemon thread and nobody ever waits for it: any PC/SC cal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.iso7816.channel import Channel, Tracer
 from cardd.iso7816.device import Backend
 from cardd.readers.insertion import Insertion
@@ -29,8 +29,7 @@ AFTERGLOW_S: Final = 0.3
 """For so long after a disconnection a look may still call the card in use."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldChannel:
+class HeldChannel(Struct, frozen=True):
     """A card whose handle stays open between calls, lent for one call, which is one transaction.
 
     `fresh`: the handle was opened for this call, so nothing that was selected or computed before holds any more.
@@ -41,8 +40,7 @@ class HeldChannel:
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     """A handle that stays open: a security module's between calls, or a card's for a lease."""
 
     link: Link
@@ -51,8 +49,7 @@ class _Held:
     lease: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """Whom a worker tells, on its own thread: of each job that ran, and of a lease whose open card was lost.
 
     `closing` is told of a job that was not asked for: closing a handle, which may hang as any call may. `lasts` is what

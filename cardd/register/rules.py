@@ -1,11 +1,11 @@
 """Which persons and cards the local authority accepts: one table of refusals, first match counts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.wire.authority import IdentityDocument, Prospect, SocialCard, Standing
 
 OLD_REFUSALS: Final[Mapping[str, Reason]] = MappingProxyType(
@@ -13,8 +13,7 @@ OLD_REFUSALS: Final[Mapping[str, Reason]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OldEntry:
+class OldEntry(Struct, frozen=True):
     """An old card as the register has it."""
 
     ssn: str
@@ -28,8 +27,7 @@ class OldEntry:
         return OLD_REFUSALS.get(self.status)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Entry:
+class Entry(Struct, frozen=True):
     """The card that came, and what the register has for it; None where it has nothing. `today` is YYYY-MM-DD."""
 
     card: SocialCard
@@ -44,6 +42,8 @@ class Entry:
     document: IdentityDocument | None = None
     documents: frozenset[tuple[str, str]] = frozenset()
     accept_expired: bool = False
+
+    __repr__ = object.__repr__
 
 
 def _in_region(entry: Entry) -> bool:

@@ -1,9 +1,9 @@
 """What opens a file: the holder's PIN, keys of the issuer, either, both, nothing, or no right at all (LD/T 32.6)."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.rules.keys import KeyName
 
 
@@ -17,8 +17,7 @@ PIN: Final = HolderRight.PIN
 Right = KeyName | HolderRight
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """A condition as alternatives: any one of `ways` suffices, each a set of rights that are all needed.
 
     One empty way is free access, no way at all is never.

@@ -1,9 +1,10 @@
 """The medical account's own rules: numbers it is spoken to with, and how a year's sums are kept (LD/T 32.7 12)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from cardd.base.structs import Struct
 
 OFFLINE: Final = "2"
 """The value of DF04EF05 tag 8F on a card that has an account; on others its commands are refused."""
@@ -23,8 +24,7 @@ MOST_MONEY: Final = 0xFFFFFFFF
 _YEAR: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class YearSums:
+class YearSums(Struct, frozen=True):
     """What was paid in a payment year: two sums in fen, the year as a number (0: none yet)."""
 
     self_paid: int

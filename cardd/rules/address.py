@@ -6,10 +6,10 @@ are read too (`MFEF05`, `40:02`, `DF02EF07:01$`, lower case, the same file sever
 """
 
 import re
-from dataclasses import dataclass
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 
 ENVIRONMENT = "SSSE"
 _ALIASES = {"MF": ENVIRONMENT}
@@ -21,8 +21,7 @@ SEPARATOR = "|"
 _LAST_RECORD = 0xFE  # ISO 7816-4: record numbers are 01 to FE
 
 
-@dataclass(frozen=True, slots=True)
-class ItemAddress:
+class ItemAddress(Struct, frozen=True):
     """One data item of a file: its tag, and which one where the tag repeats (from 1; None where it does not)."""
 
     tag: int
@@ -32,8 +31,7 @@ class ItemAddress:
         return f"{self.tag:02X}" if self.occurrence is None else f"{self.tag:02X}:{self.occurrence}"
 
 
-@dataclass(frozen=True, slots=True)
-class FileAddress:
+class FileAddress(Struct, frozen=True):
     """One file and what is meant of it: items, one record (from 1), or with neither the whole file."""
 
     application: str

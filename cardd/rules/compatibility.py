@@ -6,10 +6,10 @@ nothing can be filled, and a neighbour in the same file decides.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.rules.generations import Generation
 from cardd.rules.items import Form, Item, ItemType
 from cardd.rules.layout import FileRule
@@ -86,8 +86,7 @@ _TOLD_TWICE: Final[Mapping[tuple[str, int], Item]] = MappingProxyType(
 """Items of which annex C says another type and length than the table of items; the length tells which a card has."""
 
 
-@dataclass(frozen=True, slots=True)
-class OldFile:
+class OldFile(Struct, frozen=True):
     """What a file was for on a 1.0 card, where that is not what it is for now."""
 
     en: str

@@ -5,9 +5,9 @@ says why, and the rest is read.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.iso7816.tlv import Record, TlvError, parse_records
 from cardd.rules.compatibility import has_old_meaning, item_of, old_item, unfilled
 from cardd.rules.generations import Generation
@@ -18,8 +18,7 @@ from cardd.rules.values import ValueFault, decode, encode, join_texts, split_tex
 _UNKNOWN: Final = "unknown"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Value:
+class Value(Struct, frozen=True):
     """One value as it is stored, and what it says.
 
     `text` is None where the item is not set, and where `fault` tells what rule it breaks. `inner` are the values inside
@@ -48,8 +47,7 @@ class Value:
         return None if self.text is None else self.item.meaning(self.text)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Fields:
+class Fields(Struct, frozen=True):
     """One record of a cyclic file: its bytes, its values in order, and what is wrong with it as a whole."""
 
     raw: bytes

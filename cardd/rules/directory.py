@@ -1,8 +1,8 @@
 """Entries of the directory file: which applications a card has (LD/T 32.3 6.3)."""
 
-from dataclasses import dataclass
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.iso7816.tlv import Record, TlvError, encode, find
 
 ENTRY: Final = 0x70
@@ -11,8 +11,7 @@ AID: Final = 0x4F
 LABEL: Final = 0x50
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One application: its identifier (empty where it has none) and its label; an environment's entry has no label."""
 
     aid: bytes

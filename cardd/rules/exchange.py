@@ -4,19 +4,17 @@ The address `DF01EF0A|37|$` has the data `DF01EF0A|CHN|$`. A file without items 
 first, or its one text.
 """
 
-from dataclasses import dataclass, field
-
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Hidden, Struct
 from cardd.rules.address import GROUP_END, SEPARATOR, FileAddress, parse_file
 
 
-@dataclass(frozen=True, slots=True)
-class FileData:
+class FileData(Struct, frozen=True):
     """The texts of one file, in the order of its address's items or of its records; an empty text is not set."""
 
     file: FileAddress
-    texts: tuple[str, ...] = field(repr=False)
+    texts: Hidden[tuple[str, ...]]
 
 
 def print_data(files: tuple[FileData, ...]) -> str:

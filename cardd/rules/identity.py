@@ -1,11 +1,11 @@
 """Numbers that name cards and people, and their check characters (LD/T 32.6 8.1 and annex A, GB 11643)."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 
 APPLICATION_ID: Final = bytes.fromhex("D156000005")
 _CODE: Final = 16
@@ -17,8 +17,7 @@ _CITIZEN_NUMBER: Final = 18
 _CITIZEN_CHECKS: Final = "10X98765432"
 
 
-@dataclass(frozen=True, slots=True)
-class IdentificationCode:
+class IdentificationCode(Struct, frozen=True):
     """The card identification code.
 
     `region` is the application city's six digits, `serial` 4 bytes, `authentication` 4 bytes whose computation is not

@@ -1,9 +1,10 @@
 """What an item of the card is: its tag, how it is stored, what it is called."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from cardd.base.structs import Hidden, Struct
 
 Codes = Mapping[str, str]
 """A value table: the code as it is stored, and what it means; empty where the sources print the code alone."""
@@ -51,17 +52,18 @@ class Form(StrEnum):
     """Money as a binary number of fen, shown in yuan with two decimals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Some characters of an item that mean something of their own. `length` in characters."""
 
     length: int
     en: str
-    codes: Codes | None = field(default=None, repr=False, hash=False)
+    codes: Hidden[Codes | None] = None
+
+    def __hash__(self) -> int:
+        return hash((self.length, self.en))
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One item of a record file. `length` in bytes; `key` is the field's name for clients.
 
     `count` is how many records with this tag the rule provides, `inner` the items inside a B-TLV in their order,
@@ -77,8 +79,11 @@ class Item:
     form: Form = Form.PLAIN
     count: int = 1
     inner: tuple["Item", ...] = ()
-    codes: Codes | None = field(default=None, repr=False, hash=False)
-    parts: tuple[Part, ...] = field(default=(), repr=False)
+    codes: Hidden[Codes | None] = None
+    parts: Hidden[tuple[Part, ...]] = ()
+
+    def __hash__(self) -> int:
+        return hash((self.tag, self.key))
 
     @property
     def record_length(self) -> int:

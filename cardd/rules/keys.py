@@ -1,10 +1,11 @@
 """The card's keys by name: identifier on the card, identifier and level in the PSAM (LD/T 32.4 6.1, LD/T 32.9 B)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from cardd.base.structs import Struct
 
 
 class KeyName(StrEnum):
@@ -99,8 +100,7 @@ class Usage(IntEnum):
     TAC = 12
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRule:
+class KeyRule(Struct, frozen=True):
     """One key that has an identifier on the card.
 
     `application` is where it lies. `kid` is P2 of EXTERNAL AUTHENTICATION: its top bit says that the key is local to
@@ -127,8 +127,7 @@ class KeyRule:
         return bool(self.kid & 0x80)
 
 
-@dataclass(frozen=True, slots=True)
-class MoneyKeyRule:
+class MoneyKeyRule(Struct, frozen=True):
     """One key of the medical account: no command names an identifier of it, only its index, 1 to `versions`.
 
     In a PSAM the debit key has an identifier a version, the others have one.

@@ -1,10 +1,12 @@
 """How a file of the card is described: its structure, its items or fields, and what opens it (LD/T 32.3, 32.6)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+import msgspec
+
+from cardd.base.structs import Struct
 from cardd.rules.access import Access
 from cardd.rules.generations import Generation
 from cardd.rules.items import Item
@@ -31,8 +33,7 @@ class FileClass(StrEnum):
     """Only its space is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileRule:
+class FileRule(Struct, frozen=True):
     """One elementary file.
 
     `address` is its name in the driver's addresses (`SSSEEF05`). `read` has no entry for a generation that has no such
@@ -56,8 +57,8 @@ class FileRule:
     records: int = 0
     layouts: tuple[tuple[Item, ...], ...] = ()
     undescribed: tuple[int, ...] = ()
-    order: Mapping[Generation, tuple[int, ...]] = field(default_factory=dict)
-    structures: Mapping[Generation, Structure] = field(default_factory=dict)
+    order: Mapping[Generation, tuple[int, ...]] = msgspec.field(default_factory=dict)
+    structures: Mapping[Generation, Structure] = msgspec.field(default_factory=dict)
 
     @property
     def application(self) -> str:

@@ -6,10 +6,13 @@ layouts are tried. Nothing here needs a secret code: the chips give their memory
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec.structs import replace
+
+from cardd.base.structs import Struct
 
 
 class Chip(StrEnum):
@@ -47,8 +50,7 @@ class Writing(StrEnum):
     """ASCII digits, the nibbles of each byte swapped and all bits inverted, up to the first blank."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field: offset and length in bytes, and how many characters it must have to count as one."""
 
     offset: int
@@ -65,8 +67,7 @@ class Field:
         return text if text is not None and len(text) >= self.least else None
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """Where one city's cards keep what they tell. The fields beside the number are there where the layout has them.
 
     `proved_by_identity`: the number counts only beside something of the form of an identity number, because what lies
@@ -91,8 +92,7 @@ class Layout:
         return OldCard(self.name, number, identity, None if self.holder is None else self.holder.read(memory))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class OldCard:
+class OldCard(Struct, frozen=True):
     """What an old card tells. Its repr never tells it: it is a person's."""
 
     layout: str

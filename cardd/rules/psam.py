@@ -1,17 +1,16 @@
 """Files of the terminal's security module (LD/T 32.9)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.rules.items import NO_TAG, Form, Item, ItemType
 
 _CN, _B = ItemType.CN, ItemType.B
 
 
-@dataclass(frozen=True, slots=True)
-class PsamFile:
+class PsamFile(Struct, frozen=True):
     """One transparent file that anybody reads. `in_application` tells it from those of the environment."""
 
     fid: int

@@ -6,12 +6,12 @@ answer repeats it. `key` names the activation that a question belongs to, and is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 
+from cardd.base.structs import Struct
 from cardd.wire.authority import (
     ActivationRequest,
     Closed,
@@ -87,8 +87,7 @@ class Answer(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
         return f"<{type(self).__name__}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation(Generic[T_co]):
+class Operation(Struct, Generic[T_co], frozen=True):
     """One question: the authority's word for it, where it is posted, and the types of question and answer.
 
     `keyed`: it belongs to an activation and bears that one's key.

@@ -1,8 +1,8 @@
 """The methods of the socket by name, with what goes in and what comes back: the one table that both ends type by."""
 
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from cardd.base.structs import Struct
 from cardd.wire import accounts, activation, cards, deeds, events, journal, leases, session, stations, system
 from cardd.wire.base import Params
 
@@ -10,8 +10,7 @@ P = TypeVar("P", bound=Params)
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Signature(Generic[P, R]):
+class Signature(Struct, Generic[P, R], frozen=True):
     """A method's name, the type of its parameters and the type of its result."""
 
     name: str

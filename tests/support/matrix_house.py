@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
 import yaml
+from msgspec.structs import replace
 
 from cardd import daemon as composition
 from cardd.activation.authority import ActivationRequest, Authority, SocialCard

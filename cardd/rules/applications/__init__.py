@@ -1,17 +1,16 @@
 """The card's applications, each with its files as one table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.rules.applications import df01, df02, df03, df04, df05, df06, df07, ssse
 from cardd.rules.layout import FileRule
 from cardd.rules.names import AIDS, LABELS
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(Struct, frozen=True):
     """One application: what it is selected by, its files, and whether every 2.0 and 3.0 card has it.
 
     `aid` is its name or identifier; None for those that are found by their `label` in the directory. `label` is as the

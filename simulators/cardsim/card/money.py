@@ -6,9 +6,11 @@ DEBIT a purchase; asking for the balance or the proof leaves it, anything else e
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec.structs import replace
 
 from cardd.crypto import money as computation
 from cardd.crypto.block import Algorithm

@@ -1,6 +1,6 @@
 """Simulated readers in the program itself: no pcscd, no socket, no thread but the watching one."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from cardd.iso7816.device import Observer, Slots
 from cardsim.card.base import VirtualCard

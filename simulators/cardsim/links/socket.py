@@ -5,11 +5,11 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason

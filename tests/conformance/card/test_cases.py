@@ -1,8 +1,8 @@
 """The cases of the card test against every social security card that is shipped, and against cards that differ."""
 
+import dataclasses
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def toggled(name: str, **toggles: str) -> Persona:
     card = persona.card
     assert isinstance(card, SocialSecurityPersona)
     changed = msgspec.structs.replace(card.toggles, **toggles)
-    return replace(persona, card=msgspec.structs.replace(card, toggles=changed))
+    return dataclasses.replace(persona, card=msgspec.structs.replace(card, toggles=changed))
 
 
 @pytest.mark.parametrize("name", SOCIAL)
@@ -179,7 +179,7 @@ def test_what_an_issuer_says_wrongly_costs_a_card_one_try_at_most(
     persona = load_persona("p3-3.0-sm4")
     subject = subject_of(persona)
     assert subject is not None
-    said = replace(subject, pin=pin, keys=keys or subject.keys)
+    said = msgspec.structs.replace(subject, pin=pin, keys=keys or subject.keys)
     chip = make_chip(persona)
     words: list[bytes] = []
 
@@ -261,7 +261,7 @@ def test_a_card_with_another_pin_than_its_issuer_says_is_told() -> None:
     persona = load_persona("p3-3.0-sm4")
     subject = subject_of(persona)
     assert subject is not None
-    said = replace(subject, pin="1111")
+    said = msgspec.structs.replace(subject, pin="1111")
     assert run_case(BY_NAME["C-PIN-2"], said, ChipLink(make_chip(persona), "contact")).outcome is Outcome.FAILED
 
 

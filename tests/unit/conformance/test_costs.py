@@ -1,9 +1,9 @@
 """What the card test costs a card: nothing where it is to cost nothing, one try where the file is wrong."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from cardd.conformance.card import Card
 from cardd.conformance.case import Case, Cost, Outcome, Result

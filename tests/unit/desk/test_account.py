@@ -1,9 +1,9 @@
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.account import account_card
 from support.cards import DEADLINE, ROOT, OpenCard, answered_instead, insert, on_channel, software_keys
 

@@ -1,10 +1,10 @@
 """Proofs of cards that note a transaction under the number behind the one that they told."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.account import account_card
 from support.cards import DEADLINE, ROOT, OpenCard, on_channel, software_keys
 

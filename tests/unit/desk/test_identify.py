@@ -1,8 +1,8 @@
 import secrets
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.cards import (
     DEADLINE,
     OpenCard,

@@ -3,9 +3,10 @@
 import asyncio
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 from support.cards import DEADLINE, OpenCard, insert
 from support.modules import Desk, virtual
 

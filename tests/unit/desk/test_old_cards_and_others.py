@@ -1,10 +1,10 @@
 """Every kind of card that is not the social one, and what is refused by name, with the cards of the simulator."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from support.account import account_card
 from support.cards import DEADLINE, ROOT, OpenCard, altered, answered_instead, insert, on_channel, software_keys
 

@@ -2,10 +2,10 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason

@@ -3,11 +3,11 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from cardd.base.clock import SystemClock
 from cardd.base.errors import CarddError

@@ -3,10 +3,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.account import account_card
 from support.cards import ROOT, insert, on_channel
 

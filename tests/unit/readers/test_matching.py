@@ -116,18 +116,18 @@ def test_the_first_rule_that_fits_decides() -> None:
             StationConfig("two", readers=(ReaderConfig(ReaderMatch(name="*")),)),
         ]
     )
-    assert placement.place(slot(SAM), ()) == Place("module", "one", Role.SAM, SAM)
-    assert placement.place(slot(FRONT), ()) == Place(FRONT, "two", Role.COUNTER, FRONT)
+    assert placement.place(slot(SAM), ()).same(Place("module", "one", Role.SAM, SAM))
+    assert placement.place(slot(FRONT), ()).same(Place(FRONT, "two", Role.COUNTER, FRONT))
 
 
 def test_a_reader_that_no_rule_fits_is_ignored() -> None:
     placement = Placement([StationConfig("one", readers=(ReaderConfig(ReaderMatch(name="Feitian*")),))])
-    assert placement.place(slot(FRONT), ()) == Place(FRONT, "", Role.IGNORED, FRONT)
+    assert placement.place(slot(FRONT), ()).same(Place(FRONT, "", Role.IGNORED, FRONT))
 
 
 def test_without_a_configuration_every_reader_is_a_counter_reader_of_the_default_station() -> None:
     placement = Placement([])
-    assert placement.place(slot(FRONT), ()) == Place(FRONT, "default", Role.COUNTER, FRONT)
+    assert placement.place(slot(FRONT), ()).same(Place(FRONT, "default", Role.COUNTER, FRONT))
     assert [station.name for station in placement.stations] == ["default"]
 
 

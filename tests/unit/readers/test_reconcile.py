@@ -1,8 +1,8 @@
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -345,7 +345,7 @@ def test_a_card_that_did_not_answer_its_power_up_is_shown_so_until_it_does() -> 
 
 
 def test_a_newcomer_is_told_what_leads_to_the_present_state() -> None:
-    insertion = Insertion("3-1", "r", "desk", A)
+    insertion = Insertion("3-1", "r", "desk", A, pcsc_name="R")
     attached = ReaderAttached("r", "desk", Role.COUNTER, "R")
     expected: tuple[Fact, ...] = (attached, CardInserted(insertion))
     assert recount(inserted()) == expected

@@ -45,7 +45,7 @@ async def test_a_job_runs_on_its_insertions_card_and_lets_go_of_it() -> None:
     async with rig() as r:
         card = Card(A)
         insertion = await r.insert("R", card)
-        assert insertion == Insertion("7-1", "R", "desk", A)
+        assert insertion == Insertion("7-1", "R", "desk", A, pcsc_name="R")
         assert await r.readers.run(insertion.id, select, timeout_s=LONG_S) == 0x9000
         bay = r.backend.bays["R"]
         assert len(card.commands) == 1

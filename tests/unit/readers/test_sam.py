@@ -66,7 +66,7 @@ async def test_the_modules_handle_stays_open_and_each_call_is_one_transaction() 
 async def test_a_module_is_an_insertion_of_its_role() -> None:
     async with rig() as r:
         await place_module(r, Card(SAM))
-        assert r.readers.insertion_in("module") == Insertion("7-1", "module", "desk", SAM, role=Role.SAM)
+        assert r.readers.insertion_in("module") == Insertion("7-1", "module", "desk", SAM, role=Role.SAM, pcsc_name="S")
 
 
 async def test_counter_work_asks_the_module_from_its_own_thread() -> None:

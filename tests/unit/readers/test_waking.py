@@ -1,8 +1,7 @@
 """SAM slots that never announce their card."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from support.readers import ManualClock, Rig, ScriptedBackend
 
 from cardd.base.errors import CarddError
