@@ -1,6 +1,7 @@
 """An auditor's work with a journal: in a file, at a running daemon, or in a directory without one."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +14,15 @@ from cardd.client.blocking import Client
 from cardd.client.errors import UnreachableError
 from cardd.config import Config
 from cardd.crypto.signing import verify
+from cardd.journal import cursor as cursors
 from cardd.journal import heads, transcript
 from cardd.journal.archive import archive
 from cardd.journal.examiner import Examiner, Report
 from cardd.journal.heads import Place
+from cardd.journal.limits import Cursor, Limit
 from cardd.wire.journal import JournalExportParams, JournalFindParams, JournalVerifyParams
-from cardd.wire.methods import JOURNAL_EXPORT, JOURNAL_FIND, JOURNAL_VERIFY
+from cardd.wire.methods import JOURNAL_EXPORT, JOURNAL_FIND, JOURNAL_VERIFY, SESSION_HELLO
+from cardd.wire.session import HelloParams
 
 _LONG_S: Final = 3600.0
 """How long the examination of a journal of many years may take."""
@@ -66,22 +70,60 @@ def verify_here(config: Config, brought: Kept) -> Report:
         return examiner.report()
 
 
-def export_here(config: Config, source: str) -> Iterator[bytes]:
-    """Yield the lines of an export, from the running daemon or from its directory. Raises as `verify_here`."""
+class Stretch(Struct, frozen=True):
+    """What of a journal is exported: what lies between two limits, None for all there is on that side."""
+
+    after: Limit | None = None
+    until: Limit | None = None
+
+
+def export_here(config: Config, source: str, stretch: Stretch) -> Iterator[bytes]:
+    """Yield the lines of an export, from the running daemon or from its directory.
+
+    Raises as `verify_here`; CURSOR_GONE for a limit that is not in the journal, INVALID for limits in the wrong order.
+    """
     try:
         client = Client.connect(config.socket.path)
     except UnreachableError:
         with archive(Path(config.state_dir)) as stored:
-            yield from stored.lines(source)
+            yield from stored.lines(source, stretch.after, stretch.until)
         return
     with client:
-        params = JournalExportParams()
+        params = JournalExportParams(after=_cursor(client, stretch.after), until=_cursor(client, stretch.until))
         while True:
             piece = client.call(JOURNAL_EXPORT, params)
             yield from map(bytes, piece.lines)
             if not piece.more:
                 return
             params = JournalExportParams(after=piece.cursor, until=piece.until)
+
+
+def _cursor(client: Client, limit: Limit | None) -> str | None:
+    """Return the cursor of a limit in the running daemon's journal."""
+    match limit:
+        case None:
+            return None
+        case Cursor(text):
+            return text
+        case datetime():
+            return _cursor_at(client, limit)
+        case sequence:
+            return cursors.encode(
+                client.call(SESSION_HELLO, HelloParams(client="cardd journal", api=1)).stream, sequence
+            )
+
+
+def _cursor_at(client: Client, moment: datetime) -> str:
+    """Return the cursor before the first event of a time or later; where there is none yet, the newest."""
+    params = JournalFindParams(since=moment, limit=1)
+    while True:
+        found = client.call(JOURNAL_FIND, params)
+        if found.events:
+            stream, _, sequence = found.events[0].cursor.partition(".")
+            return cursors.encode(stream, int(sequence) - 1)
+        if not found.more:
+            return client.call(JOURNAL_EXPORT, JournalExportParams()).until
+        params = msgspec.structs.replace(params, after=found.cursor)
 
 
 def find_here(config: Config, params: JournalFindParams) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ argparse, because the daemon should not pay for the import of a command-line lib
 """
 
 import argparse
+import itertools
 import json
 import os
 import socket
@@ -23,7 +24,12 @@ from cardd.config import Config, load_config
 
 DEFAULT_CONFIG = "/etc/cardd/cardd.yaml"
 
-_EXITS: Mapping[str, int] = {Reason.BUSY: os.EX_TEMPFAIL, Reason.INVALID: os.EX_CONFIG, Reason.FORBIDDEN: os.EX_NOPERM}
+_EXITS: Mapping[str, int] = {
+    Reason.BUSY: os.EX_TEMPFAIL,
+    Reason.INVALID: os.EX_CONFIG,
+    Reason.FORBIDDEN: os.EX_NOPERM,
+    Reason.CURSOR_GONE: os.EX_DATAERR,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnreachableError as error:
         return _fail(str(error), os.EX_UNAVAILABLE)
     except CallError as error:
-        return _fail(str(error), _EXITS.get(error.reason, os.EX_UNAVAILABLE))
+        return _fail(error.detail or str(error), _EXITS.get(error.reason, os.EX_UNAVAILABLE))
     except KeyboardInterrupt:
         return 130
 
@@ -76,11 +82,15 @@ def _journal_commands(group: "argparse._SubParsersAction[_Parser]") -> None:
     verify.add_argument("--json", action="store_true", help="one JSON object")
     export = _command(group, "export", _journal_export, "write the journal as JSON lines that verify elsewhere")
     export.add_argument("--output", type=Path, metavar="FILE", help="a new file; left out: standard output")
+    for name, text in _EXPORTED.items():
+        export.add_argument(f"--{name}", metavar="PLACE", help=f"{text}: a sequence, a cursor, or a time")
     find = _command(group, "find", _journal_find, "print the events of a person, a card, a time, one a line")
     for name, text in _FOUND_BY.items():
         find.add_argument(f"--{name}", help=text)
     find.add_argument("--type", action="append", default=[], metavar="GLOB", help="card.*, activation.completed, …")
 
+
+_EXPORTED = {"after": "only what follows this", "until": "only up to this"}
 
 _FOUND_BY = {
     "token": "a person, by the token that card.read tells",
@@ -149,8 +159,14 @@ def _journal_verify(options: argparse.Namespace) -> int:
 
 def _journal_export(options: argparse.Namespace) -> int:
     from cardd import auditing  # noqa: PLC0415
+    from cardd.journal import limits  # noqa: PLC0415
 
-    lines = auditing.export_here(load_config(options.config), f"/cardd/{socket.gethostname()}")
+    after, until = (None if text is None else limits.parse(text) for text in (options.after, options.until))
+    stretch = auditing.Stretch(after, until)
+    lines = auditing.export_here(load_config(options.config), f"/cardd/{socket.gethostname()}", stretch)
+    # what is refused is refused here, before there is a file
+    first = next(lines)
+    lines = itertools.chain([first], lines)
     if options.output is None:
         for line in lines:
             sys.stdout.buffer.write(line + b"\n")

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.journal import transcript
+from cardd.journal import limits, transcript
 from cardd.journal.connection import FILE_NAME, opened
 from cardd.journal.evidence import take
 from cardd.journal.examiner import Alteration, Examiner
 from cardd.journal.heads import Place
+from cardd.journal.limits import Limit
 from cardd.journal.lock import DirectoryLock
 from cardd.journal.pages import Page, origin, page
 
@@ -30,7 +31,7 @@ class Archive:
         at = origin(self._connection)
         try:
             examiner.begin(at)
-            for part in self._pages(at):
+            for part in self._pages(at, limits.last(self._connection)):
                 take(examiner, part)
                 at = part.after
             examiner.end(at)
@@ -38,17 +39,21 @@ class Archive:
         except Alteration as found:
             examiner.note(found)
 
-    def lines(self, source: str) -> Iterator[bytes]:
-        """Yield the lines of an export of all of it."""
-        at = origin(self._connection)
+    def lines(self, source: str, after: Limit | None = None, until: Limit | None = None) -> Iterator[bytes]:
+        """Yield the lines of an export of what lies between two limits (None: of all there is on that side).
+
+        Raises CarddError: CURSOR_GONE for a limit that is not in it, INVALID where it would end before it begins.
+        """
+        at = origin(self._connection) if after is None else limits.find(self._connection, after)
+        end = limits.last(self._connection) if until is None else limits.find(self._connection, until).sequence
+        limits.in_order(at.sequence, end)
         yield from transcript.lines(Page(at, [], {}), source)
-        for part in self._pages(at):
+        for part in self._pages(at, end):
             yield from transcript.lines(part, source)
             at = part.after
         yield transcript.end(at)
 
-    def _pages(self, at: Place) -> Iterator[Page]:
-        (last,) = self._connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()
+    def _pages(self, at: Place, last: int) -> Iterator[Page]:
         while at.sequence < last:
             part = page(self._connection, at, last)
             if not part.links:

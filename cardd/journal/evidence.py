@@ -13,7 +13,7 @@ from cardd.base.sealing import Sealer, Tokens
 from cardd.base.signing import Verify
 from cardd.base.structs import Struct
 from cardd.journal import cursor as cursors
-from cardd.journal import erasing, finding, marks, retiring, transcript
+from cardd.journal import erasing, finding, limits, marks, retiring, transcript
 from cardd.journal.database import Database
 from cardd.journal.encoding import rfc3339
 from cardd.journal.events import NewEvent
@@ -85,7 +85,8 @@ class Evidence:
     async def export(self, after: int, until: int | None) -> Piece:
         """Return the piece of an export that follows a sequence, and ends at `until` (None: as it stands now).
 
-        Raises CarddError: CURSOR_GONE, NOT_FOUND for a place that was not reached yet.
+        Raises CarddError: CURSOR_GONE, NOT_FOUND for a place that was not reached yet, INVALID for an end before the
+        beginning.
         """
         if until is None:
             await self._journal.sign()
@@ -95,6 +96,7 @@ class Evidence:
             if after < self._journal.evicted:
                 raise cursors.gone("events after this place were evicted", self._journal.stream, self._journal.evicted)
             raise CarddError(Reason.NOT_FOUND, "this stream has not come that far")
+        limits.in_order(after, until)
         part = await self._page(before, until)
         lines = list(transcript.lines(part, self._journal.source))
         last = part.after.sequence >= until or not part.links

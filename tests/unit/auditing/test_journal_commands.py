@@ -87,6 +87,67 @@ def test_an_altered_export_and_a_journal_that_was_cut_exit_with_65(
     assert (code, report["whole"]) == (os.EX_DATAERR, False)
 
 
+def events(export: Path) -> dict[int, str]:
+    """Return the times of an export's events, by sequence."""
+    lines = map(json.loads, export.read_bytes().splitlines())
+    return {line["event"]["sequence"]: line["event"]["time"] for line in lines if "event" in line}
+
+
+def ranged(config: Path, name: str, *limits: str) -> list[int]:
+    out = config.parent / name
+    assert main(["journal", "export", "--config", str(config), "--output", str(out), *limits]) == os.EX_OK
+    assert main(["journal", "verify", str(out)]) == os.EX_OK
+    return list(events(out))
+
+
+def check_ranges(config: Path, prefix: str) -> None:
+    everything = ranged(config, f"{prefix}all")
+    third = events(config.parent / f"{prefix}all")[3]
+    assert ranged(config, f"{prefix}1", "--after", "1", "--until", "4") == [2, 3, 4]
+    assert ranged(config, f"{prefix}2", "--after", third, "--until", "4") == [3, 4]
+    assert ranged(config, f"{prefix}3", "--until", third) == [1, 2]
+    stream = json.loads((config.parent / f"{prefix}all").read_bytes().splitlines()[0])["journal"]["stream"]
+    assert ranged(config, f"{prefix}4", "--after", f"{stream}.2", "--until", f"{stream}.3") == [3]
+    assert ranged(config, f"{prefix}5", "--after", "2000-01-01T00:00:00+08:00") == everything
+    assert ranged(config, f"{prefix}6", "--until", "2999-01-01T00:00:00+08:00") == everything
+    assert ranged(config, f"{prefix}7", "--after", "3", "--until", "3") == []
+
+
+def test_an_export_is_limited_by_sequence_by_time_and_by_cursor_and_verifies_by_itself(config: Path) -> None:
+    check_ranges(config, "stopped-")
+    with bare_daemon(config.parent, "journal: {reserve_mb: 0}\n"):
+        check_ranges(config, "running-")
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "said"),
+    [
+        (["--after", "4", "--until", "2"], os.EX_CONFIG, "before it begins"),
+        (["--after", "99"], os.EX_DATAERR, "has not come that far"),
+        (["--until", "99"], os.EX_DATAERR, "has not come that far"),
+        (["--after", "abc.2"], os.EX_DATAERR, "another stream"),
+        (["--after", "yesterday"], os.EX_CONFIG, "give a sequence"),
+        (["--after", "2026-05-07T08:00:00"], os.EX_CONFIG, "give a sequence"),
+        (["--until", "-1"], os.EX_CONFIG, "give a sequence"),
+        (["--after", "2999-01-01T00:00:00+08:00", "--until", "2"], os.EX_CONFIG, "before it begins"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused_in_words_and_leaves_no_file(
+    config: Path, capsys: pytest.CaptureFixture[str], limits: list[str], code: int, said: str
+) -> None:
+    out = config.parent / "out"
+    limits = [f"{limits[0]}={limits[1]}", *limits[2:]]
+    words = ["journal", "export", "--config", str(config), "--output", str(out), *limits]
+    assert main(words) == code
+    assert said in capsys.readouterr().err
+    with bare_daemon(config.parent, "journal: {reserve_mb: 0}\n"):
+        assert main(words) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
