@@ -63,6 +63,9 @@ A change whose answer was lost is *torn*: nobody knows which PIN the card has. N
 tries that are left are asked for, which costs none; with {FEWEST_TRIES} or more the holder types the new PIN again, and
 that is presented once. If the card takes it, the change was made. If not, the holder types both and it is made.
 With fewer tries the PIN is left alone.
+
+A PIN that is locked ends an activation only where it would have to be presented. The issuer's right sets a new one all
+the same and gives all tries back: under `take_over` the tries are not even asked for.
 """
 
 

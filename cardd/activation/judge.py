@@ -145,7 +145,7 @@ def _social_card(read: facts.SocialCardRead, known: Known) -> Fact:
         return _STANDINGS[read.prospect.standing]
     torn = known.pin is PinStep.TORN and read.card.identification_code == known.identification_code
     fact = _by_rule(known, _moment(known, torn=torn))
-    if fact in _PIN_FACTS and read.pin_tries == 0:
+    if fact in _PRESENTED and read.pin_tries == 0:
         return Fact.PIN_LOCKED
     if fact is Fact.PIN_UNSURE and not _worth_trying(read.pin_tries):
         return Fact.PIN_GIVEN_UP
@@ -184,4 +184,5 @@ def _verdict(verdict: Verdict | None, known: Known) -> Fact:
 _STANDINGS: Final[Mapping[Standing, Fact]] = MappingProxyType(
     {Standing.REFUSED: Fact.REFUSED, Standing.ALREADY_ACTIVE: Fact.ALREADY_ACTIVE}
 )
-_PIN_FACTS: Final = frozenset({Fact.PIN_WANTED, Fact.NEW_PIN_WANTED, Fact.PIN_UNSURE})
+_PRESENTED: Final = frozenset({Fact.PIN_WANTED, Fact.PIN_UNSURE})
+"""After these a PIN is presented, which a locked one does not survive; setting one by the issuer's right unlocks it."""

@@ -29,8 +29,8 @@ class PinWork:
         self._policy = policy
 
     async def tries_before_asking(self, case: Case, insertion: str) -> int | None:
-        """Return how many tries the PIN has left; None where it has none, or where the policy leaves PINs alone."""
-        if self._policy.pin_of(case.route) is PinPolicy.NONE:
+        """Return how many tries the PIN has left; None where it has none, or where the policy has none presented."""
+        if self._policy.pin_of(case.route) is PinPolicy.NONE or self._setter(case) is Setter.ISSUER:
             return None
         return await self._counter.pin_tries(insertion, timeout_s=self._policy.deadlines.card_s)
 

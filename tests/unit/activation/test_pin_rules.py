@@ -175,6 +175,24 @@ async def test_a_card_whose_pin_is_locked_is_refused_before_anybody_types(tmp_pa
         assert "prompt.opened" not in b.types()
 
 
+@pytest.mark.parametrize(("old", "social", "typed"), [(OLD_YI, YI, PASSWORD), (OLD_JIA, JIA, NEW)])
+async def test_a_locked_pin_keeps_no_issuer_from_setting_a_new_one(
+    tmp_path: Path, old: str, social: Any, typed: str
+) -> None:
+    async with bench(tmp_path, TAKE_OVER) as b:
+        b.counter.tries = 0
+        activation = await hand_over(b, old)
+        b.counter.put_social(social)
+        if old == OLD_JIA:
+            view = await b.until(activation, State.WAITING_PIN, "new_pin")
+            assert view.prompt is not None
+            # nothing of the old PIN is at stake, and so nothing of it is told
+            assert view.prompt.tries_left is None
+            await b.type(activation, NEW)
+        assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+        assert b.counter.reloaded == [typed.encode()]
+
+
 async def torn_before(b: Bench, tries: int) -> str:
     """Bring a change that is the activation to the point where its answer is lost and the card is back."""
     activation = await visit(b)

@@ -223,7 +223,14 @@ BY_RULE: list[tuple[State, facts.Outcome, Known, Fact]] = [
     *((S.READING_SOCIAL_CARD, read(Standing.GRANTED), known(policy), Fact.PIN_WANTED) for policy in VERIFIED),
     (S.READING_SOCIAL_CARD, read(Standing.GRANTED), known(PinPolicy.TAKE_OVER), Fact.NEW_PIN_WANTED),
     (S.READING_SOCIAL_CARD, read(Standing.GRANTED), known(PinPolicy.TAKE_OVER, password=True), Fact.SOCIAL_CARD_READY),
-    (S.READING_SOCIAL_CARD, read(Standing.GRANTED, tries=0), known(PinPolicy.VERIFY), Fact.PIN_LOCKED),
+    *((S.READING_SOCIAL_CARD, read(Standing.GRANTED, tries=0), known(policy), Fact.PIN_LOCKED) for policy in VERIFIED),
+    (S.READING_SOCIAL_CARD, read(Standing.GRANTED, tries=0), known(PinPolicy.TAKE_OVER), Fact.NEW_PIN_WANTED),
+    (
+        S.READING_SOCIAL_CARD,
+        read(Standing.GRANTED, tries=0),
+        known(PinPolicy.TAKE_OVER, password=True),
+        Fact.SOCIAL_CARD_READY,
+    ),
     (S.READING_SOCIAL_CARD, read(Standing.GRANTED, tries=0), known(PinPolicy.NONE), Fact.SOCIAL_CARD_READY),
     (S.READING_SOCIAL_CARD, read(Standing.GRANTED), known(PinPolicy.CHANGE_IS_ACTIVATION, TORN), Fact.PIN_UNSURE),
     (
