@@ -21,6 +21,7 @@ class Right(StrEnum):
     READ_CARD = "read_card"
     PERSONAL = "personal"
     WRITE_CARD = "write_card"
+    BLOCK_CARD = "block_card"
     ACTIVATE = "activate"
     PIN = "pin"
     SETTLE = "settle"

@@ -23,11 +23,21 @@ from cardd.wire.accounts import (
     AccountProofResult,
     AccountRecordsParams,
     AccountRecordsResult,
+    AccountStartingDayParams,
+    AccountStartingDayResult,
 )
 from cardd.wire.activation import ActivationResult, ActivationStartParams
 from cardd.wire.base import Json
 from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult, ReaderView
-from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
+from cardd.wire.deeds import (
+    CardBlockParams,
+    CardBlockResult,
+    CardPinParams,
+    CardPinQueryResult,
+    CardPinResult,
+    CardWriteParams,
+    CardWriteResult,
+)
 from cardd.wire.leases import (
     CardTransmitParams,
     CardTransmitResult,
@@ -165,6 +175,12 @@ class CardService(Protocol):
 
     async def unblock_pin(self, params: CardPinParams, *, client: str) -> CardPinResult:
         """Give all tries back."""
+
+    async def block(self, params: CardBlockParams, *, client: str) -> CardBlockResult:
+        """Block an application or the whole card, for good."""
+
+    async def set_starting_day(self, params: AccountStartingDayParams, *, client: str) -> AccountStartingDayResult:
+        """Set the day on which the account's payment year begins."""
 
 
 class LeaseService(Protocol):

@@ -334,6 +334,20 @@ def read_debit_records(
         return tuple(read_fields(RECORDS, record) for record in account.records())
 
 
+def refuse_without_account(account: Account) -> None:
+    """Have the card say that it has no account, or one for use online only, before anything is shown to it.
+
+    Asking for the balance counts and changes nothing. Raises CarddError(FILE_ABSENT).
+    """
+    try:
+        account.balance(Sum.ACCOUNT)
+    except StatusError as error:
+        # whatever else it says, to this command only: the one that follows has a word of its own
+        refused = refusal(error)
+        if refused.reason is Reason.FILE_ABSENT:
+            raise refused from None
+
+
 def _money(services: Services) -> MoneyService:
     if services.money is None:
         raise CarddError(Reason.PSAM_ABSENT, "no key service that computes for the medical account is configured")

@@ -1,12 +1,13 @@
 """Block an application or the whole card. Both are for good: no command undoes them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.cards.files import CardFiles, select_by_name
+from cardd.desk.intending import at_once
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
 from cardd.desk.social import Maintenance, maintain, reopen_genuine
@@ -40,16 +41,21 @@ def block_application(
     deadline: float,
     *,
     stopped: StoppedKeys,
+    intend: Callable[[], None] = at_once,
 ) -> None:
     """Block an application (`SSSE`, `DF03`, `DF04`) for good, and make sure that it is (LD/T 32.5, 32.7 13).
 
-    One that is blocked already stays so. Raises CarddError: INVALID for an application without a lock key and
-    CARD_NOT_GENUINE, before the card is touched if that is known; CARD_DATA_DIFFERS; FILE_ABSENT; KEY_STOPPED; reasons
-    of the key service; CARD_BLOCKED where the environment is blocked; STATUS_WORD.
+    One that is blocked already stays so. `intend` is called right before the lock key is shown to the card; what it
+    raises leaves the card as it is.
+
+    Raises CarddError: INVALID for an application without a lock key, KEY_STOPPED, PSAM_ABSENT without a key service and
+    CARD_NOT_GENUINE, before the card is touched if that is known; CARD_DATA_DIFFERS; FILE_ABSENT; reasons of the key
+    service; CARD_BLOCKED where the environment is blocked; STATUS_WORD.
     """
     command = BLOCKABLE.get(application)
     if command is None:
         raise CarddError(Reason.INVALID, f"only {', '.join(BLOCKABLE)} can be blocked", application=application)
+    _check_key(keys, stopped, insertion, command)
     with refusals(application=application):
         card = reopen_genuine(channel, insertion, keys, expected, deadline)
         try:
@@ -60,6 +66,7 @@ def block_application(
             raise
         if not found:
             raise CarddError(Reason.FILE_ABSENT, "the card has no such application")
+        intend()
         maintain(card, keys, stopped, command, deadline)
         _expect_blocked(channel, application, SW.APPLICATION_BLOCKED)
 
@@ -72,15 +79,31 @@ def block_card(
     deadline: float,
     *,
     stopped: StoppedKeys,
+    intend: Callable[[], None] = at_once,
 ) -> None:
     """Block the whole card for good, and make sure that it is (LD/T 32.5, CARD BLOCK; LD/T 32.7 13).
 
-    Raises CarddError as `block_application` does; CARD_BLOCKED for a card that is blocked already.
+    `intend` and errors as with `block_application`; CARD_BLOCKED for a card that is blocked already.
     """
+    _check_key(keys, stopped, insertion, _CARD)
     with refusals():
         card = reopen_genuine(channel, insertion, keys, expected, deadline)
+        intend()
         maintain(card, keys, stopped, _CARD, deadline)
         _expect_blocked(channel, "SSSE", SW.FUNCTION_NOT_SUPPORTED)
+
+
+def is_blocked(channel: Channel, application: str | None) -> bool:
+    """Tell whether an application is blocked, or (None) the whole card, by how selecting is refused."""
+    if application is None:
+        return select_by_name(channel, APPLICATIONS["SSSE"].aid or b"") == SW.FUNCTION_NOT_SUPPORTED
+    return select_by_name(channel, APPLICATIONS[application].aid or b"") == SW.APPLICATION_BLOCKED
+
+
+def _check_key(keys: KeyService | None, stopped: StoppedKeys, insertion: Insertion, command: Maintenance) -> None:
+    stopped.check(insertion.station, command.right)
+    if keys is None:
+        raise CarddError(Reason.PSAM_ABSENT, "no key service is configured", key=str(command.right))
 
 
 def _expect_blocked(channel: Channel, application: str, word: int) -> None:

@@ -1,4 +1,4 @@
-"""Cards for clients: files read and written, PINs asked for, compared and changed, each deed done once.
+"""Cards for clients: files read and written, PINs asked for, compared and changed, blocks, each deed done once.
 
 All of it on the event loop's thread; the card's work in the reader's worker, prompts between the jobs, the station held
 meanwhile.
@@ -8,6 +8,8 @@ from cardd.base.clock import Clock
 from cardd.desk.asking import Asking
 from cardd.desk.at_card import AtCard
 from cardd.desk.deeds import Deeds
+from cardd.desk.issuer_desk import METHODS as ISSUER_METHODS
+from cardd.desk.issuer_desk import IssuerDesk
 from cardd.desk.pin_desk import METHODS as PIN_METHODS
 from cardd.desk.pin_desk import PinDesk
 from cardd.desk.reception import Reception
@@ -17,8 +19,17 @@ from cardd.desk.write_desk import METHODS as WRITE_METHODS
 from cardd.desk.write_desk import WriteDesk
 from cardd.journal.store import Journal
 from cardd.keys.service import KeyService
+from cardd.wire.accounts import AccountStartingDayParams, AccountStartingDayResult
 from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult
-from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
+from cardd.wire.deeds import (
+    CardBlockParams,
+    CardBlockResult,
+    CardPinParams,
+    CardPinQueryResult,
+    CardPinResult,
+    CardWriteParams,
+    CardWriteResult,
+)
 
 
 class CardDesk:
@@ -38,9 +49,10 @@ class CardDesk:
         self._requests = requests
         self._reception = reception
         self._at = AtCard(requests, reception, keys, asking, clock=clock)
-        self._deeds = Deeds(journal, {**PIN_METHODS, **WRITE_METHODS})
+        self._deeds = Deeds(journal, {**PIN_METHODS, **WRITE_METHODS, **ISSUER_METHODS})
         self._writes = WriteDesk(self._at, self._deeds, stopped)
         self._pins = PinDesk(self._at, self._deeds, stopped)
+        self._issuer = IssuerDesk(self._at, self._deeds, stopped)
 
     async def recover(self) -> None:
         """Take up the deeds of an earlier daemon of which it is not known what became of them."""
@@ -85,3 +97,11 @@ class CardDesk:
     async def unblock_pin(self, params: CardPinParams, *, client: str) -> CardPinResult:
         """Give all tries back with the issuer's right."""
         return await self._pins.unblock(params, client=client)
+
+    async def block(self, params: CardBlockParams, *, client: str) -> CardBlockResult:
+        """Block an application or the whole card, for good. Raises CarddError as `IssuerDesk.block` does."""
+        return await self._issuer.block(params, client=client)
+
+    async def set_starting_day(self, params: AccountStartingDayParams, *, client: str) -> AccountStartingDayResult:
+        """Set the account's starting day. Raises CarddError as `IssuerDesk.set_starting_day` does."""
+        return await self._issuer.set_starting_day(params, client=client)

@@ -80,19 +80,22 @@ class WriteDesk:
 
     def _ask(self, card: CardIdentified) -> None:
         """Have a card read whose writing is open, in a task of its own."""
-        if any(rows.is_on(row, card.identity) for row in self._deeds.open()):
+        if any(rows.is_on(row, card.identity) for row in self._torn()):
             task = asyncio.get_running_loop().create_task(self._look_into(card))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
 
     async def _look_into(self, card: CardIdentified) -> None:
         self._unasked.pop(card.insertion.id, None)
-        for row in self._deeds.open():
+        for row in self._torn():
             if not rows.is_on(row, card.identity):
                 continue
             if not await self._deeds.look_into(row, partial(self._find, card)):
                 # for want of a module, perhaps: the next one that comes may be the right one
                 self._unasked[card.insertion.id] = card
+
+    def _torn(self) -> list[DeedRow]:
+        return [row for row in self._deeds.open() if row.method == METHOD]
 
     async def _find(self, card: CardIdentified, row: DeedRow) -> tuple[CardWriteResult | None, Told]:
         """Compare a card with what was to be on it; nothing is written by the mere return of a card."""

@@ -11,6 +11,7 @@ from cardd.wire.cards import CardChoice
 Fen = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
 KeyIndex = Annotated[int, msgspec.Meta(ge=1, le=3)]
 Sequence = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
+Day = Annotated[str, msgspec.Meta(pattern="^(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])$")]
 
 
 class AccountChoice(CardChoice, kw_only=True):
@@ -32,6 +33,20 @@ class AccountBalanceResult(Result, kw_only=True):
     pool: int
     year: str | None
     starting_day: str | None
+
+
+class AccountStartingDayParams(AccountChoice, kw_only=True):
+    """Set the day (mmdd) on which the payment year begins, once for each `request`."""
+
+    day: Day
+    request: Words
+
+
+class AccountStartingDayResult(Result, kw_only=True):
+    """The day that the card has now."""
+
+    insertion: str
+    starting_day: str
 
 
 class AccountDebitParams(AccountChoice, kw_only=True):

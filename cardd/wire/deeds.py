@@ -1,6 +1,6 @@
 """What clients have done to a card: files written, the PIN asked about, compared, changed."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -61,3 +61,17 @@ class CardPinResult(Result, kw_only=True):
     insertion: str
     done: str
     tries_left: int | None = None
+
+
+class CardBlockParams(CardChoice, kw_only=True):
+    """Block an application, or the whole `card`, for good: no command undoes it. Once for each `request`."""
+
+    what: Literal["card", "SSSE", "DF03", "DF04"]
+    request: Words
+
+
+class CardBlockResult(Result, kw_only=True):
+    """What is blocked now."""
+
+    insertion: str
+    blocked: str

@@ -28,6 +28,7 @@ CARD_PIN_VERIFY: Final = Signature("card.pin.verify", deeds.CardPinParams, deeds
 CARD_PIN_CHANGE: Final = Signature("card.pin.change", deeds.CardPinParams, deeds.CardPinResult)
 CARD_PIN_RELOAD: Final = Signature("card.pin.reload", deeds.CardPinParams, deeds.CardPinResult)
 CARD_PIN_UNBLOCK: Final = Signature("card.pin.unblock", deeds.CardPinParams, deeds.CardPinResult)
+CARD_BLOCK: Final = Signature("card.block", deeds.CardBlockParams, deeds.CardBlockResult)
 CARD_TRANSMIT: Final = Signature("card.transmit", leases.CardTransmitParams, leases.CardTransmitResult)
 LEASE_ACQUIRE: Final = Signature("lease.acquire", leases.LeaseAcquireParams, leases.LeaseResult)
 LEASE_RENEW: Final = Signature("lease.renew", leases.LeaseRenewParams, leases.LeaseResult)
@@ -41,6 +42,9 @@ ACCOUNT_DEBIT: Final = Signature("account.debit", accounts.AccountDebitParams, a
 ACCOUNT_LOAD: Final = Signature("account.load", accounts.AccountLoadParams, accounts.AccountMoved)
 ACCOUNT_PROOF: Final = Signature("account.proof", accounts.AccountProofParams, accounts.AccountProofResult)
 ACCOUNT_RECORDS: Final = Signature("account.records", accounts.AccountRecordsParams, accounts.AccountRecordsResult)
+ACCOUNT_SET_STARTING_DAY: Final = Signature(
+    "account.set_starting_day", accounts.AccountStartingDayParams, accounts.AccountStartingDayResult
+)
 READER_LEND: Final = Signature("reader.lend", stations.ReaderLendParams, stations.ReaderLendResult)
 READER_TAKE_BACK: Final = Signature("reader.take_back", stations.ReaderLendParams, stations.ReaderTakeBackResult)
 STATION_CLEAR: Final = Signature("station.clear", stations.StationClearParams, stations.StationClearResult)

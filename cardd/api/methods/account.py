@@ -2,6 +2,7 @@
 
 from cardd.api.leasing import check_choice
 from cardd.api.method import Call, Method
+from cardd.api.methods.card import cards
 from cardd.api.rights import Right
 from cardd.api.services import AccountService
 from cardd.base.errors import CarddError
@@ -16,8 +17,17 @@ from cardd.wire.accounts import (
     AccountProofResult,
     AccountRecordsParams,
     AccountRecordsResult,
+    AccountStartingDayParams,
+    AccountStartingDayResult,
 )
-from cardd.wire.methods import ACCOUNT_BALANCE, ACCOUNT_DEBIT, ACCOUNT_LOAD, ACCOUNT_PROOF, ACCOUNT_RECORDS
+from cardd.wire.methods import (
+    ACCOUNT_BALANCE,
+    ACCOUNT_DEBIT,
+    ACCOUNT_LOAD,
+    ACCOUNT_PROOF,
+    ACCOUNT_RECORDS,
+    ACCOUNT_SET_STARTING_DAY,
+)
 
 
 async def _balance(call: Call, params: AccountBalanceParams) -> AccountBalanceResult:
@@ -45,6 +55,11 @@ async def _proof(call: Call, params: AccountProofParams) -> AccountProofResult:
     return await call.office.deeds.carry_out(_accounts(call).proof(params, client=call.session.client))
 
 
+async def _set_starting_day(call: Call, params: AccountStartingDayParams) -> AccountStartingDayResult:
+    check_choice(call, params)
+    return await call.office.deeds.carry_out(cards(call).set_starting_day(params, client=call.session.client))
+
+
 def _accounts(call: Call) -> AccountService:
     accounts = call.office.services.accounts
     if accounts is None:
@@ -58,4 +73,6 @@ METHODS = (
     Method(ACCOUNT_LOAD, Right.SETTLE, _load),
     Method(ACCOUNT_PROOF, Right.SETTLE, _proof),
     Method(ACCOUNT_RECORDS, Right.SETTLE, _records),
+    # the issuer's affair, with the issuer's key: a till only settles
+    Method(ACCOUNT_SET_STARTING_DAY, Right.WRITE_CARD, _set_starting_day),
 )

@@ -12,9 +12,18 @@ from cardd.api.services import CardService
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.wire.cards import CardChoice, CardReadParams, CardReadResult
-from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult, CardWriteParams, CardWriteResult
+from cardd.wire.deeds import (
+    CardBlockParams,
+    CardBlockResult,
+    CardPinParams,
+    CardPinQueryResult,
+    CardPinResult,
+    CardWriteParams,
+    CardWriteResult,
+)
 from cardd.wire.leases import CardTransmitParams, CardTransmitResult
 from cardd.wire.methods import (
+    CARD_BLOCK,
     CARD_PIN_CHANGE,
     CARD_PIN_QUERY,
     CARD_PIN_RELOAD,
@@ -75,12 +84,17 @@ def _reader_of(call: Call, insertion: str) -> str:
 
 async def _write(call: Call, params: CardWriteParams) -> CardWriteResult:
     check_choice(call, params)
-    return await call.office.deeds.carry_out(_cards(call).write(params, client=call.session.client))
+    return await call.office.deeds.carry_out(cards(call).write(params, client=call.session.client))
+
+
+async def _block(call: Call, params: CardBlockParams) -> CardBlockResult:
+    check_choice(call, params)
+    return await call.office.deeds.carry_out(cards(call).block(params, client=call.session.client))
 
 
 async def _query_pin(call: Call, params: CardChoice) -> CardPinQueryResult:
     check_choice(call, params)
-    return await _cards(call).query_pin(params)
+    return await cards(call).query_pin(params)
 
 
 async def _transmit(call: Call, params: CardTransmitParams) -> CardTransmitResult:
@@ -88,11 +102,11 @@ async def _transmit(call: Call, params: CardTransmitParams) -> CardTransmitResul
     return await leases(call).transmit(params, client=call.session.client)
 
 
-def _cards(call: Call) -> CardService:
-    cards = call.office.services.cards
-    if cards is None:
+def cards(call: Call) -> CardService:
+    """Return who works on cards. Raises CarddError(NOT_FOUND) where they are only read."""
+    if call.office.services.cards is None:
         raise CarddError(Reason.NOT_FOUND, "cards are only read here")
-    return cards
+    return call.office.services.cards
 
 
 _PinDeed = Callable[[CardService], Callable[..., Coroutine[object, object, CardPinResult]]]
@@ -103,7 +117,7 @@ def _pin(deed: _PinDeed) -> Callable[[Call, CardPinParams], Awaitable[CardPinRes
 
     async def handler(call: Call, params: CardPinParams) -> CardPinResult:
         check_choice(call, params)
-        return await call.office.deeds.carry_out(deed(_cards(call))(params, client=call.session.client))
+        return await call.office.deeds.carry_out(deed(cards(call))(params, client=call.session.client))
 
     return handler
 
@@ -112,9 +126,10 @@ METHODS = (
     Method(CARD_READ, Right.READ_CARD, _read),
     Method(CARD_WRITE, Right.WRITE_CARD, _write),
     Method(CARD_PIN_QUERY, Right.PIN, _query_pin),
-    Method(CARD_PIN_VERIFY, Right.PIN, _pin(lambda cards: cards.verify_pin)),
-    Method(CARD_PIN_CHANGE, Right.PIN, _pin(lambda cards: cards.change_pin)),
-    Method(CARD_PIN_RELOAD, Right.PIN, _pin(lambda cards: cards.reload_pin)),
-    Method(CARD_PIN_UNBLOCK, Right.PIN, _pin(lambda cards: cards.unblock_pin)),
+    Method(CARD_PIN_VERIFY, Right.PIN, _pin(lambda service: service.verify_pin)),
+    Method(CARD_PIN_CHANGE, Right.PIN, _pin(lambda service: service.change_pin)),
+    Method(CARD_PIN_RELOAD, Right.PIN, _pin(lambda service: service.reload_pin)),
+    Method(CARD_PIN_UNBLOCK, Right.PIN, _pin(lambda service: service.unblock_pin)),
+    Method(CARD_BLOCK, Right.BLOCK_CARD, _block),
     Method(CARD_TRANSMIT, Right.RAW_APDU, _transmit),
 )

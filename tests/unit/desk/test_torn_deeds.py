@@ -1,7 +1,6 @@
 """Writes and deeds with the PIN that were torn: what is on record, what the same request answers, what a card tells."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +8,11 @@ import pytest
 from support.contents import social
 from support.counter import Message
 from support.modules import virtual
-from support.readers import Card
 from support.socket_desk import KEY, SocketDesk, client, socket_desk
+from support.torn import TornCard, back, put
 
-from cardd.base.errors import CarddError
-from cardd.base.reasons import Reason
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.journal.delivery import Delivery
-from cardd.readers.insertion import Insertion
 from cardd.rules.files import Generation
 
 pytestmark = pytest.mark.asyncio
@@ -25,62 +21,6 @@ VERIFY, CHANGE_PIN, UPDATE_RECORD, EXTERNAL_AUTHENTICATION = 0x20, 0x5E, 0xDC, 0
 WRITTEN = {"DF04EF05": {"84": "510700"}, "DF04EF15": {"1": "0001^1^"}}
 NAMES = {"DF04EF05": ["84"], "DF04EF15": ["1"]}
 PIN, NEW = "123456", "86429753"
-
-
-@dataclass
-class TornCard:
-    """A card that is torn out right before or right after the so-many-th command of a kind that carries data."""
-
-    path: Path
-    inner: Card = field(init=False)
-    sent: list[bytes] = field(default_factory=list)
-    before: dict[int, int] = field(default_factory=dict)
-    after: dict[int, int] = field(default_factory=dict)
-    seen: Callable[[int], None] = lambda _: None
-
-    def __post_init__(self) -> None:
-        self.inner = virtual(self.path)
-
-    def laid(self) -> Card:
-        return Card(self.inner.atr, self._answer)
-
-    def times(self, instruction: int) -> int:
-        return sum(command[1] == instruction and len(command) > 5 for command in self.sent)
-
-    def _answer(self, command: bytes) -> bytes:
-        instruction = command[1]
-        counts = len(command) > 5
-        if counts and self._is_due(self.before, instruction):
-            raise CarddError(Reason.CARD_REMOVED)
-        self.seen(instruction)
-        self.sent.append(command)
-        answer = self.inner.answer(command)
-        if counts and self._is_due(self.after, instruction):
-            raise CarddError(Reason.CARD_REMOVED)
-        return answer
-
-    @staticmethod
-    def _is_due(due: dict[int, int], instruction: int) -> bool:
-        if instruction not in due:
-            return False
-        due[instruction] -= 1
-        if due[instruction]:
-            return False
-        del due[instruction]
-        return True
-
-
-async def put(at: SocketDesk, card: TornCard) -> Insertion:
-    """Lay it in and wait until it is known what it is."""
-    insertion = await at.desk.insert("front", card.laid())
-    await at.desk.until(lambda: at.reception.identity_of(insertion.id) is not None, "an identity")
-    return insertion
-
-
-async def back(at: SocketDesk, card: TornCard) -> Insertion:
-    """Take it out and lay it in again."""
-    await at.desk.remove("front")
-    return await put(at, card)
 
 
 async def told(at: SocketDesk, kind: str, number: int = 1) -> Message:
