@@ -74,7 +74,8 @@ class ModuleCame(Struct, frozen=True):
 
 Notice = CardIdentified | CardRejected | CardGone | ModuleCame
 Listener = Callable[[Notice], None]
-_Announcement = tuple["asyncio.Future[tuple[StoredEvent, ...]]", Notice | None]
+_Recorded = asyncio.Future[tuple[StoredEvent, ...]]
+_Announcement = tuple[_Recorded, Notice]
 
 
 class Reception:
@@ -104,6 +105,7 @@ class Reception:
 
     def close(self) -> None:
         """Give up what is under way. What was recorded stays."""
+        self._present.clear()
         for task in self._tasks:
             task.cancel()
 
@@ -139,10 +141,11 @@ class Reception:
 
     def _take(self, fact: Fact) -> None:
         """Record a fact, and have a card that was put in identified."""
-        self._record(event_of(fact, self._station_of), self._notice(fact))
+        recorded = self._record(event_of(fact, self._station_of), self._notice(fact))
         if isinstance(fact, CardInserted) and fact.insertion.role is Role.COUNTER:
             self._present.add(fact.insertion.id)
-            self._begin(self._identify(fact.insertion))
+            # not before: work on the card would take the interpreter from those who record and tell that it came
+            recorded.add_done_callback(lambda _: self._meet(fact.insertion))
         elif isinstance(fact, CardInserted) and fact.insertion.role is Role.SAM:
             self._modules_came += 1
             self._stirred.set()
@@ -150,6 +153,11 @@ class Reception:
             self._present.discard(fact.insertion.id)
             self._identities.pop(fact.insertion.id, None)
             self._stirred.set()
+
+    def _meet(self, insertion: Insertion) -> None:
+        """Begin to identify a card, recorded or not, unless it has gone meanwhile or nobody wants to know any more."""
+        if insertion.id in self._present:
+            self._begin(self._identify(insertion))
 
     def _notice(self, fact: Fact) -> Notice | None:
         """Return what listeners are told of a fact alone."""
@@ -247,8 +255,12 @@ class Reception:
     def _station_of(self, reader: str) -> str:
         return next((status.station for status in self._readers.views() if status.reader == reader), "")
 
-    def _record(self, event: NewEvent, notice: Notice | None) -> None:
-        self._announcements.put_nowait((self._journal.record(event), notice))
+    def _record(self, event: NewEvent, notice: Notice | None) -> _Recorded:
+        recorded = self._journal.record(event)
+        recorded.add_done_callback(_complain)
+        if notice is not None:
+            self._announcements.put_nowait((recorded, notice))
+        return recorded
 
     async def _announce(self) -> None:
         """Tell notices in the order of their events, each once its event is durable."""
@@ -256,13 +268,11 @@ class Reception:
             recorded, notice = await self._announcements.get()
             try:
                 await recorded
-            except CarddError as error:
-                log.error("reception.unrecorded", reason=str(error.reason))  # noqa: TRY400 - it says all there is
+            except CarddError:
                 # nothing new is begun on what is not recorded; a card that has gone is gone all the same
                 if not isinstance(notice, CardGone):
                     continue
-            if notice is not None:
-                self._tell(notice)
+            self._tell(notice)
 
     def _tell(self, notice: Notice) -> None:
         if isinstance(notice, CardIdentified) and notice.insertion.id in self._present:
@@ -277,3 +287,10 @@ class Reception:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _complain(recorded: _Recorded) -> None:
+    """Say that an event could not be recorded."""
+    error = None if recorded.cancelled() else recorded.exception()
+    if isinstance(error, CarddError):
+        log.error("reception.unrecorded", reason=str(error.reason))

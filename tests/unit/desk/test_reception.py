@@ -109,6 +109,37 @@ async def test_a_card_put_in_is_identified_and_then_told(tmp_path: Path) -> None
         assert f.reception.identity_of(insertion.id) == notice.identity
 
 
+async def test_a_card_is_asked_what_it_is_once_its_coming_is_on_record_and_told(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        bay, gate = f.desk.backend.bays["front"], Gate()
+        connections_when_told: list[int] = []
+        f.journal.subscribe(lambda _: connections_when_told.append(bay.connections))
+        disk = asyncio.create_task(f.journal.ask(lambda _: gate()))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        await f.desk.insert("front", virtual("social-jia-3.0"))
+        await f.desk.drained()
+        assert bay.connections == 0
+        gate.open()
+        await disk
+        await f.notice(CardIdentified)
+        assert connections_when_told[0] == 0
+
+
+async def test_a_card_that_went_before_its_coming_was_on_record_is_asked_nothing(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        gate = Gate()
+        disk = asyncio.create_task(f.journal.ask(lambda _: gate()))
+        await asyncio.to_thread(gate.reached.wait, 5)
+        await f.desk.insert("front", virtual("social-jia-3.0"))
+        await f.desk.remove("front")
+        await f.desk.drained()
+        gate.open()
+        await disk
+        await f.until("card.inserted", "card.removed")
+        await f.desk.drained()
+        assert f.desk.backend.bays["front"].connections == 0
+
+
 async def test_a_notice_comes_after_its_event_is_durable(tmp_path: Path) -> None:
     async with front(tmp_path, "psam") as f:
         await f.desk.insert("front", virtual("social-jia-3.0"))
