@@ -11,7 +11,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.desk import deed_rows as rows
 from cardd.desk.deed_rows import Deed, Intent, Told
-from cardd.desk.intending import wait_for
+from cardd.desk.intending import wait_for, was_kept_back
 from cardd.iso7816.status import SW
 from cardd.journal.events import DeedRow, Json, NewEvent, StoredEvent
 from cardd.journal.store import Journal
@@ -166,7 +166,7 @@ class Deeds:
             return
         elif attempt.failed:
             self._forget(row)
-        elif error.reason in _UNSENT:
+        elif error.reason in _UNSENT or was_kept_back(error):
             await self._keep(rows.freed(row), *events)
         else:
             log.warning("deed.in_doubt", method=deed.method, reason=str(error.reason))

@@ -1,7 +1,8 @@
 """Something made durable while a card waits in its power: from the worker's thread, by the event loop's."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from cardd.base.errors import CarddError
@@ -28,3 +29,19 @@ def wait_for(
 
 def at_once() -> None:
     """Have nothing on record before: whoever asks has seen to that."""
+
+
+@contextmanager
+def preparing() -> Iterator[None]:
+    """Have what fails within say that the one command which counts was not sent: the fact `sent` is False."""
+    try:
+        yield
+    except CarddError as error:
+        facts = {**error.facts, "sent": False}
+        told = CarddError(error.reason, error.detail, retry_after_ms=error.retry_after_ms, **facts)
+        raise told.in_words(error.text_code) from error
+
+
+def was_kept_back(error: CarddError) -> bool:
+    """Tell whether it is known that what was intended was never sent to the card."""
+    return error.facts.get("sent") is False

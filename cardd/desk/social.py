@@ -17,6 +17,7 @@ from cardd.cards import medical, memory, psam
 from cardd.cards.ssse import BLOCK, Environment
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors, factors
+from cardd.desk.intending import preparing
 from cardd.desk.reading import Identity, IssuerData, Proof
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.values import StoredItems, Tag, issuer_of
@@ -286,14 +287,15 @@ def maintain(
 ) -> None:
     """Send a maintenance command: its right is proved, then cipher and MAC are computed over a fresh challenge.
 
-    Raises CarddError as `gain` does; StatusError.
+    Raises CarddError as `gain` does, with the fact `sent` False where the command was not sent; StatusError.
     """
-    service, factors = _able(card, keys, command.stk)
-    gain(card, keys, stopped, command.right, deadline)
-    challenge = card.environment.challenge()
-    data = service.maintenance(
-        command.stk, card.algorithm, factors, challenge, command.header, plaintext, deadline=deadline
-    )
+    with preparing():
+        service, factors = _able(card, keys, command.stk)
+        gain(card, keys, stopped, command.right, deadline)
+        challenge = card.environment.challenge()
+        data = service.maintenance(
+            command.stk, card.algorithm, factors, challenge, command.header, plaintext, deadline=deadline
+        )
     card.environment.maintain(command.header, data)
 
 
