@@ -334,6 +334,14 @@ def read_debit_records(
         return tuple(read_fields(RECORDS, record) for record in account.records())
 
 
+def find(channel: Channel) -> Account:
+    """Select the account of a card. Raises CarddError(FILE_ABSENT) as `refuse_without_account` does; CARD_BLOCKED."""
+    with refusals():
+        account = _select(channel)
+    refuse_without_account(account)
+    return account
+
+
 def refuse_without_account(account: Account) -> None:
     """Have the card say that it has no account, or one for use online only, before anything is shown to it.
 

@@ -105,7 +105,8 @@ class AccountDesk:
         """
         if params.with_pin:
             async with self._requests.held(params) as chosen:
-                return await self._balance(chosen, await self._pin(chosen, "account.balance", None))
+                pin = await self._pin_for_account(chosen, "account.balance", None)
+                return await self._balance(chosen, pin)
         return await self._balance(await self._requests.choose(params), None)
 
     async def _balance(self, chosen: Chosen, pin: Secret | None) -> AccountBalanceResult:
@@ -189,7 +190,7 @@ class AccountDesk:
         if known is not None:
             return known
         async with self._requests.held(params) as chosen:
-            pin = await self._pin(chosen, account_rows.METHODS[order.deed], key[1])
+            pin = await self._pin_for_account(chosen, account_rows.METHODS[order.deed], key[1])
             return await self._move(chosen, key, order, move, pin)
 
     async def _move(
@@ -314,7 +315,13 @@ class AccountDesk:
 
     async def _pin(self, chosen: Chosen, method: str, request: str | None) -> Secret | None:
         """Have the holder type the PIN where one is set. Raises CarddError(PIN_LOCKED), and as `Asking.ask` does."""
-        left = await self._run(chosen, _tries)
+        return await self._typed(chosen, await self._run(chosen, _tries), method, request)
+
+    async def _pin_for_account(self, chosen: Chosen, method: str, request: str | None) -> Secret | None:
+        """Have it typed for a card that has an account. Raises CarddError(FILE_ABSENT), before anybody is asked."""
+        return await self._typed(chosen, await self._run(chosen, _tries_with_account), method, request)
+
+    async def _typed(self, chosen: Chosen, left: int | None, method: str, request: str | None) -> Secret | None:
         if left is None:
             return None
         if left == 0:
@@ -327,6 +334,12 @@ def _tries(channel: Channel, insertion: Insertion) -> int | None:
     if card is None:
         raise CarddError(Reason.FILE_ABSENT, "the card has no medical account")
     return card.environment.pin_tries()
+
+
+def _tries_with_account(channel: Channel, insertion: Insertion) -> int | None:
+    left = _tries(channel, insertion)
+    account.find(channel)
+    return left
 
 
 def _is_of(row: DeedRow, identity: Identity) -> bool:

@@ -390,3 +390,36 @@ async def test_a_card_without_an_account_has_none(tmp_path: Path) -> None:
         await t.desk.insert("front", virtual("old-jia"))
         assert (await refusal(t.accounts.balance(AccountBalanceParams()))).reason is Reason.FILE_ABSENT
         assert (await refusal(t.debit())).reason is Reason.FILE_ABSENT
+
+
+# -- cards without an account
+
+ONLINE: dict[str, Any] = {"files": {"DF04EF05": {"8F": "1"}}}
+
+
+@pytest.mark.parametrize("pin", ["123456", None])
+@pytest.mark.parametrize("deed", ["balance", "balance with the PIN", "debit", "load"])
+async def test_a_card_for_use_online_only_has_no_account_and_nobody_is_asked_for_a_pin(
+    tmp_path: Path, deed: str, pin: str | None
+) -> None:
+    async with till(tmp_path) as at:
+        card = AccountCard(tmp_path, pin=pin, **ONLINE)
+        await at.desk.insert("front", card.laid())
+        deeds: dict[str, Callable[[], Any]] = {
+            "balance": lambda: at.accounts.balance(AccountBalanceParams()),
+            "balance with the PIN": lambda: at.accounts.balance(AccountBalanceParams(with_pin=True)),
+            "debit": at.debit,
+            "load": lambda: at.accounts.load(TOP_UP, client="till"),
+        }
+        with pytest.raises(CarddError) as caught:
+            await deeds[deed]()
+        assert caught.value.reason is Reason.FILE_ABSENT
+        assert await at.told("prompt.opened", "account.intended") == []
+        assert INITIALIZE not in card.commands
+
+
+async def test_a_card_that_wants_the_pin_for_its_balance_is_none_without_an_account(tmp_path: Path) -> None:
+    async with till(tmp_path) as at:
+        card = AccountCard(tmp_path, toggles={"balance_asked": "with_pin"})
+        await at.desk.insert("front", card.laid())
+        assert (await at.debit()).outcome == "done"
