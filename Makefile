@@ -31,7 +31,7 @@ check: setup ## lint, format, types, floors
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
 	@$(bin)/mypy
-	@$(bin)/lint-imports
+	@PYTHONPATH=simulators .venv/lint/bin/lint-imports
 
 bench: setup ## measure, in interleaved rounds; a table, and JSON with the commit in bench/out/
 	@$(bin)/python bench/run.py
