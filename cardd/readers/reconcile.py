@@ -350,10 +350,14 @@ class _Turn:
             # it has only now said who it is, and that changes nothing
             self.update(look.name, place=given)
             return
+        hung = None if known is None or given.role is Role.IGNORED else known.hung
         if known is not None:
             self._detach(look.name)
-        self._slots[look.name] = SlotState(given)
+        # its worker is the same, and hangs in the same call
+        self._slots[look.name] = SlotState(given, hung=hung)
         self.tell(_attached(given))
+        if hung is not None:
+            self.tell(ReaderUnavailable(given.reader, "a call into the reader does not return", hung))
 
     def _detach(self, name: str) -> None:
         self.close(name, Cause.READER_DETACHED)

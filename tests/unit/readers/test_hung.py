@@ -8,6 +8,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
+from cardd.readers.config import ReaderConfig, ReaderMatch, StationConfig
 from cardd.readers.facts import ReaderState, ReaderUnavailable
 from cardd.readers.insertion import Insertion
 from cardd.readers.reconcile import SETTLE_S
@@ -308,3 +309,26 @@ async def test_a_reader_in_a_call_that_is_no_entrance_is_not_said_to_be_in_use()
         r.clock.advance(GRACE_S)
         assert [fact.reason for fact in r.told(ReaderUnavailable)] == [Reason.READER_UNAVAILABLE]  # type: ignore[union-attr]
         gate.open()
+
+
+async def test_a_reader_that_hangs_and_says_late_whose_it_is_takes_no_work_until_its_call_returns() -> None:
+    rules = (ReaderConfig(ReaderMatch(serial="till"), name="till"), ReaderConfig(ReaderMatch(name="R"), name="desk"))
+    async with Rig(ScriptedBackend("R"), (StationConfig("s", readers=rules),)) as r:
+        gate, bay = Gate(), r.backend.bays["R"]
+        r.backend.put("R", Card(A))
+        await r.seen()
+        insertion = r.readers.insertion_in("desk")
+        assert insertion is not None
+        bay.on_transmit.append(gate)
+        await hang(r, gate, insertion)
+        r.clock.advance(GRACE_S)
+        bay.serial = "till"
+        await r.seen()
+        assert [(view.reader, view.state) for view in r.readers.views()] == [("till", ReaderState.UNAVAILABLE)]
+        assert r.readers.insertion_in("till") is None
+        gate.open()
+        await r.until(lambda: r.readers.views()[0].state is ReaderState.PRESENT)
+        r.clock.advance(SETTLE_S)
+        again = r.readers.insertion_in("till")
+        assert again is not None
+        assert await r.readers.run(again.id, select, timeout_s=WORK_S) == 0x9000

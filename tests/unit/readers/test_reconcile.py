@@ -377,6 +377,28 @@ def test_a_reader_that_says_late_who_it_is_and_belongs_where_it_is_goes_on() -> 
     assert change.state.holding("3-1") is not None
 
 
+@pytest.mark.parametrize("first", [None, "other"])
+def test_a_reader_that_hangs_hangs_in_its_other_place_too_until_the_call_returns(first: str | None) -> None:
+    hung = hang(after(*looks(replace(slot(), serial=first))).state, "R", STUCK)
+    change = after(*looks(replace(slot(), serial="till")), state=hung.state)
+    assert told(change) == ["ReaderDetached", "ReaderAttached", "ReaderUnavailable"]
+    assert change.state.slots["R"].place.station == "till"
+    assert state_of(change.state) is ReaderState.UNAVAILABLE
+    back = revive(change.state, "R")
+    assert told(settle(back.state, "R", back.settling[0].ticket)) == ["in 3-2 found"]
+
+
+def test_a_reader_that_hangs_and_is_of_no_use_any_more_is_ignored_like_any_other() -> None:
+    def nowhere(look: Slot, _taken: Iterable[str]) -> Place:
+        return Place("r", "", Role.IGNORED, look.name)
+
+    hung = hang(inserted(), "R", STUCK)
+    (seen,) = looks(replace(slot(), serial="till"))
+    change = reconcile(hung.state, seen, nowhere)
+    assert told(change) == ["ReaderDetached", "ReaderAttached"]
+    assert state_of(change.state) is ReaderState.PRESENT
+
+
 def test_another_device_under_the_same_name_is_another_reader() -> None:
     change = after(*looks(replace(slot(), usb="1-2"), replace(slot(), usb="1-3")))
     assert told(change) == ["reader_detached 3-1", "ReaderDetached", "ReaderAttached", "in 3-2 found"]
