@@ -14,6 +14,7 @@ from cardd.base.masks import mask_number
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal
 from cardd.base.structs import Hidden, Struct
+from cardd.desk.prompts import Purpose
 from cardd.desk.reading import Identity, Via
 from cardd.journal.events import DeedRow, Json, NewEvent
 from cardd.readers.insertion import Insertion
@@ -199,6 +200,15 @@ def refusal(kind: str, row: DeedRow, error: CarddError) -> NewEvent:
     if "tries_left" in error.facts:
         data["tries_left"] = error.facts["tries_left"]
     return event(kind, row, data)
+
+
+def pin_refusal(row: DeedRow, error: CarddError) -> tuple[NewEvent, ...]:
+    """Make the events of a PIN that the card did not take, and tell that it is locked where that is the reason."""
+    told_so = refusal("pin.refused", row, error)
+    if error.reason is not Reason.PIN_LOCKED:
+        return (told_so,)
+    text: Json = {"code": str(Reason.PIN_LOCKED), "args": {}}
+    return told_so, event("pin.locked", row, {"purpose": str(Purpose.SOCIAL_PIN), "text": text})
 
 
 def _ended(

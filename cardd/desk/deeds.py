@@ -40,6 +40,8 @@ GiveUp = Callable[[DeedRow], NewEvent]
 _UNSENT: Final = frozenset({Reason.PIN_CANCELLED, Reason.PIN_TIMEOUT, Reason.PIN_MISMATCH, Reason.PIN_LENGTH})
 """After an intent these are a keypad's own word that it has sent nothing."""
 
+_OF_THE_PIN: Final = frozenset({Reason.PIN_WRONG, Reason.PIN_LOCKED})
+
 _FAILED: Final = f"{SW.MEMORY_FAILURE:04X}"
 
 
@@ -173,14 +175,19 @@ class Deeds:
             await self._doubt(row)
 
     async def _take_up(self, row: DeedRow, course: Course[R]) -> Result:
-        """Answer for a deed that an earlier attempt left, which nobody does a second time by itself."""
+        """Answer for a deed that an earlier attempt left, which nobody does a second time by itself.
+
+        A PIN or a key that the card does not take now is no word on what became of it: it stays open.
+        """
         if row.open and self._methods[row.method] is not None:
             await self._doubt(row)
             row = rows.given_up(row)
         try:
             result, told = await course.take_up(row)
         except CarddError as error:
-            if row.open and _is_refusal(error):
+            if row.open and error.reason in _OF_THE_PIN and _is_refusal(error):
+                await self._journal.record(*rows.pin_refusal(row, error))
+            elif row.open and error.reason is not Reason.KEY_STOPPED and _is_refusal(error):
                 await self._keep(rows.refused(row, error), *course.refused(row, error))
             raise
         if row.open:

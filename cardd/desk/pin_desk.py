@@ -17,7 +17,7 @@ from cardd.desk.keypad import change_at_keypad, verify_at_keypad
 from cardd.desk.prompts import Purpose
 from cardd.desk.stopped import StoppedKeys
 from cardd.iso7816.channel import Channel
-from cardd.journal.events import DeedRow, Json, NewEvent
+from cardd.journal.events import DeedRow, NewEvent
 from cardd.readers.insertion import Insertion
 from cardd.wire.deeds import CardPinParams, CardPinResult
 
@@ -173,11 +173,7 @@ class _PinCourse(Struct, frozen=True):
 
     def refused(self, row: DeedRow, error: CarddError) -> tuple[NewEvent, ...]:
         """Return what tells why it was not done, and that the PIN is locked where that is the reason."""
-        told = rows.refusal("pin.refused", row, error)
-        if error.reason is not Reason.PIN_LOCKED:
-            return (told,)
-        text: Json = {"code": str(Reason.PIN_LOCKED), "args": {}}
-        return told, rows.event("pin.locked", row, {"purpose": str(Purpose.SOCIAL_PIN), "text": text})
+        return rows.pin_refusal(row, error)
 
 
 def _no_keypad(params: CardPinParams) -> CardPinParams:
