@@ -6,11 +6,11 @@ import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardd.client.blocking import Client
 from cardd.client.errors import UnreachableError
 from cardd.client.messages import Arrival
@@ -25,8 +25,7 @@ _PATIENCE_S: Final = 10.0
 _ENDS: Final = {"activation.completed", "activation.refused", "activation.cancelled", "activation.expired"}
 
 
-@dataclass(frozen=True, slots=True)
-class Handoff:
+class Handoff(Struct, frozen=True):
     """Two cards at the counter, and what must come of it: an outcome or the reason of a refusal.
 
     `typed` is what the holder types at a prompt, by the prompt's purpose.
@@ -36,7 +35,7 @@ class Handoff:
     old: str
     social: str
     expected: str
-    typed: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = {}
 
 
 HANDOFFS: Final = (
@@ -53,8 +52,7 @@ HANDOFFS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What came of a handoff."""
 
     handoff: Handoff

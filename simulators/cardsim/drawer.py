@@ -1,22 +1,23 @@
 """The cards of a laboratory: a name is one physical card, which keeps what was done to it wherever it lies."""
 
 import threading
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardsim.card.base import VirtualCard
 from cardsim.card.chip import Chip
 from cardsim.card.make import make_chip
 from cardsim.persona import Persona
 
 
-@dataclass(frozen=True, slots=True)
-class _Card:
+class _Card(Struct, frozen=True):
     persona: Path
     chip: Chip
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
 
 class Drawer:

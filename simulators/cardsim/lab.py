@@ -5,7 +5,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ import msgspec
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardsim.card.base import VirtualCard
 from cardsim.control import CONTROL_SOCKET, ControlServer
 from cardsim.drawer import Drawer
@@ -28,8 +28,7 @@ from cardsim.trace import RecordingCard, load_trace
 _SEEN_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Stay:
+class _Stay(Struct, frozen=True):
     """A card in a reader; `label` is the named card's (name, interface), None for a card that was handed over."""
 
     card: VirtualCard

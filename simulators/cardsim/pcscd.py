@@ -8,12 +8,12 @@ import socket
 import subprocess
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
 from cardsim.pcsclite import PcscdSilentError, View, wait_for
 
 MOST_READERS: Final = 16
@@ -36,8 +36,7 @@ _MOVED: Final = "Cardsim {} moved"
 _OTHERS: Final = "Stranger {}"
 
 
-@dataclass(frozen=True, slots=True)
-class VirtualReader:
+class VirtualReader(Struct, frozen=True):
     """A reader as pcscd names it, and the port that puts a card into it."""
 
     name: str

@@ -7,10 +7,11 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from pathlib import Path
 from typing import Final
+
+from cardd.base.structs import Struct
 
 _HEADER: Final = struct.Struct("=II")
 _VERSION: Final = struct.Struct("=iiI")
@@ -34,8 +35,7 @@ class Status(IntFlag):
     PRESENT = 0x04
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderView:
+class ReaderView(Struct, frozen=True):
     """A reader as pcscd shows it to its clients; `counter` grows with insertions and removals."""
 
     name: str

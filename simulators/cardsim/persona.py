@@ -1,7 +1,6 @@
 """Cards described in YAML: who shows what, with which keys, on which interface."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from cardd.base.document import DocumentError, load_as_written, locate
+from cardd.base.structs import Struct
 from cardsim.fault_list import AnyFault
 from cardsim.toggles import Toggles
 
@@ -162,8 +162,7 @@ class PsamPersona(CardPersona, frozen=True, kw_only=True, forbid_unknown_fields=
 AnyPersona = SocialSecurityPersona | MedicalInsurancePersona | MemoryPersona | PsamPersona
 
 
-@dataclass(frozen=True, slots=True)
-class Persona:
+class Persona(Struct, frozen=True):
     """One card as its YAML file describes it."""
 
     name: str

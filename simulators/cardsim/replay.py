@@ -1,18 +1,17 @@
 """A card that says again what was recorded, in the order of the record, and notes what it was not asked then."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
+from cardd.base.structs import Struct
 from cardsim.trace import Trace, without_secrets
 
 _UNEXPECTED: Final = bytes.fromhex("6F00")
 _MOST_KEPT: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Surprise:
+class Surprise(Struct, frozen=True):
     """A command that was not the next one of the record: at which place (from 1), and which one was."""
 
     place: int

@@ -5,11 +5,12 @@ A reader that survives all of them survives cards that nobody has published anyt
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
+
+from cardd.base.structs import Struct
 
 
 def _says(clause: str, decides: str) -> Meta:
@@ -289,8 +290,7 @@ class Toggles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = "9302"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One toggle for people: its values with the default first, its clause, what it decides."""
 
     name: str

@@ -6,13 +6,13 @@ power went before the answer.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import msgspec
 
 from cardd.base.document import DocumentError
+from cardd.base.structs import Hidden, Struct
 from cardsim.card.base import VirtualCard
 
 T = TypeVar("T")
@@ -30,12 +30,11 @@ _PIN_BYTES: Final = range(1, 9)
 _PADDING: Final = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """A command and its answer. `masked` is (offset, length) of the bytes of the command that are not told."""
 
-    command: bytes = field(repr=False)
-    response: bytes = field(repr=False)
+    command: Hidden[bytes]
+    response: Hidden[bytes]
     masked: tuple[int, int] | None = None
 
     def is_of(self, command: bytes) -> bool:
@@ -43,12 +42,11 @@ class Exchange:
         return self.command == (command if self.masked is None else hide(command, self.masked))
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """The answer to reset, and what came after it."""
 
     atr: bytes
-    exchanges: tuple[Exchange, ...] = field(repr=False)
+    exchanges: Hidden[tuple[Exchange, ...]]
 
 
 class _First(msgspec.Struct, frozen=True):

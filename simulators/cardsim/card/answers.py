@@ -1,10 +1,10 @@
 """Answers to reset, by interface (LD/T 32.2; ISO 14443-4; PC/SC part 3)."""
 
-from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.iso7816.atr import parse_atr
 
 _TS: Final = 0x3B
@@ -15,8 +15,7 @@ _ATS_LEADERS: Final = 0x70
 """Bits of an ATS's format byte that each announce one interface byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """What a card says at reset on each interface; None on one that it has not."""
 
     contact: bytes | None

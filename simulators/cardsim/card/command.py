@@ -6,9 +6,10 @@ A body that fits neither is told apart only after the checks that come before th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from cardd.base.structs import Struct
 
 HEADER: Final = 4
 _SHORT: Final = 5
@@ -23,8 +24,7 @@ class Direction(Enum):
     OUT = "from the card"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One command. `le` is 1 to 256, None where the command has none."""
 
     cla: int

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from cardd.base.structs import Hidden, Struct
 from cardd.rules.keys import Level, Usage
 
 PIN: Final = "PIN"
@@ -55,11 +56,10 @@ class Pin:
         self.tries = self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class HeldKey:
+class HeldKey(Struct, frozen=True):
     """A key in a security module: its value at the module's level, and the usage types under which it serves."""
 
-    value: bytes = field(repr=False)
+    value: Hidden[bytes]
     level: Level
     types: frozenset[Usage]
 

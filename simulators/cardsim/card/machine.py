@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from cardd.base.structs import Hidden, Struct
 from cardd.crypto.block import Algorithm
 from cardd.crypto.money import Amounts
 from cardsim.card.challenges import Challenges
@@ -16,11 +17,10 @@ from cardsim.toggles import Toggles
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a command gives back. `clause` says for people which rule decided the status word."""
 
-    data: bytes = field(default=b"", repr=False)
+    data: Hidden[bytes] = b""
     status: int = Status.DONE
     clause: str = ""
 
@@ -34,11 +34,10 @@ class SessionCipher:
     chain: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class PendingDebit:
+class PendingDebit(Struct, frozen=True):
     """A debit that a security module made MAC1 for, until the card's MAC2 comes."""
 
-    session: bytes = field(repr=False)
+    session: Hidden[bytes]
     amounts: Amounts
 
 

@@ -1,8 +1,9 @@
 """The memory that survives power loss, and the loss itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from cardd.base.structs import Struct
 
 Undo = Callable[[], None]
 
@@ -32,8 +33,7 @@ class Change(Protocol):
         """Write one of its bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class CellChange:
+class CellChange(Struct, frozen=True):
     """New bytes for a place in a memory of bytes."""
 
     cells: bytearray

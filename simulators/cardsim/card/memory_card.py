@@ -5,10 +5,10 @@ left the chip cannot be written again. The commands for it are here so that nobo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.crypto.block import Algorithm
 from cardd.rules.old_cards import SIZES, Field, Layout, Writing, layouts_of
 from cardd.rules.old_cards import Chip as Kind
@@ -31,8 +31,7 @@ _DATA: Final = 0
 _COUNTER_DUMMIES: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """What tells the chips apart: the reader's number, the chip's answer, its secret code, how often it may fail.
 
     `code_place` is where the code lies in the memory, None where it lies apart. `right` is what follows 90 after the

@@ -1,8 +1,9 @@
 """Secure messaging as the card checks it: maintenance key, challenge of one use, MAC (LD/T 32.4 8)."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import session_key

@@ -6,12 +6,12 @@ DEBIT a purchase; asking for the balance or the proof leaves it, anything else e
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from msgspec.structs import replace
 
+from cardd.base.structs import Struct
 from cardd.crypto import money as computation
 from cardd.crypto.block import Algorithm
 from cardd.crypto.money import Amounts
@@ -44,8 +44,7 @@ _MONTHS: Final = range(1, 13)
 _DAYS: Final = range(1, 32)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordChange:
+class RecordChange(Struct, frozen=True):
     """A new number 1 of a cyclic file, as a part of a transaction: it counts once its last byte is written."""
 
     file: RecordFile

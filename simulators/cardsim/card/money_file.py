@@ -1,10 +1,10 @@
 """The medical account inside the card: what its money file holds, and a transaction that was begun (LD/T 32.6 8.5)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from cardd.base.structs import Hidden, Struct
 from cardd.crypto.money import Amounts
 from cardd.rules.account import YearSums
 from cardsim.card.memory import CellChange
@@ -93,12 +93,11 @@ def packed(digits: bytes) -> int:
     return int(digits.hex())
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """A load that INITIALIZE FOR LOAD began. `balance` is the one before it, `certificate` the DTK."""
 
-    session: bytes = field(repr=False)
-    certificate: bytes = field(repr=False)
+    session: Hidden[bytes]
+    certificate: Hidden[bytes]
     sequence: int
     balance: int
     amount: int
@@ -107,12 +106,11 @@ class Load:
     name = "load"
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(Struct, frozen=True):
     """A purchase that INITIALIZE FOR PURCHASE began; its session key needs the terminal's sequence."""
 
-    key: bytes = field(repr=False)
-    certificate: bytes = field(repr=False)
+    key: Hidden[bytes]
+    certificate: Hidden[bytes]
     random: bytes
     sequence: int
     amounts: Amounts

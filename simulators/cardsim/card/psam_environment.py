@@ -1,10 +1,10 @@
 """What a security module computes with in one environment: keys at its level, session keys, ciphers and MACs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardd.crypto.block import Algorithm, block_size, encrypt
 from cardd.crypto.derive import diversify_all, session_key
 from cardd.crypto.messaging import shortened
@@ -91,8 +91,7 @@ def _abilities(usage: Usage) -> frozenset[str]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What P1 of CIPHER DATA asks for."""
 
     ability: str

@@ -1,9 +1,9 @@
 """The order in which a card checks a command, the same for every card of the rule; the commands are rows of a table."""
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from cardd.base.structs import Struct
 from cardsim.card.command import HEADER, Command, Direction, Framing
 from cardsim.card.machine import Machine, Reply
 from cardsim.card.memory import MemoryFailureError
@@ -15,8 +15,7 @@ LONGEST: Final = 256
 ANY_LENGTH: Final = range(LONGEST + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One command. `lengths` are the Lc (data to the card) or Le (data from it) that it takes at all.
 
     Several rows may have one instruction: P1 and P2 tell them apart. `in_blocked` marks what an application that was

@@ -1,6 +1,5 @@
 """Invented certificates for a centre and its counters: an issuer of their own, valid on this computer, for tests."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,12 +10,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from cardd.base.structs import Struct
+
 _DAYS: Final = 30
 _HOST: Final = "localhost"
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(Struct, frozen=True):
     """PEM files in one directory: who vouches, the centre's own, a counter's own."""
 
     ca: Path

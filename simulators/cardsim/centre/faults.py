@@ -3,11 +3,13 @@
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
+from cardd.base.structs import Struct
 from cardd.wire.centre import OPERATIONS
 
 
@@ -26,8 +28,7 @@ class Reply(StrEnum):
     ENDLESS = "endless"
 
 
-@dataclass(frozen=True, slots=True)
-class Conduct:
+class Conduct(Struct, frozen=True):
     """How often the question is carried out, how its answer leaves, and a sentence for people."""
 
     deliveries: int
@@ -59,8 +60,7 @@ _EVERY: Final = "*"
 _SPEC: Final = re.compile(r"(?P<kind>\w+)@(?P<method>\w+|\*)(:(?P<times>[1-9][0-9]{0,5}))?")
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(msgspec.Struct):
     """One fault: what happens, to which question (`*`: to all), how often still (None: always)."""
 
     kind: str

@@ -7,7 +7,6 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,7 @@ from typing import Final, Self
 
 import msgspec
 
+from cardd.base.structs import Struct
 from cardd.wire.centre import OPERATIONS, Answer, Operation, Question
 from cardsim.centre.desk import Desk, RefusedError
 from cardsim.centre.faults import Conduct, Faults, Reply
@@ -35,8 +35,7 @@ _JSON: Final = "application/json"
 _PATHS: Final[Mapping[str, Operation[object]]] = MappingProxyType({row.path: row for row in OPERATIONS.values()})
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """PEM files: what the centre shows, and who vouches for its clients (None: it asks them for nothing)."""
 
     certificate_file: Path
@@ -53,8 +52,7 @@ class Tls:
         return context
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A question that arrived: the authority's word for it, its own name and its activation's, how often it was done.
 
     `question` and `key` are no personal data; nothing else of a question is kept.

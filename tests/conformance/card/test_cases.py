@@ -1,6 +1,5 @@
 """The cases of the card test against every social security card that is shipped, and against cards that differ."""
 
-import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +55,7 @@ def toggled(name: str, **toggles: str) -> Persona:
     card = persona.card
     assert isinstance(card, SocialSecurityPersona)
     changed = msgspec.structs.replace(card.toggles, **toggles)
-    return dataclasses.replace(persona, card=msgspec.structs.replace(card, toggles=changed))
+    return msgspec.structs.replace(persona, card=msgspec.structs.replace(card, toggles=changed))
 
 
 @pytest.mark.parametrize("name", SOCIAL)
