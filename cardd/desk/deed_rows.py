@@ -216,7 +216,9 @@ def _ended(
 ) -> DeedRow:
     public, sealed = _public(row), _sealed(row)
     public.result, public.error, public.free = result, error, free
-    return _stored(replace(row, open=False), public, _Sealed(sealed.mark))
+    # whose card it was is kept as long as anything of that person's is, so that both are found and erased together
+    kept = _Sealed() if sealed.mark is None else _Sealed(sealed.mark, sealed.identification_code, sealed.number)
+    return _stored(replace(row, open=False), public, kept)
 
 
 def _stored(row: DeedRow, public: _Public, sealed: _Sealed) -> DeedRow:

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
+import msgspec
+
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer, Tokens
@@ -16,7 +18,7 @@ from cardd.journal import cursor as cursors
 from cardd.journal import erasing, finding, limits, marks, retiring, transcript
 from cardd.journal.database import Database
 from cardd.journal.encoding import rfc3339
-from cardd.journal.events import NewEvent
+from cardd.journal.events import Json, NewEvent
 from cardd.journal.examiner import Alteration, Examiner, Report
 from cardd.journal.finding import Found, Query
 from cardd.journal.heads import Place
@@ -115,26 +117,41 @@ class Evidence:
     async def erase(self, token: str, *, client: str, purpose: str) -> erasing.Erasure:
         """Erase everything sealed about a person, by that person's token, and put that on record.
 
-        What is masked stays, so does the chain, and so do the marks by which the events are found.
+        What is masked stays, so does the chain, and so do the marks by which the events are found. Cancelled, it ends
+        with the page that it is at; asked for again, it erases the rest.
 
         Raises CarddError: NOT_FOUND, BUSY while something of that person is under way, JOURNAL_*.
         """
-        planned = await self._query(partial(erasing.plan, token=token, sealer=self._sealer, tokens=self._tokens))
-        event = NewEvent(
-            erasing.ERASED,
-            SUBJECT,
-            {
-                "token": token,
-                "events": len(planned.events),
-                "activations": len(planned.activations),
-                "payments": len(planned.deeds),
-                "client": client,
-                "purpose": purpose,
-            },
-        )
-        await self._journal.record(event, also=partial(erasing.erase, erasure=planned))
+        marks_of_person = await self._query(partial(erasing.about, token=token))
+        rows = await self._rows_of(marks_of_person)
+        page = msgspec.structs.replace(rows, events=await self._events_of(marks_of_person, 0))
+        if page.is_empty:
+            raise CarddError(Reason.NOT_FOUND, "nothing is stored about that person")
+        events: list[int] = []
+        more = True
+        while more:
+            data: dict[str, Json] = {"token": token, **erasing.told(page), "client": client, "purpose": purpose}
+            # what was blanked and that it was are one commit, so that it may end between any two
+            also = partial(erasing.erase, erasure=page)
+            await self._journal.record(NewEvent(erasing.ERASED, SUBJECT, data), also=also)
+            events += page.events
+            page = erasing.Erasure(await self._events_of(marks_of_person, max(page.events, default=0)))
+            more = not page.is_empty
         await self._query(erasing.sweep)
-        return planned
+        return msgspec.structs.replace(rows, events=tuple(events))
+
+    async def _rows_of(self, marks_of_person: frozenset[str]) -> erasing.Erasure:
+        """Return a person's activations and deeds. Raises CarddError BUSY while one of them is under way."""
+        found, page = erasing.Erasure(), await self._query(partial(erasing.rows, after=(0, 0)))
+        while not page.last:
+            # opening is work: neither the loop's nor that of the thread that records
+            part = await asyncio.to_thread(erasing.theirs, page, marks_of_person, self._sealer, self._tokens)
+            found = found.with_rows(part)
+            page = await self._query(partial(erasing.rows, after=page.after))
+        return found
+
+    async def _events_of(self, marks_of_person: frozenset[str], after: int) -> tuple[int, ...]:
+        return await self._query(partial(erasing.events, marks_of_person=marks_of_person, after=after))
 
     async def retire(self, before: datetime, *, most_bytes: int | None = None) -> int:
         """Take away the events that are all older than a time, oldest first, and put on record which; count them.

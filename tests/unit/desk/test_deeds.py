@@ -152,12 +152,18 @@ async def test_whose_card_it_is_and_what_was_to_be_written_lie_in_the_sealed_par
         assert not any(text in json.dumps(row.data) for text in (CODE, "A12345678", "values", "m1"))
 
 
-async def test_values_are_forgotten_once_nothing_is_left_to_find_out(tmp_path: Path) -> None:
+async def test_values_are_forgotten_once_nothing_is_left_to_find_out_and_what_stands_for_them_says_whose_it_is(
+    tmp_path: Path,
+) -> None:
     async with journal(tmp_path) as opened:
         await once(opened, Doing(), WRITING)
         row = await opened.deed("user/till", "w1")
         assert row is not None
-        assert row.personal == {"mark": "m1"}
+        assert row.personal == {"mark": "m1", "identification_code": CODE, "number": "A12345678"}
+        await once(opened, Doing())
+        without_values = await opened.deed("user/till", "r1")
+        assert without_values is not None
+        assert without_values.personal == {}
 
 
 async def test_the_cards_own_word_is_kept_with_all_it_said(tmp_path: Path) -> None:

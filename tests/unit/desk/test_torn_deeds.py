@@ -215,7 +215,7 @@ async def test_values_lie_sealed_in_the_database_and_only_while_the_write_is_ope
         await asked.line.result("card.write", files=secret, request="w1")
         ended = await at.journal.deed(row.client, "w1")
         assert ended is not None
-        assert set(ended.personal) == {"mark"}
+        assert set(ended.personal) == {"mark", "identification_code", "number"}
     for path in (tmp_path / "journal").iterdir():
         assert b"510722" not in path.read_bytes()
 
