@@ -46,9 +46,10 @@ Framing = Callable[[bytes, Direction], Command | None]
 
 def frame_contact(raw: bytes, direction: Direction) -> Command | None:
     """Read a command as a T=0 card sees it: P3 is Lc or Le by the instruction, a missing P3 is 00."""
-    p3, body = (raw[HEADER], raw[_SHORT:]) if len(raw) > HEADER else (0, b"")
+    p3 = raw[HEADER] if len(raw) > HEADER else 0
     if direction is Direction.OUT:
-        return None if body else _command(raw, le=p3 or _WHOLE)
+        return _command(raw, le=p3 or _WHOLE) if len(raw) <= _SHORT else None
+    body = raw[_SHORT:]
     # with data before it, a fifth part is an Le, which stays in the terminal
     if len(body) == p3 or (p3 and len(body) == p3 + 1):
         return _command(raw, data=body[:p3])
@@ -69,5 +70,4 @@ def frame_contactless(raw: bytes, direction: Direction) -> Command | None:
 
 
 def _command(raw: bytes, data: bytes = b"", le: int | None = None) -> Command:
-    cla, ins, p1, p2 = raw[:HEADER]
-    return Command(cla, ins, p1, p2, data, le)
+    return Command(raw[0], raw[1], raw[2], raw[3], data, le)

@@ -1,6 +1,7 @@
 """The order in which a card checks a command, the same for every card of the rule; the commands are rows of a table."""
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cardd.base.structs import Struct
@@ -13,6 +14,7 @@ Handler = Callable[[Machine, Command], Reply]
 
 LONGEST: Final = 256
 ANY_LENGTH: Final = range(LONGEST + 1)
+_HEADERS: Final = 256
 
 
 class Row(Struct, frozen=True):
@@ -33,6 +35,13 @@ class Row(Struct, frozen=True):
     keeps_transaction: bool = False
 
 
+class _Meaning(Struct, frozen=True):
+    """The command that a header means, and whether its P1 and P2 are that command's."""
+
+    row: Row
+    fits: bool
+
+
 def exactly(p1: int, p2: int) -> Callable[[int, int], bool]:
     """Return the check that P1 and P2 are these."""
     return lambda given1, given2: (given1, given2) == (p1, p2)
@@ -51,6 +60,8 @@ class OperatingSystem:
         self._rows: dict[bytes, list[Row]] = {}
         for row in rows:
             self._rows.setdefault(bytes((row.cla, row.ins)), []).append(row)
+        # terminals say the same few headers all day
+        self._found = lru_cache(_HEADERS)(self._find)
 
     @property
     def names(self) -> frozenset[str]:
@@ -66,9 +77,9 @@ class OperatingSystem:
         direction, keeps = Direction.IN, False
         begun = self.machine.session.transaction
         try:
-            row = self._row(raw)
-            direction, keeps = row.direction, row.keeps_transaction
-            reply = self._run(row, raw, framing)
+            meaning = self._meaning(raw)
+            direction, keeps = meaning.row.direction, meaning.row.keeps_transaction
+            reply = self._run(meaning, raw, framing)
         except Refusal as refusal:
             reply = Reply(status=refusal.status, clause=refusal.clause)
         except MemoryFailureError:
@@ -87,7 +98,7 @@ class OperatingSystem:
             self.machine.blocked = True
         return Reply(status=Status.MEMORY_FAILURE, clause="LD/T 32.5 table 5: the memory failed")
 
-    def _row(self, raw: bytes) -> Row:
+    def _meaning(self, raw: bytes) -> _Meaning:
         machine = self.machine
         if raw[:2] != GET_RESPONSE:
             machine.session.waiting = b""
@@ -95,31 +106,33 @@ class OperatingSystem:
             raise Refusal(Status.CARD_BLOCKED, "LD/T 32.5 CARD BLOCK: the card is blocked for good")
         if len(raw) < HEADER:
             raise Refusal(Status.WRONG_LENGTH, "ISO 7816-4: a command has at least four bytes")
-        cla, ins = raw[:2]
+        return self._found(raw[:HEADER])
+
+    def _find(self, header: bytes) -> _Meaning:
+        cla, ins = header[:2]
         if cla not in self._classes:
             raise Refusal(Status.UNKNOWN_CLASS, f"LD/T 32.5: no class {cla:02X}")
-        rows = self._alike(raw)
+        rows = self._alike(header)
         if not rows:
             raise Refusal(Status.UNKNOWN_INSTRUCTION, f"LD/T 32.5: no instruction {ins:02X} in class {cla:02X}")
-        for row in rows:
-            if _means(row, raw):
-                return row
-        return rows[0]
+        fitting = next((row for row in rows if _means(row, header)), None)
+        return _Meaning(fitting or rows[0], fitting is not None)
 
     def _alike(self, raw: bytes) -> Sequence[Row]:
         return self._rows.get(raw[:2], ())
 
-    def _run(self, row: Row, raw: bytes, framing: Framing) -> Reply:
+    def _run(self, meaning: _Meaning, raw: bytes, framing: Framing) -> Reply:
+        row = meaning.row
         machine = self.machine
         order = machine.toggles
         if order.application_blocked == "before_parameters":
             self._require_open(row)
         if order.parameters_or_length == "parameters_first":
-            _require_parameters(row, raw)
+            _require_parameters(meaning)
             command = _framed(row, raw, framing)
         else:
             command = _framed(row, raw, framing)
-            _require_parameters(row, raw)
+            _require_parameters(meaning)
         if order.application_blocked == "after_lengths":
             self._require_open(row)
         return row.handler(machine, command)
@@ -129,9 +142,9 @@ class OperatingSystem:
             raise Refusal(Status.APPLICATION_BLOCKED, "LD/T 32.5 APPLICATION BLOCK: this application is blocked")
 
 
-def _require_parameters(row: Row, raw: bytes) -> None:
-    if not _means(row, raw):
-        raise Refusal(Status.WRONG_PARAMETERS, f"LD/T 32.5 {row.name}: P1 P2 are not of this command")
+def _require_parameters(meaning: _Meaning) -> None:
+    if not meaning.fits:
+        raise Refusal(Status.WRONG_PARAMETERS, f"LD/T 32.5 {meaning.row.name}: P1 P2 are not of this command")
 
 
 def _framed(row: Row, raw: bytes, framing: Framing) -> Command:
