@@ -44,12 +44,13 @@ class GcmSealer:
             raise CarddError(Reason.INVALID, f"a sealing key has {KEY_LENGTH} bytes, this one {len(key)}")
         self._mark = _MARKS[algorithm]
         self._key = key
+        self._cipher = _CIPHERS[self._mark](key.reveal())
         self._chance = Chance()
 
     def seal(self, plaintext: bytes, context: bytes) -> bytes:
         """Return algorithm (1), nonce (12), ciphertext (as long as the text), tag (16)."""
         nonce = self._chance.take(_NONCE)
-        encryptor = Cipher(_CIPHERS[self._mark](self._key.reveal()), modes.GCM(nonce)).encryptor()
+        encryptor = Cipher(self._cipher, modes.GCM(nonce)).encryptor()
         encryptor.authenticate_additional_data(context)
         ciphertext = encryptor.update(plaintext) + encryptor.finalize()
         return self._mark + nonce + ciphertext + encryptor.tag
