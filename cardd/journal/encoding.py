@@ -5,10 +5,9 @@ from here quotes a value.
 """
 
 import sqlite3
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -26,8 +25,6 @@ EVENT_BYTES: Final = 256 * 1024
 
 Also = Callable[[sqlite3.Connection], object]
 """What else a call does to the database, in its own transaction."""
-
-T = TypeVar("T")
 
 _CHANCE: Final = Chance()
 
@@ -105,7 +102,7 @@ class PreparedCall(Struct, frozen=True):
 
 def rfc3339(moment: datetime) -> str:
     """Return `2031-05-07T08:09:10.000000Z`."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def prepare(
@@ -130,10 +127,10 @@ def prepare(
 
 def _prepare_event(event: NewEvent, sealer: Sealer, time: str, tokens: Tokens | None) -> PreparedEvent:
     what = "an event"
-    identity = str(uuid.UUID(bytes=_CHANCE.take(16), version=4))
-    data = _attempt(what, lambda: msgspec.json.encode(event.data))
+    identity = _new_identity()
+    data = _encoded(what, event.data)
     fields = _Body(identity, event.type, time, event.subject, msgspec.Raw(data), event.insertion, event.correlation)
-    body = _attempt(what, lambda: msgspec.json.encode(fields))
+    body = _encoded(what, fields)
     sealed = _seal(what, event.personal, sealer, identity)
     if len(body) + len(sealed or b"") > EVENT_BYTES:
         raise CarddError(Reason.INVALID, f"an event holds at most {EVENT_BYTES} bytes")
@@ -142,11 +139,18 @@ def _prepare_event(event: NewEvent, sealer: Sealer, time: str, tokens: Tokens | 
     return PreparedEvent(stored, body, chain.NOTHING_SEALED if sealed is None else chain.digest(sealed), found_by)
 
 
+def _new_identity() -> str:
+    """Return a random UUID (RFC 9562, version 4); `uuid` takes three times as long to make one."""
+    digits = _CHANCE.take(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
 def _prepare_activation(row: ActivationRow, sealer: Sealer) -> PreparedActivation:
     what = "an activation"
     # the columns must be encodable too: a lone surrogate would stop the writer's transaction
-    _attempt(what, f"{row.id} {row.station} {row.route} {row.state} {row.client} {row.request}".encode)
-    data = _attempt(what, lambda: msgspec.json.encode(row.data))
+    _encoded(what, (row.id, row.station, row.route, row.state, row.client, row.request))
+    data = _encoded(what, row.data)
     sealed = _seal(what, row.personal, sealer, row.id)
     return PreparedActivation(
         row.id, row.station, row.route, row.state, row.open, data, sealed, row.client, row.request
@@ -155,8 +159,8 @@ def _prepare_activation(row: ActivationRow, sealer: Sealer) -> PreparedActivatio
 
 def _prepare_deed(row: DeedRow, sealer: Sealer) -> PreparedDeed:
     what = "a deed"
-    _attempt(what, f"{row.client} {row.request} {row.method}".encode)
-    data = _attempt(what, lambda: msgspec.json.encode(row.data))
+    _encoded(what, (row.client, row.request, row.method))
+    data = _encoded(what, row.data)
     sealed = _seal(what, row.personal, sealer, _deed_context(row.client, row.request))
     return PreparedDeed(row.client, row.request, row.method, row.open, data, sealed)
 
@@ -168,12 +172,12 @@ def _deed_context(client: str, request: str) -> str:
 def _seal(what: str, personal: Mapping[str, Json], sealer: Sealer, context: str) -> bytes | None:
     if not personal:
         return None
-    return sealer.seal(_attempt(what, lambda: msgspec.json.encode(personal)), context.encode())
+    return sealer.seal(_encoded(what, personal), context.encode())
 
 
-def _attempt(what: str, encode: Callable[[], T]) -> T:
+def _encoded(what: str, value: object) -> bytes:
     try:
-        return encode()
+        return msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         problem = type(error).__name__
     # raised out here, so that the first error, which may quote a person's data, does not travel as its context

@@ -3,7 +3,7 @@
 A mark holds no person: tokens are made under this machine's key, and are taken from what is about to be sealed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -68,16 +68,16 @@ def of_personal(personal: Mapping[str, Json], tokens: Tokens | None) -> tuple[st
     """Return the marks of the persons and cards that personal data name."""
     if tokens is None:
         return ()
-    make: Mapping[str, Callable[[str], str]] = {
-        _HOLDER: lambda value: holder(tokens.holder(value)),
-        _CARD: lambda value: card(tokens.card(value)),
-        _OLD_CARD: lambda value: old_card(tokens.card(value)),
-    }
-    return tuple(dict.fromkeys(make[kind](value) for kind, value in _named(personal, within=None) if value))
+    return tuple(dict.fromkeys(_mark(kind, value, tokens) for kind, value in _named(personal, within=None) if value))
+
+
+def _mark(kind: str, value: str, tokens: Tokens) -> str:
+    return f"{kind} {tokens.holder(value) if kind == _HOLDER else tokens.card(value)}"
 
 
 def _named(value: Json, within: str | None) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
+    # what can be encoded is made of these; to ask whether something is any mapping takes ten times as long
+    if isinstance(value, dict):
         for key, inner in value.items():
             kind = _BY_KEY.get(key)
             if isinstance(inner, str):
@@ -85,6 +85,6 @@ def _named(value: Json, within: str | None) -> Iterator[tuple[str, str]]:
                     yield within or kind, inner
             else:
                 yield from _named(inner, kind if key in _WITHIN else within)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+    elif isinstance(value, list | tuple):
         for inner in value:
             yield from _named(inner, within)
