@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
@@ -17,13 +17,20 @@ from cardd.journal.events import ActivationRow, DeedRow, NewEvent, Statistics, S
 from cardd.journal.heads import Notary, Place
 from cardd.journal.lock import DirectoryLock
 from cardd.journal.reserve import Reserve
-from cardd.journal.writer import Outcome, Recorded, Writer
+from cardd.journal.writer import Recorded, Writer
 
 T = TypeVar("T")
 
 Subscriber = Callable[[Sequence[StoredEvent]], None]
 
 _CLOSING_S: Final = 1.4
+
+
+class _Waiting(Protocol):
+    """A future of whatever type, as far as it can be refused."""
+
+    def done(self) -> bool: ...
+    def set_exception(self, exception: BaseException, /) -> None: ...
 
 
 class Keeping(Struct, frozen=True):
@@ -65,7 +72,7 @@ class Journal:
         self._clock = clock
         self._keeping = keeping
         self._subscribers: dict[object, Subscriber] = {}
-        self._waiting: set[Callable[[CarddError], None]] = set()
+        self._waiting: set[_Waiting] = set()
         self._closed: asyncio.Future[None] | None = None
         self._writer = Writer(database, reserve, self._deliver)
 
@@ -125,7 +132,7 @@ class Journal:
         except CarddError as error:
             future.set_exception(error)
             return future
-        self._await(future)
+        self._waiting.add(future)
         self._writer.record(call, future)
         return future
 
@@ -188,9 +195,8 @@ class Journal:
         """Set space aside again where it was given up and there is some. Raises CarddError JOURNAL_*."""
         self._refuse_if_closed()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._await(future)
         self._writer.make_room(future)
-        await future
+        await self._answer(future)
 
     def position(self, cursor: str) -> int:
         """Return the sequence after which a cursor stands.
@@ -222,8 +228,9 @@ class Journal:
             await asyncio.wait_for(asyncio.shield(self._closed), _CLOSING_S)
         except TimeoutError:
             late = CarddError(Reason.JOURNAL_UNAVAILABLE, "the disk did not answer in time")
-            for refuse in tuple(self._waiting):
-                refuse(late)
+            for future in self._waiting:
+                if not future.done():
+                    future.set_exception(late)
 
     def _release(self, closed: asyncio.Future[None]) -> None:
         self._lock.release()
@@ -236,16 +243,15 @@ class Journal:
         """
         self._refuse_if_closed()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._await(future)
         self._writer.ask(question, future)
-        return await future
+        return await self._answer(future)
 
-    def _await(self, future: asyncio.Future[T]) -> None:
-        def refuse(error: CarddError) -> None:
-            Outcome(future, None, error).settle()
-
-        self._waiting.add(refuse)
-        future.add_done_callback(lambda _: self._waiting.discard(refuse))
+    async def _answer(self, future: asyncio.Future[T]) -> T:
+        self._waiting.add(future)
+        try:
+            return await future
+        finally:
+            self._waiting.discard(future)
 
     def _refuse_if_closed(self) -> None:
         if self._closed is not None:
@@ -253,19 +259,20 @@ class Journal:
 
     def _deliver(self, recorded: Sequence[Recorded]) -> None:
         """Adopt one commit: first our own figures, then the subscribers, then those who wait."""
-        events = [event for one in recorded for event in one.outcome.value or ()]
+        events = [event for one in recorded for event in one.value or ()]
         if events:
             self.last = events[-1].sequence
             self.evicted = recorded[-1].evicted
-            self._digest = next(one.digest for one in reversed(recorded) if one.outcome.value)
+            self._digest = next(one.digest for one in reversed(recorded) if one.value)
         for one in recorded:
-            if one.outcome.error is None and one.call.activation is not None:
+            if one.error is None and one.call.activation is not None:
                 change = self._open.add if one.call.activation.open else self._open.discard
                 change(one.call.activation.id)
         if events:
             self._tell(events)
         for one in recorded:
-            one.outcome.settle()
+            self._waiting.discard(one.future)
+            one.settle()
 
     def _tell(self, events: Sequence[StoredEvent]) -> None:
         for callback in tuple(self._subscribers.values()):

@@ -45,11 +45,10 @@ class Outcome(Struct, Generic[T], frozen=True):
             self.future.set_result(self.value)  # type: ignore[arg-type] # no error, so the value is a T
 
 
-class Recorded(Struct, frozen=True):
+class Recorded(Outcome[tuple[StoredEvent, ...]], frozen=True):
     """What became of one call of `record`."""
 
     call: PreparedCall
-    outcome: Outcome[tuple[StoredEvent, ...]]
     digest: bytes
     """That of the newest event after the commit."""
     evicted: int
@@ -131,9 +130,9 @@ class Writer:
 
     def _take(self) -> list[_Job]:
         jobs = [self._jobs.get()]
-        with contextlib.suppress(queue.Empty):
-            while len(jobs) < _GROUP:
-                jobs.append(self._jobs.get_nowait())
+        # nobody else takes any, so that what is there stays there
+        while len(jobs) < _GROUP and not self._jobs.empty():
+            jobs.append(self._jobs.get())
         return jobs
 
     def _serve(self, jobs: Sequence[_Job]) -> bool:
@@ -149,12 +148,15 @@ class Writer:
 
     def _commit(self, records: Sequence[_Record]) -> list[Recorded]:
         """Commit what is taken at the space there is; refuse the rest."""
-        if self._admission.space is not Space.AMPLE:
-            self._admission.look_again()
-        taken = {id(record) for record in records if self._admission.takes(record.call)}
+        if self._admission.space is Space.AMPLE:
+            return self._append(records)
+        self._admission.look_again()
+        taken: list[_Record] = []
+        refused: list[_Record] = []
+        for record in records:
+            (taken if self._admission.takes(record.call) else refused).append(record)
         full = CarddError(Reason.JOURNAL_FULL, "space is left for what is open only")
-        refused = [self._recorded(record, None, full) for record in records if id(record) not in taken]
-        return self._append([record for record in records if id(record) in taken]) + refused
+        return self._append(taken) + [self._recorded(record, None, full) for record in refused]
 
     def _append(self, records: Sequence[_Record]) -> list[Recorded]:
         if not records:
@@ -171,9 +173,7 @@ class Writer:
         return [self._recorded(record, events, None) for record, events in zip(records, stored, strict=True)]
 
     def _recorded(self, record: _Record, events: tuple[StoredEvent, ...] | None, error: CarddError | None) -> Recorded:
-        return Recorded(
-            record.call, Outcome(record.future, events, error), self._database.digest, self._database.evicted
-        )
+        return Recorded(record.future, events, error, record.call, self._database.digest, self._database.evicted)
 
     def _post(self, callback: Callable[[], None]) -> None:
         # a loop that was closed has nobody left to be told
