@@ -137,9 +137,10 @@ def _check_register(config: Config) -> None:
 
 
 def _register_show(options: argparse.Namespace) -> int:
-    from cardd.daemon import open_register  # noqa: PLC0415
+    from cardd.activation.register import people_in  # noqa: PLC0415
+    from cardd.daemon import register_file  # noqa: PLC0415
 
-    for person in open_register(load_config(options.config)).show():
+    for person in people_in(register_file(load_config(options.config))):
         print(json.dumps(person, ensure_ascii=False))  # noqa: T201 - a command's answer
     return os.EX_OK
 

@@ -80,17 +80,14 @@ def run(config: Config) -> int:
     os._exit(os.EX_OK)
 
 
-def open_register(config: Config, clock: Clock | None = None) -> LocalRegister:
-    """Open the local authority's register, filled from the YAML file that the configuration names.
+def register_file(config: Config) -> Path:
+    """Return where the local authority's register lies.
 
     Raises CarddError(INVALID) where the authority is none of this machine's.
     """
     if config.authority.provider != "local":
         raise CarddError(Reason.INVALID, "the register is at the card centre: ask there what it holds")
-    people = None if config.authority.register is None else Path(config.authority.register)
-    state = Path(config.state_dir)
-    _make_state_dir(state)
-    return LocalRegister.open(state / "register.sqlite", people, clock=clock or SystemClock())
+    return Path(config.state_dir) / "register.sqlite"
 
 
 async def _serve(config: Config) -> None:
@@ -368,7 +365,8 @@ def _keys(config: Config, readers: Readers, clock: Clock) -> _Keys:
 def _authority(config: Config, clock: Clock, stack: AsyncExitStack) -> Centre:
     """Find who decides on cards; it is closed with the rest."""
     if config.authority.provider == "local":
-        register = open_register(config, clock)
+        people = _path(config.authority.register)
+        register = LocalRegister.open(register_file(config), people, clock=clock)
         stack.callback(register.close)
         return register
     try:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 from uuid import uuid4
@@ -23,7 +24,7 @@ from cardd.activation.authority import (
     SocialCard,
     Verdict,
 )
-from cardd.base.clock import Clock
+from cardd.base.clock import Clock, SystemClock
 from cardd.base.document import load_document
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -36,6 +37,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _FAREWELL_S = 0.5
+
+
+def people_in(path: Path) -> list[dict[str, object]]:
+    """Return what a register holds that a daemon may have open, as `LocalRegister.show` does.
+
+    Raises CarddError(AUTHORITY_UNAVAILABLE) where there is none.
+    """
+    try:
+        with closing(Register.look(path, clock=SystemClock())) as register:
+            return register.show()
+    except sqlite3.Error as error:
+        problem = f"the register {path}, which the daemon makes, cannot be read: {error}"
+        raise CarddError(Reason.AUTHORITY_UNAVAILABLE, problem) from None
 
 
 class LocalRegister:

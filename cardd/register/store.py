@@ -61,6 +61,11 @@ class Register:
                 fill(db, content)
         return register
 
+    @classmethod
+    def look(cls, path: Path, *, clock: Clock) -> "Register":
+        """Open a register that somebody else may have open, to be shown only. Raises sqlite3.Error for none."""
+        return cls(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S), clock)
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
@@ -265,9 +270,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     path.touch(mode=0o600, exist_ok=True)
     # who has the register sees to it that one thread at a time works on it
     database = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-    # A rollback journal: `cardd register show` opens the same file beside the daemon, and the WAL of Debian 12's
-    # SQLite has a fault with several connections.
-    database.execute("PRAGMA journal_mode = DELETE")
+    # The WAL of Debian 12's SQLite has a fault where several connections write: one does, others `look`.
+    database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     database.executescript(SCHEMA)
     return database

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +15,13 @@ from support.centre import JIA, OLD
 from support.centre import request as asked
 
 from cardd.activation.authority import ActivationRequest, IdentityDocument, SocialCard, Standing
-from cardd.activation.register import LocalRegister
+from cardd.activation.register import LocalRegister, people_in
 from cardd.base.clock import SystemClock
 from cardd.base.document import DocumentError
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.register.store import Register
 
 YAML = """
 region: "510100"
@@ -251,17 +253,39 @@ def test_a_row_changed_in_the_yaml_is_taken_over_and_the_others_are_left(files: 
     again.close()
 
 
-def test_a_second_program_sees_what_the_daemon_did(files: Files, register: LocalRegister) -> None:
-    other = files.open()
+def test_what_is_shown_beside_the_daemon_is_what_it_did(files: Files, register: LocalRegister) -> None:
     asyncio.run(register.activate(request()))
-    assert statuses(other, "测试甲", "cards") == {"A00000012": "normal"}
-    other.close()
+    assert people_in(files.database) == register.show()
+    asyncio.run(register.report_update("key-1", written=True))
+    assert people_in(files.database) == register.show()
+
+
+def test_whoever_looks_writes_nothing_and_hinders_no_deed(files: Files, register: LocalRegister) -> None:
+    looking = Register.look(files.database, clock=FixedClock())
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        looking.report("key-1", written=True)
+    assert asyncio.run(register.activate(request())).standing is Standing.GRANTED
+    looking.close()
+
+
+def test_a_register_that_nobody_made_is_not_made_by_looking_for_it(files: Files) -> None:
+    with pytest.raises(CarddError) as caught:
+        people_in(files.database)
+    assert caught.value.reason is Reason.AUTHORITY_UNAVAILABLE
+    assert not files.database.exists()
+
+
+def test_a_deed_is_in_the_file_before_it_is_answered(files: Files, register: LocalRegister, tmp_path: Path) -> None:
+    asyncio.run(register.activate(request()))
+    copy = tmp_path / "as-after-a-power-cut"
+    shutil.copytree(files.database.parent, copy)
+    assert people_in(copy / files.database.name) == register.show()
 
 
 def test_passwords_are_neither_shown_nor_stored(files: Files, register: LocalRegister) -> None:
     asyncio.run(register.verify_old_password("k", "10000002", Secret(b"123456")))
     assert "123456" not in repr(register.show())
-    assert b"123456" not in files.database.read_bytes()
+    assert not any(b"123456" in file.read_bytes() for file in files.database.parent.iterdir())
 
 
 def test_a_person_is_shown_by_the_names_of_the_yaml(register: LocalRegister) -> None:
@@ -292,7 +316,7 @@ def test_a_file_that_somebody_holds_does_not_hold_up_the_end(files: Files) -> No
 
 def test_the_file_is_readable_by_its_owner_only(files: Files, register: LocalRegister) -> None:
     register.show()
-    assert files.database.stat().st_mode & 0o077 == 0
+    assert not any(file.stat().st_mode & 0o077 for file in files.database.parent.iterdir())
 
 
 def test_messages_print_no_name_and_no_number() -> None:
