@@ -23,13 +23,14 @@ async def sleep(clock: Clock, seconds: float) -> None:
 
 async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
     """Return what the work returns; after so many seconds cancel it and raise CarddError(TIMEOUT)."""
-    task = asyncio.ensure_future(work)
-    alarm = asyncio.ensure_future(sleep(clock, seconds))
+    task, over = asyncio.ensure_future(work), asyncio.Event()
+    task.add_done_callback(lambda _: over.set())
+    timer = clock.call_later(seconds, over.set)
     try:
-        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        await over.wait()
         if task.done():
             return task.result()
         raise CarddError(Reason.TIMEOUT, f"no answer in {seconds:g} s")
     finally:
-        alarm.cancel()
+        timer.cancel()
         task.cancel()
