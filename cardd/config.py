@@ -32,7 +32,7 @@ class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class BackendName(StrEnum):
-    """Where readers come from; found by entry point `cardd.backends`."""
+    """Where readers come from: PC/SC, or one of the simulator's, which are found by entry point `cardd.backends`."""
 
     PCSC = "pcsc"
     SOCKET = "socket"

@@ -1,7 +1,8 @@
 """What a reader backend is: the small protocol between card readers and everybody above them.
 
-Three backends exist and are found by entry point (`cardd.backends`): `pcsc`, `socket` (a simulated card in another
-process) and `in-process`. A backend knows slots and bytes; stations, roles and insertions are the readers floor's.
+Three backends exist: `pcsc`, and the simulator's, which are found by entry point (`cardd.backends`): `socket` (a
+simulated card in another process) and `in-process`. A backend knows slots and bytes; stations, roles and insertions
+are the readers floor's.
 """
 
 from enum import StrEnum
