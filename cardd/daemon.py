@@ -8,7 +8,6 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +28,7 @@ from cardd.base.clock import Clock, SystemClock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.config import Access, Config, PinPolicies
+from cardd.config import Access, BackendName, Config, PinPolicies
 from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
 from cardd.desk.asking import Asking
@@ -57,7 +56,7 @@ from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
 from cardd.records import Records, open_records
-from cardd.service import forbid_core_dumps, notify, passed_socket, prove_life
+from cardd.service import forbid_core_dumps, notify, passed_socket, prove_life, settle
 from cardd.wire.activation import Route, State
 from cardd.wire.base import Json
 
@@ -96,6 +95,7 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     daemon = await Daemon.start(config)
+    settle()
     notify("READY=1")
     # whatever is done here goes over this loop and into the journal: a sign of life has gone that way itself
     alive = asyncio.create_task(prove_life(daemon.reach_journal))
@@ -313,9 +313,16 @@ def _log_service(fact: Fact) -> None:
 
 
 def _backend(config: Config) -> Backend:
-    """Find the configured reader backend among the installed ones."""
-    found = entry_points(group="cardd.backends", name=str(config.backend))
-    for entry in found:
+    """Find the configured reader backend: the daemon's own, or one among what is installed."""
+    if config.backend is BackendName.PCSC:
+        # imported where readers are real: nobody else needs pyscard
+        from cardd.pcsc.backend import PcscBackend  # noqa: PLC0415
+
+        return PcscBackend()
+    # to look through installed packages takes a tenth of the whole start, so only the simulator's users do
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    for entry in entry_points(group="cardd.backends", name=str(config.backend)):
         backend: Backend = entry.load()()
         return backend
     detail = f"no reader backend `{config.backend}` is installed: install the simulator, or use `backend: pcsc`"
