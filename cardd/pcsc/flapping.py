@@ -60,6 +60,8 @@ class Flapping:
         if contacts is None:
             return slot
         moved = (slot.counter - contacts.counter) % _COUNTER
+        if not moved and not contacts.moves:
+            return slot
         contacts.counter = slot.counter
         contacts.moves = [at for at in contacts.moves if now - at < CALM_S] + [now] * min(moved, BOUNCES)
         contacts.bouncing = len(contacts.moves) >= BOUNCES or (contacts.bouncing and bool(contacts.moves))

@@ -87,11 +87,14 @@ class State(IntFlag):
     UNPOWERED = 0x0400
 
 
+_NOT_CHANGED: Final = ~int(State.CHANGED)
+
+
 class ReaderState(Struct, frozen=True):
     """One reader's state as PC/SC has it: flags below, the count of insertions and removals in the upper 16 bits."""
 
     name: str
-    event: int = State.UNAWARE
+    event: int = int(State.UNAWARE)
     atr: bytes = b""
 
     @property
@@ -133,7 +136,7 @@ class Scard:
     def wait(self, context: int, known: Iterable[ReaderState], timeout_ms: int) -> tuple[ReaderState, ...]:
         """Block until one of the readers is no longer in its known state; return all of them as they are now."""
         # the count in the upper bits goes along: that is how an exchange between two waits is noticed
-        states = [(state.name, state.event & ~int(State.CHANGED)) for state in known]
+        states = [(state.name, state.event & _NOT_CHANGED) for state in known]
         (changed,) = self._call("SCardGetStatusChange", context, timeout_ms, states)
         return tuple(ReaderState(str(name), int(event), _octets(atr)) for name, event, atr in changed)
 

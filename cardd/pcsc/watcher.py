@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final
 
 from cardd.base.reasons import Reason
@@ -24,6 +25,7 @@ from cardd.pcsc.sleep import Alarm, Sleep
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 0.5
 _SECOND_LOOK_MS: Final = 1000
+_LISTING_MS: Final = 10
 _CANCEL_EVERY: Final = 0.02
 _MOST_STATES: Final = 16
 """libpcsclite takes no more in one wait (PCSCLITE_MAX_READERS_CONTEXTS), and pcscd holds no more readers."""
@@ -32,6 +34,7 @@ _SLEPT: Final = ServiceDown(
     "The machine has slept, and cards may have been exchanged meanwhile. All are read anew.",
     "pcsc_slept",
 )
+_GONE: Final = int(State.UNKNOWN)
 _NOTHING_NEW: Final = frozenset({CANCELLED, TIMED_OUT})
 
 
@@ -150,22 +153,30 @@ class Watcher:
         # A reader that appears between listing and waiting goes unnoticed: the wait counts the readers when it begins.
         # So one more look follows a second after the last change; only then has the wait no limit. pcscd tells nobody
         # when a program takes or frees a reader: `in_use` is as of the last look, which comes every second meanwhile.
-        limit = _SECOND_LOOK_MS
+        limit, listed = _SECOND_LOOK_MS, True
         while not self._closing.is_set():
             seen = self._wait(context, known, limit)
             self._woken.clear()
             if self._sleep.over():
                 raise _SleptError
+            if seen != known and _is_whole(seen):
+                # The readers are listed anew a moment later: whoever is told of a card needs the interpreter now.
+                known, told = seen, self._tell(told, seen)
+                limit, listed = _LISTING_MS, False
+                continue
             seen = self._relist(context, seen)
-            settled = seen == known
+            settled, listed = listed and seen == known, True
             known = seen
             self._devices.meet([state.name for state in known])
             told = self._tell(told, known)
-            awaited = self._devices.waiting or any(slot.in_use for slot in told.slots)
-            limit = FOREVER if settled and not awaited else _SECOND_LOOK_MS
-            rest = self._flapping.rest_s
-            if rest is not None:
-                limit = min(limit, int(rest * 1000) + 1)
+            limit = self._limit(told, settled=settled)
+
+    def _limit(self, told: Slots, *, settled: bool) -> int:
+        """Return for how long to wait until the next look; `settled`: this one showed nothing new."""
+        awaited = self._devices.waiting or any(slot.in_use for slot in told.slots)
+        limit = FOREVER if settled and not awaited else _SECOND_LOOK_MS
+        rest = self._flapping.rest_s
+        return limit if rest is None else min(limit, int(rest * 1000) + 1)
 
     def _wait(self, context: int, known: tuple[ReaderState, ...], limit: int) -> tuple[ReaderState, ...]:
         """Sleep until something happens or the limit is over; return what is known then of the readers that were."""
@@ -183,10 +194,10 @@ class Watcher:
 
     def _relist(self, context: int, seen: tuple[ReaderState, ...]) -> tuple[ReaderState, ...]:
         """Return the states of all readers there are, asking for those that are not among the seen ones."""
-        known = {state.name: state for state in seen if State.UNKNOWN not in state.flags}
+        known = {state.name: state for state in seen if not state.event & _GONE}
         while True:
             states = tuple(known.get(name, ReaderState(name)) for name in self._scard.list_readers(context))
-            if all(state.event != State.UNAWARE for state in states):
+            if all(state.event for state in states):
                 return states
             try:
                 return self._scard.wait(context, states, 0)
@@ -235,8 +246,7 @@ class Watcher:
 
 def slot_of(state: ReaderState, *, own: bool, device: Device = UNKNOWN) -> Slot:
     """Return a reader's state as a slot; `own` says that it is this process that holds it exclusively."""
-    flags = state.flags
-    presence = next((presence for mask, presence in _PRESENCES if flags & mask), Presence.UNAVAILABLE)
+    presence, exclusive = _meaning(state.event & _FLAGS)
     if presence is Presence.UNPOWERED and state.atr:
         # it has answered once: nobody uses it just now, and so it has no power
         presence = Presence.PRESENT
@@ -245,12 +255,28 @@ def slot_of(state: ReaderState, *, own: bool, device: Device = UNKNOWN) -> Slot:
         presence=presence,
         counter=state.counter,
         atr=state.atr if presence is Presence.PRESENT else b"",
-        in_use=State.EXCLUSIVE in flags and not own,
+        in_use=exclusive and not own,
         serial=device.serial,
         usb=device.usb,
     )
 
 
+@cache
+def _meaning(flags: int) -> tuple[Presence, bool]:
+    """Return what 16 bits of flags say: what is inside, and whether somebody has it exclusively.
+
+    Remembered: masking flags takes longer than all else of a look, and few of their combinations ever come.
+    """
+    presence = next((presence for mask, presence in _PRESENCES if mask & flags), Presence.UNAVAILABLE)
+    return presence, State.EXCLUSIVE in State(flags)
+
+
+def _is_whole(seen: tuple[ReaderState, ...]) -> bool:
+    """Tell whether no reader went while it was waited for."""
+    return bool(seen) and not any(state.event & _GONE for state in seen)
+
+
+_FLAGS: Final = 0xFFFF
 _PRESENCES: Final = (
     (State.UNKNOWN | State.UNAVAILABLE, Presence.UNAVAILABLE),
     (State.EMPTY, Presence.EMPTY),

@@ -11,7 +11,7 @@ import pytest
 from support.notebook import Notebook
 
 from cardd.base.reasons import Reason
-from cardd.iso7816.device import Presence, ServiceDown, ServiceUp, Slot, Slots
+from cardd.iso7816.device import Observation, Presence, ServiceDown, ServiceUp, Slot, Slots
 from cardd.pcsc.flapping import CALM_S
 from cardd.pcsc.scard import (
     FOREVER,
@@ -48,6 +48,10 @@ MOST_STATES = 16
 """libpcsclite refuses a wait for more."""
 
 
+LISTING = 10
+"""So many milliseconds after a card came or went the readers are listed anew."""
+
+
 class Service:
     """A smart-card service whose next steps are put in a queue; each wait with a limit takes one of them."""
 
@@ -57,6 +61,7 @@ class Service:
         self.refusals: list[int] = []
         self.limits: list[int] = []
         self.asked: list[str] = []
+        self.listings = 0
         self.before_answering: Callable[[], object] = lambda: None
         self.contexts: set[int] = set()
         self.numbers = itertools.count(1)
@@ -94,7 +99,8 @@ class Service:
         return b"serial\0"
 
     def list_readers(self, _: int) -> tuple[str, ...]:
-        return tuple(self.readers)
+        self.listings += 1
+        return tuple(name for name, state in self.readers.items() if not state.event & State.UNKNOWN)
 
     def wait(self, _: int, known: Iterable[ReaderState], limit: int) -> tuple[ReaderState, ...]:
         names = [state.name for state in known]
@@ -102,10 +108,19 @@ class Service:
             fail(INVALID_PARAMETER)
         if limit:
             self.limits.append(limit)
-            self.steps.get(timeout=5)()
+            self._step(limit)()
         if not set(names) <= {*self.readers, PNP_NOTIFICATION}:
             fail(UNKNOWN_READER)
         return tuple(self.readers.get(name, ReaderState(name)) for name in names)
+
+    def _step(self, limit: int) -> Callable[[], None]:
+        """Return the next step. A short limit ends by itself, a longer one only where a test says so."""
+        try:
+            return self.steps.get(timeout=limit / 1000 if limit == LISTING else 5)
+        except queue.Empty:
+            if limit == LISTING:
+                return lambda: fail(TIMEOUT)
+            raise
 
     def set(self, name: str, event: int, atr: bytes = b"") -> None:
         self.readers[name] = ReaderState(name, event, atr)
@@ -166,10 +181,45 @@ def test_only_a_wait_after_which_nothing_was_new_is_followed_by_one_without_a_li
     watcher.start()
     service.then(lambda: service.set("one", 0x10000 | PRESENT, ATR))
     service.then_fail(TIMEOUT)
+    service.then_fail(TIMEOUT)
     service.then(lambda: service.set("one", 0x20000 | EMPTY))
     notebook.until_slot("one", lambda slot: slot.counter == 2)
-    notebook.until(lambda _: len(service.limits) == 4)
-    assert service.limits == [1000, 1000, FOREVER, 1000]
+    notebook.until(lambda _: len(service.limits) == 6)
+    assert service.limits == [1000, LISTING, 1000, FOREVER, LISTING, 1000]
+
+
+def test_a_card_is_told_before_the_readers_are_listed_anew(service: Service) -> None:
+    listed_when_told: list[int] = []
+    notebook = Notebook()
+
+    def take(observation: Observation) -> None:
+        listed_when_told.append(service.listings)
+        notebook(observation)
+
+    watcher = Watcher(cast("Scard", service), take, own=lambda _: False)
+    watcher.start()
+    notebook.until(bool)
+    service.then(lambda: service.set("one", 0x10000 | PRESENT, ATR))
+    notebook.until_slot("one", lambda slot: slot.presence is Presence.PRESENT)
+    notebook.until(lambda _: service.listings == 2)
+    watcher.close()
+    assert listed_when_told == [1, 1]
+
+
+def test_a_reader_that_appears_together_with_a_card_is_told_a_moment_after_it(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    watcher.start()
+    notebook.until(bool)
+
+    def come() -> None:
+        service.set("one", 0x10000 | PRESENT, ATR)
+        service.set("two", EMPTY)
+
+    service.then(come)
+    notebook.until_slot("two", lambda _: True)
+    looks = [[slot.name for slot in told.slots] for told in notebook.told if isinstance(told, Slots)]
+    assert looks == [["one"], ["one"], ["one", "two"]]
 
 
 def test_while_another_program_holds_a_reader_there_is_a_look_each_second(
@@ -213,6 +263,18 @@ def test_a_reader_that_goes_is_no_longer_told(service: Service, watcher: Watcher
     service.then(lambda: service.unplug("two"))
     notebook.until(lambda _: notebook.slot("two") is None)
     assert notebook.slot("one") is not None
+
+
+def test_a_reader_that_goes_is_never_told_as_one_that_does_not_answer(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.set("two", EMPTY)
+    watcher.start()
+    notebook.until_slot("two", lambda _: True)
+    service.then(lambda: service.set("two", State.UNKNOWN | State.UNAVAILABLE))
+    notebook.until(lambda _: notebook.slot("two") is None)
+    looks = [slot.presence for told in notebook.told if isinstance(told, Slots) for slot in told.slots]
+    assert set(looks) == {Presence.EMPTY}
 
 
 def test_looks_that_show_nothing_new_are_not_told(service: Service, watcher: Watcher, notebook: Notebook) -> None:
@@ -391,7 +453,7 @@ def test_a_bouncing_card_is_told_once_it_is_still(service: Service, watcher: Wat
         Presence.PRESENT,
         *[Presence.EMPTY] * 3,
     ]
-    notebook.until(lambda _: len(service.limits) == 5)
+    notebook.until(lambda _: len(service.limits) == 6)
     # it does not sleep longer than until the contacts may have come to rest
     assert service.limits[-1] <= CALM_S * 1000 + 1
     time.sleep(service.limits[-1] / 1000)
