@@ -7,12 +7,12 @@ activated.
 
 import asyncio
 import contextlib
-import json
 import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
@@ -21,42 +21,34 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.matrix_cards import PIN_SETTING, WRITING, Moment, Plastic, Tear
-from support.matrix_clerk import DIGITS, Customer, Variation
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.follower import Follower
+from support.matrix_cards import Moment, Plastic, Tear
+from support.matrix_clerk import DIGITS, Afterwards, Customer, Variation
 from support.matrix_house import Fault, House
-from support.matrix_judge import ENDS as END_EVENTS
-from support.matrix_judge import RECORD, Centre
-from support.people import Person, invent
+from support.other_clients import hold, read, verify_pin
+from support.station_laws import Laws, complaints
 
 from cardd.activation.moves import AFTER_NO_RETURN
 from cardd.activation.pins import PinPolicy
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.client.aio import Client
-from cardd.client.errors import CallError, UnreachableError
-from cardd.wire.activation import ENDS, ActivationStartParams, Outcome, Route, State
-from cardd.wire.cards import CardReadParams
-from cardd.wire.events import EventsSubscribeParams
-from cardd.wire.leases import LeaseAcquireParams
-from cardd.wire.methods import CARD_READ, LEASE_ACQUIRE
+from cardd.wire.activation import ENDS, ActivationResult, ActivationStartParams, Route, State
+from cardd.wire.events import EARLIEST, NOW
 
 T = TypeVar("T")
 
 PEOPLE = 3
 STATIONS = 2
+FOLLOWERS = 3
 QUIET_S = 0.005
 QUIET = 5
 HOUR = timedelta(hours=1)
 WRONG = "111111"
-PINS: Final = frozenset({"social_pin", "new_pin"})
-"""What is typed for a card; the old card's password is the authority's."""
 
 CALLS = ("look_up_old_card", "verify_old_password", "look_up_social_card", "activate", "outcome", "report_update")
-GRANTED: Final = frozenset({"activated", "activated_update_pending"})
 WANTED: Final = frozenset({State.WAITING_OLD_CARD, State.WAITING_SOCIAL_CARD, State.WAITING_SAME_CARD})
-FORESEEN: Final = frozenset({"activation.not_stored", "reception.unrecorded"})
 
 stations = st.integers(0, STATIONS - 1)
 people = st.integers(0, PEOPLE - 1)
@@ -78,22 +70,20 @@ class Stations(RuleBasedStateMachine):
         offered = ["pharmacy"] if pins is PinPolicy.TAKE_OVER else ["pharmacy", "hospital", "bank"]
         policy: dict[str, object] = {"pin_policy": str(pins), "routes": offered}
         self.house = House(self.directory / "h", STATIONS, policy, 0.3)
-        _, invented = invent(self.house.directory, PEOPLE)
-        self.people: list[Person] = invented
-        self.old = [Plastic(person.old) for person in invented]
-        self.social = [Plastic(person.social) for person in invented]
+        self.laws = Laws(self.house, pins, PEOPLE)
+        self.old = [holder.old for holder in self.laws.holders]
+        self.social = [holder.social for holder in self.laws.holders]
         self.open: dict[int, str] = {}
         self.begun: dict[str, str] = {}
         """Activations by the request that began them."""
         self.asked: dict[str, ActivationStartParams] = {}
         """What was asked for with each of these requests."""
-        self.states: dict[str, State] = {}
         self.whose: dict[str, int] = {}
-        self.typed = 0
-        self.told: list[int] = []
-        self.cursor = "earliest"
+        self.torn: list[tuple[str, Plastic, Afterwards]] = []
+        """Cards that were torn out of their slots, and what happens now."""
+        self.followers = {0: Follower(self.socket, EARLIEST)}
         self.faults: dict[str, Fault] = {}
-        self.requests = 0
+        self.requests = self.verified = 0
         self.logs = contextlib.ExitStack()
         self.lines = self.logs.enter_context(structlog.testing.capture_logs())
         self.run(self.house.begin())
@@ -104,10 +94,11 @@ class Stations(RuleBasedStateMachine):
             return
         try:
             self.run(self._finish())
-            bad = [line for line in self.lines if line["log_level"] in {"error", "critical"}]
-            assert [line for line in bad if line["event"] not in FORESEEN] == []
+            assert complaints(self.lines) == []
         finally:
             self.logs.close()
+            for follower in self.followers.values():
+                self.run(follower.break_off())
             self.runner.close()
             shutil.rmtree(self.directory)
 
@@ -124,46 +115,39 @@ class Stations(RuleBasedStateMachine):
             # questions to the authority go on by the machine's own time
             await asyncio.sleep(0.12)
         assert self.house.engine.open_count() == 0, "something never ends"
-        await self._subscribe()
+        for follower in self.followers.values():
+            await follower.listen_to_the_end(self.house.journal)
         stored = await self.house.journal.read(0, 1_000_000)
         await self.house.end()
-        assert [one.sequence for one in stored] == list(range(1, len(stored) + 1))
-        assert self.told == [one.sequence for one in stored[: len(self.told)]]
-        assert len(self.told) == len(stored), "a subscriber was not told of everything"
-        ends = [one for one in stored if one.type in END_EVENTS]
-        assert Counter(one.correlation for one in ends) == Counter(self.states.keys()), "not one end each"
-        centre = Centre.read(self.house.register)
-        for end in ends:
-            data = json.loads(end.data)
-            self.ended[str(data.get("outcome") or data.get("reason") or data["state"])] += 1
-            self._judge(str(end.correlation), data, centre)
-
-    def _judge(self, activation: str, data: dict[str, Any], centre: Centre) -> None:
-        deed = centre.deeds.get(activation)
-        granted = deed is not None and deed.standing == "granted"
-        assert granted == (data.get("outcome") in GRANTED), (activation, data, deed)
-        if deed is not None and data.get("outcome") == Outcome.ACTIVATED:
-            card = self.social[[person.number for person in self.people].index(deed.holder)]
-            assert card.holds(*RECORD)
-            assert deed.written is not False
+        self.ended.update(self.laws.judge(stored))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
     async def _rest(self) -> None:
+        """Wait until nothing moves any more, and look at everything."""
+        await self._quiet()
+        while self.torn:
+            self._go_on_after(*self.torn.pop())
+            await self._quiet()
+        await self.laws.look()
+        self.open = {number: one for number, one in self.open.items() if self.laws.states[one] not in ENDS}
+
+    async def _quiet(self) -> None:
         """Wait until nothing moves any more, or only the authority keeps somebody waiting."""
         quiet, seen = 0, (-1, -1, -1)
         while quiet < QUIET:
             await asyncio.sleep(QUIET_S)
-            asked = sum(card.asked for card in (*self.old, *self.social, self.house.module))
+            asked = sum(card.asked for card in (*self.laws.cards, self.house.module))
             now = (self.house.journal.last, len(self.house.line.calls), asked)
             quiet, seen = (quiet + 1, now) if now == seen else (0, now)
-        for activation in self.states:
-            view = await self.house.engine.view(activation, personal=False)
-            before, self.states[activation] = self.states[activation], view.state
-            assert before not in ENDS or view.state is before, f"{before} became {view.state}"
-            assert before not in AFTER_NO_RETURN or view.state in {*AFTER_NO_RETURN, State.COMPLETED, State.REFUSED}
-        self.open = {number: one for number, one in self.open.items() if self.states[one] not in ENDS}
+
+    def _go_on_after(self, slot: str, card: Plastic, then: Afterwards) -> None:
+        """Have a card that was torn out back in its slot, or another person's, or none."""
+        other = self.social[(self.social.index(card) + 1) % PEOPLE if card in self.social else 0]
+        comes = {Afterwards.BACK: card, Afterwards.OTHER: other, Afterwards.NONE: None}[then]
+        if comes is not None and comes not in self.house.inside.values():
+            self.house.put(slot, comes)
 
     def rest(self) -> None:
         self.run(self._rest())
@@ -183,52 +167,63 @@ class Stations(RuleBasedStateMachine):
         self.house.take(self.house.slot(station))
         self.rest()
 
-    @rule(station=stations, who=people, ahead=st.integers(1, 60), moment=st.sampled_from([Moment.BEFORE, Moment.AFTER]))
-    def let_a_card_be_torn_out(self, station: int, who: int, ahead: int, moment: Moment) -> None:
-        card, slot = self.social[who], self.house.slot(station)
+    @rule(
+        station=stations,
+        who=people,
+        route=st.sampled_from(Route),
+        old=st.booleans(),
+        tear=st.builds(Tear, st.integers(1, 60), st.sampled_from(Moment), st.integers(0, 9)),
+        then=st.sampled_from(Afterwards),
+        steps=st.sampled_from([0, 3, 6]),
+    )
+    def tear_a_card_out(
+        self, station: int, who: int, route: Route, tear: Tear, then: Afterwards, steps: int, *, old: bool
+    ) -> None:
+        """Tear a card out in the middle of a command to come, wherever it lies then; and then?"""
+        card = self.old[who] if old else self.social[who]
 
         def pull() -> None:
             for name in [name for name, inside in self.house.inside.items() if inside is card]:
                 self.house.backend.remove(name)
                 self.house.inside.pop(name)
+                self.torn.append((name, card, then))
 
-        if slot in self.house.inside or self.house.inside:
-            card.tear_at(Tear(card.asked + ahead, moment), pull)
+        card.tear_at(replace(tear, nth=card.asked + tear.nth), pull)
+        self.serve(station, who, route, steps)
 
     # -- the till
 
-    @rule(
-        station=stations,
-        who=people,
-        route=st.sampled_from(Route),
-        again=st.booleans(),
-        steps=st.sampled_from([0, 3, 6]),
-    )
-    def begin_an_activation(self, station: int, who: int, route: Route, steps: int, *, again: bool) -> None:
-        if self.pins is PinPolicy.TAKE_OVER:
-            route = Route.PHARMACY
+    @rule(station=stations, who=people, route=st.sampled_from(Route), again=st.booleans())
+    def begin_an_activation(self, station: int, who: int, route: Route, *, again: bool) -> None:
         self.requests += not again or not self.requests
         request = f"r-{self.requests}"
-        customer = Customer(who, self.people[who], Variation(route, self.pins))
-        params = customer.params(self.house.station(station), request=request)
+        params = self._wish(station, who, route, request)
         known = self.asked.get(request, params)
         if params != known:
             with pytest.raises(CarddError) as refused:
                 self.run(self._begin(params))
             assert refused.value.reason is Reason.INVALID, "another's activation was told"
-        activation = self.run(self._begin(known))
+        self._begin_or_hear_of_it(station, who, known)
+
+    def _wish(self, station: int, who: int, route: Route, request: str) -> ActivationStartParams:
+        route = Route.PHARMACY if self.pins is PinPolicy.TAKE_OVER else route
+        customer = Customer(who, self.laws.holders[who].person, Variation(route, self.pins))
+        return customer.params(self.house.station(station), request=request)
+
+    def _begin_or_hear_of_it(self, station: int, who: int, params: ActivationStartParams) -> None:
+        activation = self.run(self._begin(params))
+        request = str(params.request)
         if activation is None:
             assert station in self.open, "nobody is served there"
             assert request not in self.begun
             return
-        self.asked[request] = known
+        self.asked[request] = params
         assert activation == self.begun.setdefault(request, activation), "one request, two activations"
-        if activation not in self.states:
+        if activation not in self.laws.states:
             assert station not in self.open, "two activations at one station"
             self.open[station] = activation
-            self.states[activation] = State.WAITING_OLD_CARD
+            self.laws.begin(activation, State.WAITING_OLD_CARD)
             self.whose[activation] = who
-            self.follow(station, activation, steps)
         self.rest()
 
     async def _begin(self, params: ActivationStartParams) -> str | None:
@@ -245,36 +240,51 @@ class Stations(RuleBasedStateMachine):
         activation = self.open.get(station)
         if activation is None:
             return
-        prompt = self.run(self.house.engine.view(activation, personal=False)).prompt
-        if prompt is None or prompt.prompt is None or prompt.purpose is None:
-            return
-        digits = DIGITS[prompt.purpose] if kind == "right" else WRONG
-        with contextlib.suppress(CarddError):
-            self.run(self.house.engine.answer(prompt.prompt, None if kind == "cancel" else Secret(digits.encode())))
-        self.typed += kind != "cancel" and prompt.purpose in PINS
+        view = self.run(self.house.engine.view(activation, personal=True))
+        if kind == "cancel":
+            self._cancel_prompt(view)
+        else:
+            self._type(view, DIGITS if kind == "right" else dict.fromkeys(DIGITS, WRONG))
         self.rest()
 
-    @rule(station=stations, steps=st.integers(1, 6))
-    def do_as_the_screen_says(self, station: int, steps: int) -> None:
+    def _cancel_prompt(self, view: ActivationResult) -> None:
+        if view.prompt is not None and view.prompt.prompt is not None:
+            with contextlib.suppress(CarddError):
+                self.run(self.house.engine.answer(view.prompt.prompt, None))
+
+    def _type(self, view: ActivationResult, digits: Mapping[str, str]) -> None:
+        """Answer what is asked now, and note for which card."""
+        prompt = view.prompt
+        if prompt is None or prompt.prompt is None or prompt.purpose is None:
+            return
+        bearer = self.whose[view.activation] if prompt.purpose == "old_card_password" else self.laws.bearer(view)
+        pin = digits[prompt.purpose]
+        with contextlib.suppress(CarddError):
+            self.run(self.house.engine.answer(prompt.prompt, Secret(pin.encode())))
+            self.laws.typed.answered(bearer, view.activation, prompt.purpose, pin)
+
+    @rule(station=stations, who=people, route=st.sampled_from(Route), steps=st.sampled_from([2, 4, 8]))
+    def serve(self, station: int, who: int, route: Route, steps: int) -> None:
+        """Do what the screen says, for whoever is being served, or for somebody who comes now."""
+        if station not in self.open:
+            self.requests += 1
+            self._begin_or_hear_of_it(station, who, self._wish(station, who, route, f"r-{self.requests}"))
         if station in self.open:
             self.follow(station, self.open[station], steps)
 
     def follow(self, station: int, activation: str, steps: int) -> None:
         for _ in range(steps):
             self.rest()
-            if self.states[activation] in ENDS:
+            if self.laws.states[activation] in ENDS:
                 return
             self._do_one_thing(station, activation)
         self.rest()
 
     def _do_one_thing(self, station: int, activation: str) -> None:
-        view = self.run(self.house.engine.view(activation, personal=False))
+        view = self.run(self.house.engine.view(activation, personal=True))
         who = self.whose[activation]
-        prompt = view.prompt
-        if prompt is not None and prompt.prompt and prompt.purpose:
-            self.typed += prompt.purpose in PINS
-            with contextlib.suppress(CarddError):
-                self.run(self.house.engine.answer(prompt.prompt, Secret(DIGITS[prompt.purpose].encode())))
+        if view.prompt is not None and view.prompt.prompt:
+            self._type(view, DIGITS)
         elif view.state in WANTED:
             card = self.old[who] if view.state is State.WAITING_OLD_CARD else self.social[who]
             for slot in [slot for slot, inside in self.house.inside.items() if inside is card]:
@@ -284,11 +294,11 @@ class Stations(RuleBasedStateMachine):
     @rule(which=st.integers(-3, -1))
     def cancel(self, which: int) -> None:
         # what is drawn may not depend on what real threads have done by now
-        if len(self.states) < -which:
+        if len(self.laws.states) < -which:
             return
-        activation = list(self.states)[which]
+        activation = list(self.laws.states)[which]
         self.rest()
-        state = self.states[activation]
+        state = self.laws.states[activation]
         too_late = state in AFTER_NO_RETURN or state is State.COMPLETED
         with pytest.raises(CarddError, match="TOO_LATE") if too_late else contextlib.nullcontext():
             self.run(self.house.engine.cancel(activation))
@@ -300,23 +310,22 @@ class Stations(RuleBasedStateMachine):
     def let_the_authority_fail(self, call: str, fault: Fault) -> None:
         self.faults[call] = fault
 
+    @precondition(lambda self: self.faults)
     @rule()
     def mend_the_authority(self) -> None:
         self.faults.clear()
         self.run(asyncio.sleep(0.12))
         self.rest()
 
-    @rule(by=st.sampled_from([HOUR, -HOUR]))
-    def set_the_clock(self, by: timedelta) -> None:
-        self.house.clock.offset += by
-        self.rest()
+    @rule(by=st.sampled_from([HOUR, -HOUR]), seconds=st.sampled_from([0.0, 5.0, 130.0]))
+    def let_time_pass(self, by: timedelta, seconds: float) -> None:
+        """Let so much time pass, or none, and have the clock set an hour on or back."""
 
-    @rule(seconds=st.sampled_from([5.0, 130.0]))
-    def let_time_pass(self, seconds: float) -> None:
         async def leap() -> None:
             self.house.clock.leap(seconds)
 
         self.rest()
+        self.house.clock.offset += by
         self.run(leap())
         self.rest()
 
@@ -325,6 +334,7 @@ class Stations(RuleBasedStateMachine):
         if settled:
             self.rest()
         self.run(self.house.end() if orderly else self.house.crash())
+        self.laws.daemon_gone()
         self.run(self.house.begin())
         self.plan()
         self.rest()
@@ -334,68 +344,49 @@ class Stations(RuleBasedStateMachine):
 
     # -- other clients
 
-    @rule(station=stations)
-    def another_client_reads_a_card(self, station: int) -> None:
-        async def read() -> None:
-            async with await Client.connect(self.house.directory / "cardd.sock") as client:
-                with contextlib.suppress(CallError):
-                    await client.call(CARD_READ, CardReadParams(reader=f"reader-{station}"))
+    @property
+    def socket(self) -> Path:
+        return self.house.directory / "cardd.sock"
 
-        self.run(read())
+    @rule(station=stations, held=st.booleans())
+    def another_client_reads_or_holds_a_card(self, station: int, *, held: bool) -> None:
+        reader = f"reader-{station}"
+        self.run(hold(self.socket, reader, self._rest) if held else read(self.socket, reader))
         self.rest()
 
-    @rule(station=stations)
-    def another_client_holds_a_card_for_a_moment(self, station: int) -> None:
-        async def hold() -> None:
-            async with await Client.connect(self.house.directory / "cardd.sock") as client:
-                with contextlib.suppress(CallError):
-                    await client.call(LEASE_ACQUIRE, LeaseAcquireParams(reader=f"reader-{station}", ttl_s=5))
-                    await self._rest()
+    @rule(station=stations, right=st.booleans(), again=st.booleans())
+    def another_client_has_the_pin_verified(self, station: int, *, right: bool, again: bool) -> None:
+        self.verified += not again or not self.verified
+        request, digits = f"v-{self.verified}", DIGITS["social_pin"] if right else WRONG
+        inside = self.house.inside.get(self.house.slot(station))
 
-        self.run(hold())
+        def answered() -> None:
+            if inside in self.social:
+                self.laws.typed.answered(self.social.index(inside), request, "social_pin", digits)
+
+        self.run(verify_pin(self.socket, f"reader-{station}", request, digits, answered))
         self.rest()
 
-    @rule()
-    def a_subscriber_catches_up(self) -> None:
-        self.run(self._subscribe())
+    @rule(
+        which=st.integers(0, FOLLOWERS - 1),
+        after=st.sampled_from([EARLIEST, NOW]),
+        kinds=st.sampled_from(["*", "activation.*"]),
+        most=st.sampled_from([0, 1, 3, 10_000]),
+        stays=st.booleans(),
+    )
+    def a_subscriber_listens(self, which: int, after: str, kinds: str, most: int, *, stays: bool) -> None:
+        """Have a subscriber come late or go on, take notice of so many events, and stay or break off."""
+        follower = self.followers.setdefault(which, Follower(self.socket, after, kinds))
+        self.run(follower.listen(self.house.journal, most))
+        if not stays:
+            self.run(follower.break_off())
 
-    async def _subscribe(self) -> None:
-        """Go on where it left off, until it was told what the journal has now."""
-        async with await Client.connect(self.house.directory / "cardd.sock") as client:
-            await client.subscribe(EventsSubscribeParams(after=self.cursor))
-            last = self.house.journal.last
-            with contextlib.suppress(UnreachableError):
-                while not self.told or self.told[-1] < last:
-                    arrival = await asyncio.wait_for(anext(client.events()), 5)
-                    self.told.append(int(arrival.event.sequence))
-                    self.cursor = arrival.cursor
-
-    # -- what must hold all the time
+    # -- what must hold all the time; what the cards were asked is looked at whenever nothing moves
 
     @invariant()
     def nobody_is_activated_twice(self) -> None:
-        if not hasattr(self, "runner"):
-            return
-        granted = [deed.card for deed in Centre.read(self.house.register).granted()]
-        assert len(set(granted)) == len(granted)
-
-    @invariant()
-    def nothing_is_presented_or_written_that_is_nobodys_wish(self) -> None:
-        if not hasattr(self, "runner"):
-            return
-        assert sum(len(card.presented()) for card in self.social) <= self.typed
-        centre = Centre.read(self.house.register)
-        active = {deed.holder for deed in centre.granted()}
-        early = PIN_SETTING if self.pins is PinPolicy.CHANGE_IS_ACTIVATION else frozenset[int]()
-        for person, old, social in zip(self.people, self.old, self.social, strict=True):
-            assert not old.sent(WRITING)
-            assert person.number in active or not social.sent(WRITING - early), "written and not activated"
-            assert not social.failed_authentications()
-
-    @invariant()
-    def what_a_subscriber_was_told_has_no_gap(self) -> None:
-        if hasattr(self, "told"):
-            assert self.told == list(range(1, len(self.told) + 1))
+        if hasattr(self, "laws"):
+            self.laws.nobody_is_activated_twice()
 
 
 SHORT: Final = settings(
