@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.clerk import Clerk, counter
 from support.moments import READ_RECORD, VERIFY, Recorded, of
 from support.neighbour import FINE, INVALID_HANDLE, RESET_CARD, SHARING_VIOLATION, NextDoor, build
@@ -19,7 +21,8 @@ from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
 from cardd.pcsc.backend import PcscBackend
 from cardd.pcsc.scard import Disposition, Scard
-from cardd.readers.facts import Fact, ReaderUnavailable
+from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
+from cardd.readers.facts import Fact, ReaderState, ReaderUnavailable
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 from cardsim.lab import Lab
@@ -48,9 +51,11 @@ class Leisurely(Scard):
 
 
 @asynccontextmanager
-async def readers_of(lab: Lab, backend: PcscBackend, *, exclusive: bool) -> AsyncIterator[Readers]:
-    """All readers of the laboratory as counter readers, in this process."""
-    readers = Readers(backend, (), clock=SystemClock(), boot=1, exclusive=exclusive)
+async def readers_of(
+    lab: Lab, backend: PcscBackend, *, exclusive: bool, stations: tuple[StationConfig, ...] = ()
+) -> AsyncIterator[Readers]:
+    """All readers of the laboratory, as counter readers where nothing else is said, in this process."""
+    readers = Readers(backend, stations, clock=SystemClock(), boot=1, exclusive=exclusive)
     readers.start()
     try:
         await _until(lambda: len(readers.views()) == len(lab.readers))
@@ -145,6 +150,70 @@ async def test_r12_a_transaction_that_outlasts_a_deadline_is_told_as_the_other_p
             assert other.let_go() == FINE
             again = await inserted(desk, readers[0])
             assert await desk.run(again.id, work, timeout_s=WORK_S) == 0x9000
+
+
+_WAYS_TO_END: Mapping[str, Callable[[NextDoor], object]] = {
+    "ends": NextDoor.end,
+    "lets go": NextDoor.let_go,
+    "resets": lambda other: (other.reset(), other.let_go()),
+    "dies": NextDoor.die,
+}
+_MODULE = ReaderConfig(ReaderMatch(name="*"), Role.SAM, "module")
+
+
+_BY_DAY = {
+    ("ends", "exclusive", Role.COUNTER),
+    ("resets", "shared", Role.COUNTER),
+    ("dies", "shared", Role.SAM),
+    ("lets go", "exclusive", Role.SAM),
+}
+_ENDS = [
+    pytest.param(*end, marks=[] if end in _BY_DAY else [pytest.mark.night])
+    for end in product(_WAYS_TO_END, ("exclusive", "shared"), (Role.COUNTER, Role.SAM))
+]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("way", "mode", "role"), _ENDS)
+async def test_r12_however_a_long_transaction_ends_the_reader_comes_back_by_itself(
+    lab: Lab, readers: tuple[str, ...], backend: PcscBackend, program: Path, way: str, mode: str, role: Role
+) -> None:
+    """Nobody clears the station, and nobody takes the card out: the end of the transaction is all there is."""
+    name, exclusive = readers[0], mode == "exclusive"
+    stations = (StationConfig("s", readers=(replace(_MODULE, role=role),)),)
+
+    async def select(insertion: Insertion, seconds: float) -> int:
+        if role is Role.COUNTER:
+            return await desk.run(insertion.id, lambda channel, _: channel.send(SELECT_SOCIAL).sw, timeout_s=seconds)
+        deadline = time.monotonic() + seconds
+        return await asyncio.to_thread(
+            desk.call_on, "module", lambda held: held.channel.send(SELECT_SOCIAL).sw, deadline=deadline
+        )
+
+    with NextDoor(program, lab.pcscd_socket) as other:
+        async with readers_of(lab, backend, exclusive=exclusive, stations=stations) as desk:
+            await asyncio.to_thread(lab.insert, Recorded(CARD), 0)
+            insertion = await inserted(desk, "module")
+            if not exclusive:
+                # a module's handle stays open, and lies idle when the other program comes
+                assert await select(insertion, WORK_S) == 0x9000
+            assert other.shared(name) == FINE
+            assert other.begin() == FINE
+            with pytest.raises(CarddError):
+                await select(insertion, 0.5)
+            await _until(lambda: desk.insertion_in("module") is None)
+            shown = {view.pcsc_name: view for view in desk.views()}
+            assert shown[name].state is ReaderState.IN_USE
+            # longer than anything here waits for anything
+            await asyncio.sleep(1.0)
+            assert desk.insertion_in("module") is None
+            _WAYS_TO_END[way](other)
+            again = await inserted(desk, "module", before=insertion)
+            if way == "ends":
+                # it is still connected, and an exclusive opening waits for that too
+                assert other.let_go() == FINE
+            assert await select(again, WORK_S) == 0x9000
+            assert {view.pcsc_name: view for view in desk.views()}[name].state is ReaderState.PRESENT
 
 
 def test_r13_nothing_is_held_while_nobody_works_on_a_card(clerk: Clerk, program: Path) -> None:
