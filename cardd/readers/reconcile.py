@@ -337,8 +337,9 @@ class _Turn:
         for name in [name for name in self._slots if name not in seen]:
             self._detach(name)
         for name, look in seen.items():
-            self._find_place(look, place)
-            self._look(name, look)
+            if not _is_known(self._slots.get(name), look):
+                self._find_place(look, place)
+                self._look(name, look)
 
     def _find_place(self, look: Slot, place: Placing) -> None:
         """Attach a slot that is new, and one anew that turns out to be another device than it was taken for."""
@@ -381,6 +382,16 @@ class _Turn:
             for fact in _complaints(before, look):
                 self.tell(fact)
         self.open(name)
+
+
+def _is_known(slot: SlotState | None, look: Slot) -> bool:
+    """Tell whether a look says what the last one said, of a card that is in or of an empty slot.
+
+    So do nearly all: a look is at every slot, and one card comes at a time.
+    """
+    if slot is None or slot.look != look or slot.ticket is not None:
+        return False
+    return slot.insertion is not None or look.presence is Presence.EMPTY
 
 
 def _device(look: Slot | None) -> tuple[str | None, str | None]:
