@@ -23,14 +23,17 @@ async def sleep(clock: Clock, seconds: float) -> None:
 
 async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
     """Return what the work returns; after so many seconds cancel it and raise CarddError(TIMEOUT)."""
-    task, over = asyncio.ensure_future(work), asyncio.Event()
-    task.add_done_callback(lambda _: over.set())
-    timer = clock.call_later(seconds, over.set)
+    loop = asyncio.get_running_loop()
+    # a limit without a time, which the clock sets: so the work needs no task of its own, and its answer no way around
+    limit = asyncio.timeout(None)
     try:
-        await over.wait()
-        if task.done():
-            return task.result()
-        raise CarddError(Reason.TIMEOUT, f"no answer in {seconds:g} s")
-    finally:
-        timer.cancel()
-        task.cancel()
+        async with limit:
+            timer = clock.call_later(seconds, lambda: limit.reschedule(loop.time()))
+            try:
+                return await work
+            finally:
+                timer.cancel()
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise CarddError(Reason.TIMEOUT, f"no answer in {seconds:g} s") from None
