@@ -31,6 +31,11 @@ from cardd.wire.authority import (
 )
 
 _BUSY_S = 5.0
+_ENTRY = """
+SELECT (SELECT code FROM region), (SELECT accept_expired FROM rules), people.name,
+  cards.ssn, cards.identification_code, cards.status
+FROM (SELECT ? AS ssn, ? AS card) AS asked LEFT JOIN people USING (ssn) LEFT JOIN cards ON cards.number = asked.card
+"""
 _REPLACED = "SELECT 1 FROM cards WHERE ssn = ? AND status = 'normal'"
 
 _ACTIVATIONS = """
@@ -206,28 +211,23 @@ class Register:
         return PasswordAnswer(right=right, tries_left=left)
 
     def _entry(self, card: SocialCard, old_card: str | None, document: IdentityDocument | None) -> Entry:
-        db = self._database
-        region = db.execute("SELECT code FROM region").fetchone()
-        rules = db.execute("SELECT accept_expired FROM rules").fetchone()
         ssn = card.social_security_number
-        person = db.execute("SELECT name FROM people WHERE ssn = ?", (ssn,)).fetchone()
-        documents = db.execute("SELECT type, number FROM documents WHERE ssn = ?", (ssn,)).fetchall()
-        found = db.execute(
-            "SELECT ssn, identification_code, status FROM cards WHERE number = ?", (card.number,)
-        ).fetchone()
+        row = self._database.execute(_ENTRY, (ssn, card.number)).fetchone()
+        region, accept_expired, name, card_ssn, card_code, card_status = row
+        documents = self._database.execute("SELECT type, number FROM documents WHERE ssn = ?", (ssn,)).fetchall()
         return Entry(
             card=card,
             today=self._clock.now().astimezone().date().isoformat(),
-            region=None if region is None else region[0],
-            name=None if person is None else person[0],
+            region=region,
+            name=name,
             documents=frozenset((kind, number) for kind, number in documents),
-            card_ssn=None if found is None else found[0],
-            card_code=None if found is None else found[1],
-            card_status=None if found is None else found[2],
+            card_ssn=card_ssn,
+            card_code=card_code,
+            card_status=card_status,
             old_given=old_card is not None,
             old=None if old_card is None else self._old_entry(old_card),
             document=document,
-            accept_expired=rules is not None and bool(rules[0]),
+            accept_expired=bool(accept_expired),
         )
 
     def _password_settled(self, request: ActivationRequest, old: OldEntry | None) -> bool:
