@@ -12,7 +12,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Personal, Secret
 from cardd.desk import reception as desk
 from cardd.desk.pin import change_pin, query_pin, reload_pin, verify_pin
-from cardd.desk.read import read_card
+from cardd.desk.read import read_person
 from cardd.desk.reading import CardReading, CardValue, HolderData, Identity, IssuerData, Via
 from cardd.desk.reception import Reception
 from cardd.desk.stopped import StoppedKeys
@@ -147,7 +147,7 @@ class DeskCounter:
         expected, deadline = self._expected(insertion), self._deadline(timeout_s)
 
         def operation(channel: Channel, insertion: Insertion) -> CardReading:
-            return read_card(channel, insertion, self._keys, expected, deadline, stopped=self._stopped)
+            return read_person(channel, insertion, self._keys, expected, deadline, stopped=self._stopped)
 
         return await self._readers.run(insertion, operation, timeout_s=timeout_s)
 

@@ -60,10 +60,7 @@ def read_card(
     wanted = parse_wanted(files)
     basic = [file for file in wanted if file.name in _BASIC]
     with refusals():
-        card = open_social(channel, insertion)
-        identity = other_card(channel, insertion) if card is None else prove(card, keys, deadline)
-        if expected is not None and not identity.same_card(expected):
-            raise CarddError(Reason.CARD_DATA_DIFFERS, "another card than the one that was read before")
+        card, identity = _recognise(channel, insertion, keys, expected, deadline)
         if card is None:
             return _bare(identity, wanted)
         asks_holder = EF06.address in {file.name for file in basic}
@@ -88,6 +85,38 @@ def read_card(
         account,
         {file.name: reading.old for file, reading in others.items() if reading.old},
     )
+
+
+def read_person(
+    channel: Channel,
+    insertion: Insertion,
+    keys: KeyService | None,
+    expected: Identity,
+    deadline: float,
+    *,
+    stopped: StoppedKeys,
+) -> CardReading:
+    """Identify the card and read its holder, as `read_card` does: who it is, without the account beside it.
+
+    Raises CarddError as `read_card` does without `files`.
+    """
+    with refusals():
+        card, identity = _recognise(channel, insertion, keys, expected, deadline)
+        if card is None:
+            return _bare(identity, ())
+        with refusals(file=EF06.address):
+            holder = _holder(card, identity, keys, stopped, deadline)
+    return CardReading(identity, card.issuer, None if holder is None else holder_of(holder))
+
+
+def _recognise(
+    channel: Channel, insertion: Insertion, keys: KeyService | None, expected: Identity | None, deadline: float
+) -> tuple[SocialCard | None, Identity]:
+    card = open_social(channel, insertion)
+    identity = other_card(channel, insertion) if card is None else prove(card, keys, deadline)
+    if expected is not None and not identity.same_card(expected):
+        raise CarddError(Reason.CARD_DATA_DIFFERS, "another card than the one that was read before")
+    return card, identity
 
 
 def _in_order(wanted: Iterable[FileAddress], readings: Mapping[FileAddress, FileReading]) -> Records:

@@ -6,7 +6,17 @@ import pytest
 import yaml
 from msgspec.structs import replace
 from support.account import account_card
-from support.cards import DEADLINE, ROOT, OpenCard, altered, answered_instead, insert, on_channel, software_keys
+from support.cards import (
+    DEADLINE,
+    ROOT,
+    OpenCard,
+    RefusingKeys,
+    altered,
+    answered_instead,
+    insert,
+    on_channel,
+    software_keys,
+)
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -16,11 +26,12 @@ from cardd.crypto.block import Algorithm
 from cardd.crypto.money import Amounts
 from cardd.desk.account import Order, Services, debit
 from cardd.desk.identify import identify
-from cardd.desk.read import read_card
+from cardd.desk.read import read_card, read_person
 from cardd.desk.reading import CardReading, CardValue, Identity
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.view import masked_result, whole_result
 from cardd.iso7816.device import Transport
+from cardd.keys.service import KeyService
 from cardd.keys.software_money import SoftwareMoney
 from cardd.wire.cards import Kind
 from cardsim.persona import PERSONAS
@@ -107,6 +118,41 @@ def test_the_bank_number_is_not_looked_for_where_files_are_named() -> None:
     card = insert("p3-3.0-sm4")
     assert read(card, "SSSEEF05|07|$").bank_number is None
     assert bytes.fromhex("A000000333010101") not in [command.data for command in card.record.commands]
+
+
+def as_for_an_activation(card: OpenCard, expected: Identity, keys: KeyService | None = None) -> CardReading:
+    return read_person(card.channel, card.insertion, keys or software_keys(), expected, DEADLINE, stopped=StoppedKeys())
+
+
+@pytest.mark.parametrize("persona", ["p3-3.0-sm4", "p2-2.0-des", "social-ding-1.0"])
+def test_who_a_person_is_is_read_without_the_account_beside_it(persona: str) -> None:
+    expected, card = who(insert(persona)), insert(persona)
+    person, reading = as_for_an_activation(card, expected), read(insert(persona))
+    assert bytes.fromhex("A000000333010101") not in [command.data for command in card.record.commands]
+    assert (person.issuer, person.holder) == (reading.issuer, reading.holder)
+    assert person.holder is not None
+    assert (person.identity.authentic, person.bank_number) == (True, None)
+
+
+def test_who_an_old_cards_holder_is_is_read_too() -> None:
+    expected = who(insert("old-sle4428-jinan"))
+    person = as_for_an_activation(insert("old-sle4428-jinan"), expected)
+    assert person.holder is not None
+    assert told(person.identity.number) == number_of("old-sle4428-jinan")
+
+
+def test_another_card_than_the_one_that_was_put_in_is_not_read_for_its_person() -> None:
+    with pytest.raises(CarddError) as caught:
+        as_for_an_activation(insert("social-bing-2.0"), who(insert("social-jia-3.0")))
+    assert caught.value.reason is Reason.CARD_DATA_DIFFERS
+
+
+def test_a_key_that_cannot_be_had_for_the_person_is_told_with_the_file() -> None:
+    card = insert("social-jia-3.0")
+    expected = who(insert("social-jia-3.0"))
+    with pytest.raises(CarddError) as caught:
+        as_for_an_activation(card, expected, RefusingKeys(Reason.PSAM_KEY_MISSING))
+    assert (caught.value.reason, caught.value.facts["file"]) == (Reason.PSAM_KEY_MISSING, "SSSEEF06")
 
 
 def beijing(directory: Path) -> OpenCard:
