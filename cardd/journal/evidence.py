@@ -15,7 +15,7 @@ from cardd.base.sealing import Sealer, Tokens
 from cardd.base.signing import Verify
 from cardd.base.structs import Struct
 from cardd.journal import cursor as cursors
-from cardd.journal import erasing, finding, limits, marks, retiring, transcript
+from cardd.journal import erasing, finding, lapse, limits, marks, retiring, transcript
 from cardd.journal.database import Database
 from cardd.journal.encoding import rfc3339
 from cardd.journal.events import Json, NewEvent
@@ -167,6 +167,10 @@ class Evidence:
             await self._journal.record(_evicted(span), also=partial(retiring.evict, span=span))
             count += span.last - span.first + 1
         return count
+
+    async def witnessed(self) -> datetime | None:
+        """Return the newest time of which the journal is sure, None where there is none."""
+        return await self._query(lapse.witnessed)
 
     async def size(self) -> int:
         """Return how many bytes of the file hold something."""

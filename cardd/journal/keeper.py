@@ -1,7 +1,7 @@
 """What is done for the journal now and then: its head signed, old events taken away."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -10,15 +10,21 @@ from cardd.base.clock import Clock, TimerHandle
 from cardd.base.errors import CarddError
 from cardd.base.structs import Struct
 from cardd.journal.evidence import Evidence
+from cardd.journal.lapse import A_DAY, LONGEST_STEP, Lapse
 from cardd.journal.store import Journal
 
 log = structlog.get_logger()
 
 SIX_MONTHS: Final = timedelta(days=183)
+_LOOK_S: Final = 3600.0
+"""So often the journal is asked what time it has seen."""
 
 
 class Retention(Struct, frozen=True):
-    """How long events are kept. `most_bytes` takes them away earlier, but never any that is younger than `floor`."""
+    """How long events are kept, by a time that has come for sure.
+
+    `most_bytes` takes them away earlier, but never any that is younger than `floor`.
+    """
 
     keep: timedelta = timedelta(days=366)
     floor: timedelta = SIX_MONTHS
@@ -39,6 +45,9 @@ class Keeper:
         self._timer: TimerHandle | None = None
         self._round: asyncio.Task[None] | None = None
         self._too_large = False
+        self._lapse = Lapse()
+        self._looked: float | None = None
+        self._ahead = False
         self._closed = False
 
     def start(self) -> None:
@@ -57,13 +66,29 @@ class Keeper:
         """Do what is due now. Raises CarddError JOURNAL_*."""
         await self._journal.make_room()
         await self._journal.sign()
-        now, rule = self._clock.now(), self._retention
+        now, rule = await self._time(), self._retention
+        if now is None:
+            return
         count = await self._evidence.retire(now - max(rule.keep, rule.floor))
         if rule.most_bytes is not None:
             count += await self._evidence.retire(now - rule.floor, most_bytes=rule.most_bytes)
             await self._tell_size(rule.most_bytes)
         if count:
             log.info("old events were taken out of the journal", events=count)
+
+    async def _time(self) -> datetime | None:
+        """Return the time by which events are old; None while nothing but the clock's word says what time it is."""
+        clock, at = self._clock.now(), self._clock.monotonic()
+        if self._looked is None or at - self._looked >= _LOOK_S:
+            self._looked = at
+            self._lapse.take(await self._evidence.witnessed(), at)
+        sure = self._lapse.now(clock, at)
+        ahead = sure is not None and clock - sure > LONGEST_STEP
+        if ahead and not self._ahead:
+            days = A_DAY.days
+            log.warning("the clock is ahead of what the journal has seen: nothing goes by it yet", after_days=days)
+        self._ahead = ahead
+        return sure
 
     async def _tell_size(self, most: int) -> None:
         too_large = await self._evidence.size() > most

@@ -5,13 +5,14 @@ from typing import Final
 
 from cardd.base.structs import Struct
 from cardd.journal.heads import Place
+from cardd.journal.lapse import is_step
 
 MOST_AT_ONCE: Final = 2000
 """So many events are taken away in one transaction, so that nobody waits long for it."""
 
 _OLDEST: Final = "SELECT sequence, time, digest FROM events ORDER BY sequence LIMIT 1"
 # in the order of sequence, which ends at the first that stays: clocks jump, so that the times may not be in order
-_KEPT: Final = "SELECT sequence FROM events WHERE +time >= ? ORDER BY sequence LIMIT 1"
+_KEPT: Final = "SELECT sequence, time FROM events WHERE +time >= ? ORDER BY sequence LIMIT 1"
 _LAST: Final = "SELECT sequence, time, digest FROM events WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
 
 
@@ -26,11 +27,17 @@ class Span(Struct, frozen=True):
 
 
 def oldest(connection: sqlite3.Connection, before: str, upto: int) -> Span | None:
-    """Return the oldest events up to a sequence, as many as are all older than a time, at most MOST_AT_ONCE."""
+    """Return the oldest events up to a sequence, as many as are all older than a time, at most MOST_AT_ONCE.
+
+    Those before a leap of the clock are as old as the event after it is for sure: the clock may have been slow until
+    then, as one without a battery is.
+    """
     first = connection.execute(_OLDEST).fetchone()
     if first is None or first[1] >= before or first[0] > upto:
         return None
     kept = connection.execute(_KEPT, (before,)).fetchone()
+    if kept is not None and not is_step(connection.execute(_LAST, (kept[0] - 1,)).fetchone()[1], kept[1]):
+        return None
     most = min(first[0] + MOST_AT_ONCE - 1, upto)
     last = connection.execute(_LAST, (most if kept is None else min(kept[0] - 1, most),)).fetchone()
     (stream,) = connection.execute("SELECT stream FROM identity").fetchone()

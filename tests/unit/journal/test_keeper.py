@@ -43,7 +43,7 @@ class Calendar:
         return START + timedelta(days=self.day)
 
     def monotonic(self) -> float:
-        return 0.0
+        return self.day * 86400.0
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> TimerHandle:
         timer = Timer()
@@ -75,7 +75,7 @@ def opened(path: Path, sealer: Sealer, retention: Retention) -> Place:
 
 async def test_events_are_kept_for_their_time_and_no_longer(tmp_path: Path, sealer: Sealer) -> None:
     at = opened(tmp_path, sealer, Retention(keep=timedelta(days=10), floor=timedelta(days=5)))
-    await at.on_days(0, 1, 2, 11)
+    await at.on_days(0, 1, 2, 11, 12)
     await at.keeper.keep()
     assert at.journal.evicted == 1
     await at.keeper.keep()
@@ -88,7 +88,7 @@ async def test_nothing_younger_than_the_floor_goes_however_short_it_is_to_be_kep
     tmp_path: Path, sealer: Sealer
 ) -> None:
     at = opened(tmp_path, sealer, Retention(keep=timedelta(days=1), floor=timedelta(days=5)))
-    await at.on_days(0, 2, 7)
+    await at.on_days(0, 2, 7, 8)
     await at.keeper.keep()
     assert at.journal.evicted == 1
     await at.journal.close()
@@ -98,19 +98,19 @@ async def test_a_journal_that_is_too_large_loses_its_oldest_down_to_the_floor_an
     tmp_path: Path, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cardd.journal.retiring.MOST_AT_ONCE", 1)
-    rule = Retention(keep=timedelta(days=100), floor=timedelta(days=5), most_bytes=200_000)
+    rule = Retention(keep=timedelta(days=100), floor=timedelta(days=5), most_bytes=210_000)
     at = opened(tmp_path, sealer, rule)
-    await at.on_days(*range(12))
+    await at.on_days(*range(13))
     before = await at.evidence.size()
     await at.keeper.keep()
-    assert before > 200_000 >= await at.evidence.size()
+    assert before > 210_000 >= await at.evidence.size()
     assert 0 < at.journal.evicted <= 7
     with structlog.testing.capture_logs() as logs:
-        await at.on_days(*[11] * 12)
+        await at.on_days(*[12] * 12)
         await at.keeper.keep()
         await at.keeper.keep()
     assert at.journal.evicted == 6
-    assert await at.evidence.size() > 200_000
+    assert await at.evidence.size() > 210_000
     assert [entry["log_level"] for entry in logs if "larger" in entry["event"]] == ["warning"]
     await at.journal.close()
 
