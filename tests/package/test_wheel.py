@@ -42,6 +42,8 @@ def test_an_installed_wheel_answers_a_card_and_checks_a_configuration(wheel: Pat
     )  # fmt: skip
     assert installed.returncode == 0, installed.stderr
     (site / "dependencies.pth").write_text(packages + "\n", encoding="utf-8")
+    # compiled once, where it was installed, and not at each start
+    assert {path.name.split(".")[0] for path in (site / "cardd" / "__pycache__").iterdir()} >= {"cli", "daemon"}
     config = tmp_path / "cardd.yaml"
     config.write_text("logs: {level: debug}\n", encoding="utf-8")
     checked = subprocess.run(
