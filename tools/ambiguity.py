@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Write docs/ambiguity.md: which readings of the rule the reader depends on, as tried on virtual cards."""
+"""Write docs/ambiguity.md: which readings of the rule the reader depends on, as tried on virtual cards.
+
+With --check nothing is written: the exit status is 1 where the page is not what would be written.
+"""
 
 import sys
 import textwrap
@@ -121,8 +124,19 @@ def page() -> str:
     return "\n".join([INTRODUCTION, summary(), *table(), *results(), *together()]).rstrip() + "\n"
 
 
-def main() -> int:
-    """Try all pairs, write the page, and return 1 if a pair does what nobody knew."""
+def main(arguments: list[str]) -> int:
+    """Try all pairs and write the page, or check the page; return 1 for an unknown pair or another page."""
+    return _check() if arguments == ["--check"] else _write()
+
+
+def _check() -> int:
+    current = PAGE.exists() and PAGE.read_text(encoding="utf-8") == page()
+    if not current:
+        sys.stderr.write("docs/ambiguity.md is not what the trials come to: run tools/ambiguity.py\n")
+    return 0 if current else 1
+
+
+def _write() -> int:
     new = {basis: unknown(found) for basis, found in all_surprises(BASES, pairs()).items()}
     for basis, found in new.items():
         for pair, steps in found.items():
@@ -132,4 +146,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

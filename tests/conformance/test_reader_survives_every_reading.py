@@ -1,11 +1,13 @@
 """The reader against cards that are otherwise where cards may be: every toggle by itself, and every two of them."""
 
+from pathlib import Path
+
 import pytest
 from support.ambiguity import Verdict, alone, filled, usual
 from support.choices import BASES, NOTES, READINGS, TOGETHER, Basis, Reading, pairs, sample
 from support.pairing import Surprises, all_surprises, surprises, unknown
 
-from tools.ambiguity import PAGE, page
+from tools import ambiguity
 
 # what is tried once is on record for the whole module
 pytestmark = [pytest.mark.xdist_group("ambiguity"), pytest.mark.timeout(600)]
@@ -43,7 +45,20 @@ def test_what_is_known_to_change_a_result_does() -> None:
 
 
 def test_the_page_says_so() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run tools/ambiguity.py"
+    assert ambiguity.main(["--check"]) == 0, "run tools/ambiguity.py"
+
+
+@pytest.mark.parametrize("text", ["what was so before", None])
+def test_checking_finds_another_page_or_none_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    page = tmp_path / "ambiguity.md"
+    if text is not None:
+        page.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(ambiguity, "PAGE", page)
+    monkeypatch.setattr(ambiguity, "page", lambda: "what is so\n")
+    assert ambiguity.main(["--check"]) == 1
+    assert (page.read_text(encoding="utf-8") if page.exists() else None) == text
 
 
 @pytest.mark.parametrize("basis", BASES, ids=str)
