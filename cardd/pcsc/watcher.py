@@ -35,6 +35,7 @@ _SLEPT: Final = ServiceDown(
     "pcsc_slept",
 )
 _GONE: Final = int(State.UNKNOWN)
+_HELD: Final = int(State.EXCLUSIVE)
 _NOTHING_NEW: Final = frozenset({CANCELLED, TIMED_OUT})
 
 
@@ -241,7 +242,9 @@ class Watcher:
         return slots
 
     def _slot(self, state: ReaderState) -> Slot:
-        return slot_of(state, own=self._own(state.name), device=self._devices.device(state.name))
+        # asked of the few only that somebody holds: it takes a lock
+        own = bool(state.event & _HELD) and self._own(state.name)
+        return slot_of(state, own=own, device=self._devices.device(state.name))
 
 
 def slot_of(state: ReaderState, *, own: bool, device: Device = UNKNOWN) -> Slot:
