@@ -214,7 +214,7 @@ class _Parts:
             cards=cards,
             accounts=accounts,
             prompts=asking,
-            leases=LeaseDesk(readers, requests, journal, longest_s=config.leases.longest_s),
+            leases=LeaseDesk(readers, requests, journal, keys, stopped, clock=clock, longest_s=config.leases.longest_s),
             leave=readers.end_holds_of,
             stations=stations,
             evidence=records.evidence,

@@ -54,7 +54,8 @@ def conformance(
     them back (but for FW, one of the bank's PIN), write and move money. Those that lock or block a card for good must
     each be named by --case besides.
 
-    Needs the rights lease and raw_apdu. Prints pass, FAIL, or n/a with the reason. Exit code 65 if a case failed.
+    Needs the rights lease and raw_apdu, and operate with --costly: a key that is refused on purpose is not stopped on
+    the station. Prints pass, FAIL, or n/a with the reason. Exit code 65 if a case failed.
     """
     cases = _chosen(wanted, costly=costly)
     subject = _known(persona, reader or "card")
@@ -70,7 +71,7 @@ def conformance(
     results: list[Result] = []
     show = _in_json if terminal.as_json else _in_columns(cases)
     with terminal.connect() as client:
-        link = LeaseLink(client, reader)
+        link = LeaseLink(client, reader, spends=costly)
         told = _introduced(link, reader or "card")
         if told is None:
             said = f'{{"error":{{"message":"{_NO_CARD}"}}}}' if terminal.as_json else f"cardctl: {_NO_CARD}"

@@ -21,9 +21,10 @@ class LeaseLink:
 
     tear: Callable[[int], None] | None = None
 
-    def __init__(self, client: Client, reader: str | None) -> None:
-        """Lease the card in a reader, or the only one there is."""
+    def __init__(self, client: Client, reader: str | None, *, spends: bool) -> None:
+        """Lease the card in a reader, or the only one there is. `spends`: tries of its keys are spent on purpose."""
         self._client = client
+        self._spends = spends
         self._choice = LeaseAcquireParams(reader=reader, ttl_s=TTL_S)
         self._lease: LeaseResult | None = None
         self._renew_at = 0.0
@@ -47,7 +48,7 @@ class LeaseLink:
         assert self._lease is not None  # noqa: S101 # cold_reset comes first
         if time.monotonic() >= self._renew_at:
             self._keep(self._client.call(LEASE_RENEW, LeaseRenewParams(lease=self._lease.lease, ttl_s=TTL_S)))
-        params = CardTransmitParams(lease=self._lease.lease, apdu=command.hex().upper())
+        params = CardTransmitParams(lease=self._lease.lease, apdu=command.hex().upper(), spends=self._spends)
         return bytes.fromhex(self._client.call(CARD_TRANSMIT, params).response)
 
     def other_side(self) -> bytes | None:

@@ -2,15 +2,21 @@
 
 from typing import Final
 
+from cardd.base.clock import Clock
+from cardd.desk.raw_keys import keys_shown, show
 from cardd.desk.requests import CardRequests
+from cardd.desk.stopped import StoppedKeys
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import NewEvent
 from cardd.journal.store import Journal
+from cardd.keys.service import KeyService
+from cardd.keys.versions import KeyVersions
 from cardd.readers.holds import Lease
 from cardd.readers.insertion import Insertion
 from cardd.readers.leases import LONGEST_S
 from cardd.readers.registry import Readers
-from cardd.wire.cards import CardChoice
+from cardd.rules.keys import KeyName
+from cardd.wire.cards import CardChoice, Kind
 from cardd.wire.leases import (
     CardTransmitParams,
     CardTransmitResult,
@@ -32,11 +38,22 @@ class LeaseDesk:
     """Gives leases to connections, by whose names they hold them."""
 
     def __init__(
-        self, readers: Readers, requests: CardRequests, journal: Journal, *, longest_s: float = LONGEST_S
+        self,
+        readers: Readers,
+        requests: CardRequests,
+        journal: Journal,
+        keys: KeyService | None,
+        stopped: StoppedKeys,
+        *,
+        clock: Clock,
+        longest_s: float = LONGEST_S,
     ) -> None:
         self._readers = readers
         self._requests = requests
         self._journal = journal
+        self._versions = KeyVersions() if keys is None else keys.versions
+        self._stopped = stopped
+        self._clock = clock
         self._usual_s = min(USUAL_S, longest_s)
         self._on_record: set[str] = set()
 
@@ -72,18 +89,33 @@ class LeaseDesk:
     async def transmit(self, params: CardTransmitParams, *, client: str) -> CardTransmitResult:
         """Send one command to the card of a lease and return its answer; that a lease is used so, is on record before.
 
-        Raises CarddError: LEASE_LOST; BUSY while something else is done under the lease; what the journal raises, then
-        nothing is sent; as `Readers.run` does.
+        A key that it may show, and that is stopped on the station, keeps it from being sent. A refusal of the card
+        stops the key, but where the client means to spend a try.
+
+        Raises CarddError: LEASE_LOST; BUSY while something else is done under the lease; KEY_STOPPED; what the journal
+        raises, then nothing is sent; as `Readers.run` does.
         """
         chosen = await self._requests.choose(CardChoice(lease=params.lease))
         await self._put_on_record(params.lease, chosen.insertion, client)
-        command = bytes.fromhex(params.apdu)
+        command, deadline = bytes.fromhex(params.apdu), self._clock.monotonic() + TRANSMIT_S
+        shown = self._shown(command, chosen.insertion)
 
-        def operation(channel: Channel, _: Insertion) -> bytes:
-            return channel.exchange(command)
+        def operation(channel: Channel, inside: Insertion) -> bytes:
+            if params.spends:
+                for key in shown:
+                    self._stopped.check(inside.station, key)
+                return channel.exchange(command)
+            return show(shown, lambda: channel.exchange(command), self._stopped, inside.station, deadline)
 
         answer = await self._requests.run(chosen, operation, timeout_s=TRANSMIT_S)
         return CardTransmitResult(response=answer.hex().upper())
+
+    def _shown(self, command: bytes, insertion: Insertion) -> tuple[KeyName, ...]:
+        """Return the keys of a social security card that a command may show; another card has others."""
+        identity = self._requests.identity_of(insertion.id)
+        if identity is not None and identity.kind is not Kind.SOCIAL_SECURITY:
+            return ()
+        return keys_shown(command, self._versions)
 
     async def _put_on_record(self, lease: str, insertion: Insertion, client: str) -> None:
         if lease in self._on_record:

@@ -78,6 +78,10 @@ class CardRequests:
         self._identity_of = reception.identity_of
         reception.subscribe(lambda _: self._changed.set())
 
+    def identity_of(self, insertion: str) -> Identity | None:
+        """Return what a card was identified as, None while that is not known."""
+        return self._identity_of(insertion)
+
     async def read(self, params: CardReadParams, *, personal: bool) -> CardReadResult:
         """Read the card that is named, or the only one that is in; wait up to `wait_s` for it and for its station.
 

@@ -60,7 +60,7 @@ class StoppedKeys:
         try:
             yield
         except StatusError as error:
-            if error.command.ins == Instruction.EXTERNAL_AUTHENTICATION and _is_failure(error.sw):
+            if error.command.ins == Instruction.EXTERNAL_AUTHENTICATION and is_refusal(error.sw):
                 self.stop(station, key)
             raise
         finally:
@@ -112,6 +112,6 @@ class StoppedKeys:
             self._changed.notify_all()
 
 
-def _is_failure(sw: int) -> bool:
+def is_refusal(sw: int) -> bool:
     """Tell whether a card has counted a try against the key, or has none left to count."""
     return sw & _SW1 == _FAILED or sw == SW.AUTHENTICATION_LOCKED

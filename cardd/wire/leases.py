@@ -46,10 +46,14 @@ class LeaseReleaseResult(Result):
 
 
 class CardTransmitParams(Params):
-    """Send a command to the card of a lease as it is."""
+    """Send a command to the card of a lease as it is.
+
+    `spends`: the client means to spend a try of a key, so a refusal stops nothing (needs the right `operate`, too).
+    """
 
     lease: str
     apdu: Apdu
+    spends: bool = False
 
 
 class CardTransmitResult(Result):

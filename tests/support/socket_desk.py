@@ -109,7 +109,7 @@ async def socket_desk(
             status=dict,
             cards=cards,
             prompts=asking,
-            leases=LeaseDesk(desk.readers, requests, journal),
+            leases=LeaseDesk(desk.readers, requests, journal, desk.keys, keys, clock=desk.clock),
             leave=desk.readers.end_holds_of,
             stations=StationDesk(desk.readers, journal, keys, record),
         )
