@@ -30,6 +30,7 @@ class Environment:
     def __init__(self, channel: Channel, fci: bytes) -> None:
         self._channel = channel
         self._fci = fci
+        self._algorithm = _number(fci, FCI_ALGORITHM)
 
     @classmethod
     def select(cls, channel: Channel) -> "Environment | None":
@@ -49,18 +50,17 @@ class Environment:
 
         Raises CarddError(ALGORITHM_UNSUPPORTED) for a number that the rule does not know.
         """
-        number = _number(self._fci, FCI_ALGORITHM)
-        if number is None:
+        if self._algorithm is None:
             return Algorithm.SSF33 if region.startswith(SSF33_REGION) else Algorithm.DES
         try:
-            return Algorithm(number)
+            return Algorithm(self._algorithm)
         except ValueError:
-            raise CarddError(Reason.ALGORITHM_UNSUPPORTED, f"the card names algorithm {number:02X}") from None
+            raise CarddError(Reason.ALGORITHM_UNSUPPORTED, f"the card names algorithm {self._algorithm:02X}") from None
 
     @property
     def tells_algorithm(self) -> bool:
         """Tell whether the answer to SELECT names the card's algorithm."""
-        return _number(self._fci, FCI_ALGORITHM) is not None
+        return self._algorithm is not None
 
     @property
     def directory(self) -> int:
