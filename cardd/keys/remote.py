@@ -15,7 +15,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.base.web import NO_JSON
 from cardd.crypto.block import Algorithm
-from cardd.crypto.derive import Factors
+from cardd.crypto.derive import FACTOR, Factors
 from cardd.crypto.messaging import MAC, plain_blocks
 from cardd.crypto.money import TERMINAL
 from cardd.keys.line import HsmLine
@@ -27,6 +27,9 @@ from cardd.wire.base import Json
 
 _AUTHENTICATION: Final = 8
 _FIRST: Final = 1
+
+_NOBODY: Final = Factors(bytes(FACTOR), bytes(FACTOR), bytes(FACTOR))
+_NOTHING: Final = (bytes(_AUTHENTICATION), bytes(_AUTHENTICATION))
 
 
 class _Data(msgspec.Struct):
@@ -108,6 +111,14 @@ class RemoteKeys:
     def status(self) -> Mapping[str, Json]:
         """Return which machine it is, and how the last question ended (null: none was asked yet)."""
         return {"provider": "remote", "available": self._line.available, "host": self._line.host}
+
+    def reachable(self, *, deadline: float) -> bool:
+        """Tell whether the machine answers a question about no card, also by refusing it."""
+        try:
+            self.authentication_data(KeyName.IRK, Algorithm.SM4, _NOBODY, *_NOTHING, deadline=deadline)
+        except CarddError as error:
+            return error.reason is not Reason.HSM_UNAVAILABLE
+        return True
 
     def close(self) -> None:
         """End the line."""

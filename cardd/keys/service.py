@@ -1,7 +1,7 @@
 """What computes with the issuer's keys."""
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
@@ -75,3 +75,11 @@ class KeyService(Protocol):
 
     def status(self) -> Mapping[str, Json]:
         """Return what an operator wants to see, without waiting for anything."""
+
+
+@runtime_checkable
+class Reachable(Protocol):
+    """A key service that may be away and come back without a sign, so that somebody has to ask."""
+
+    def reachable(self, *, deadline: float) -> bool:
+        """Ask whether it answers, for no card's sake; blocks until then or the deadline (monotonic). Any thread."""

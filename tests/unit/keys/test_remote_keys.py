@@ -239,6 +239,18 @@ def test_a_machine_that_is_away_does_not_make_a_card_forged() -> None:
         assert (identity.authentic, identity.unproven) == (None, Reason.HSM_UNAVAILABLE)
 
 
+def test_a_machine_is_reached_by_any_answer_of_its_own_and_by_nothing_else(keys: RemoteKeys) -> None:
+    assert keys.reachable(deadline=soon())
+    refusing = b'HTTP/1.1 404 Not Found\r\nContent-Length: 24\r\n\r\n{"error": "no_such_key"}'
+    with answering(refusing) as url, keys_at(url, 2) as other:
+        assert other.reachable(deadline=soon())
+    for nothing in (b"", b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"):
+        with answering(nothing) as url, keys_at(url, 2) as other:
+            assert not other.reachable(deadline=soon())
+    with keys_at("http://127.0.0.1:9") as nobody:
+        assert not nobody.reachable(deadline=soon())
+
+
 @pytest.mark.parametrize("url", ["http://hsm.example/", "ftp://127.0.0.1/", "https://", "127.0.0.1:8443", ""])
 def test_a_new_pin_never_goes_over_an_open_network(url: str) -> None:
     with pytest.raises(CarddError) as caught:
