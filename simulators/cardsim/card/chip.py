@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from cardsim.card.answers import Answers
 from cardsim.card.base import VirtualCard
-from cardsim.card.command import Direction, Framing, frame_contact, frame_contactless
+from cardsim.card.command import IN, Direction, Framing, frame_contact, frame_contactless
 from cardsim.card.machine import Reply
 from cardsim.card.memory import PowerLostError
 from cardsim.card.status import Status, waiting
@@ -101,7 +101,7 @@ class ContactCard(_Interface):
 
     def _answered(self, command: bytes) -> Reply:
         reply, direction = self._chip.execute(command, frame_contact)
-        if direction is Direction.IN and reply.data:
+        if direction is IN and reply.data:
             self._chip.machine.session.waiting = reply.data
             return Reply(status=waiting(len(reply.data)), clause=reply.clause)
         return reply
@@ -114,7 +114,7 @@ class ContactlessCard(_Interface):
 
     def _answered(self, command: bytes) -> Reply:
         reply, direction = self._chip.execute(command, frame_contactless)
-        if direction is Direction.IN and reply.status == Status.DONE:
+        if direction is IN and reply.status == Status.DONE:
             return Reply(reply.data[: _le(command)], reply.status, reply.clause)
         return reply
 

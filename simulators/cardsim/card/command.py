@@ -24,6 +24,11 @@ class Direction(Enum):
     OUT = "from the card"
 
 
+# for what every command passes: an enumeration takes as long to name a member as to call a function
+IN: Final = Direction.IN
+OUT: Final = Direction.OUT
+
+
 class Command(Struct, frozen=True):
     """One command. `le` is 1 to 256, None where the command has none."""
 
@@ -47,7 +52,7 @@ Framing = Callable[[bytes, Direction], Command | None]
 def frame_contact(raw: bytes, direction: Direction) -> Command | None:
     """Read a command as a T=0 card sees it: P3 is Lc or Le by the instruction, a missing P3 is 00."""
     p3 = raw[HEADER] if len(raw) > HEADER else 0
-    if direction is Direction.OUT:
+    if direction is OUT:
         return _command(raw, le=p3 or _WHOLE) if len(raw) <= _SHORT else None
     body = raw[_SHORT:]
     # with data before it, a fifth part is an Le, which stays in the terminal
@@ -59,11 +64,11 @@ def frame_contact(raw: bytes, direction: Direction) -> Command | None:
 def frame_contactless(raw: bytes, direction: Direction) -> Command | None:
     """Read a command by the four cases of ISO 7816-4, short lengths only."""
     if len(raw) == HEADER:
-        return None if direction is Direction.OUT else Command(*raw)
+        return None if direction is OUT else Command(*raw)
     lc, body = raw[HEADER], raw[_SHORT:]
     if not body:
         return _command(raw, le=lc or _WHOLE)
-    if direction is Direction.OUT or not lc or len(body) not in {lc, lc + 1}:
+    if direction is OUT or not lc or len(body) not in {lc, lc + 1}:
         return None
     le = (body[lc] or _WHOLE) if len(body) > lc else None
     return _command(raw, data=body[:lc], le=le)

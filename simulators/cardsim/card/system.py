@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from cardd.base.structs import Struct
-from cardsim.card.command import HEADER, Command, Direction, Framing
+from cardsim.card.command import HEADER, IN, Command, Direction, Framing
 from cardsim.card.machine import Machine, Reply
 from cardsim.card.memory import MemoryFailureError
 from cardsim.card.status import Refusal, Status, is_progress
@@ -74,8 +74,9 @@ class OperatingSystem:
 
     def execute(self, raw: bytes, framing: Framing) -> tuple[Reply, Direction]:
         """Answer a command of any bytes. Raises PowerLostError and nothing else."""
-        direction, keeps = Direction.IN, False
-        begun = self.machine.session.transaction
+        direction, keeps = IN, False
+        machine = self.machine
+        begun = machine.session.transaction
         try:
             meaning = self._meaning(raw)
             direction, keeps = meaning.row.direction, meaning.row.keeps_transaction
@@ -84,11 +85,11 @@ class OperatingSystem:
             reply = Reply(status=refusal.status, clause=refusal.clause)
         except MemoryFailureError:
             reply = self._failed(raw)
-        session = self.machine.session
+        session = machine.session
         # a transaction is good for the next command only, and any failure ends it (LD/T 32.7 12)
-        if session.transaction is begun and not (keeps and is_progress(reply.status)):
+        if begun is not None and session.transaction is begun and not (keeps and is_progress(reply.status)):
             session.transaction = None
-        self.machine.memory.end_command()
+        machine.memory.end_command()
         return reply, direction
 
     def _failed(self, raw: bytes) -> Reply:
@@ -149,7 +150,7 @@ def _require_parameters(meaning: _Meaning) -> None:
 
 def _framed(row: Row, raw: bytes, framing: Framing) -> Command:
     command = framing(raw, row.direction)
-    if command is None or _length(command, row.direction) not in row.lengths:
+    if command is None or (len(command.data) if row.direction is IN else command.le) not in row.lengths:
         raise Refusal(Status.WRONG_LENGTH, f"LD/T 32.5 {row.name}: Lc or Le are not of this command")
     return command
 
@@ -160,7 +161,3 @@ MONEY_CLASS: Final = 0xB0
 
 def _means(row: Row, raw: bytes) -> bool:
     return row.parameters(raw[2], raw[3])
-
-
-def _length(command: Command, direction: Direction) -> int | None:
-    return len(command.data) if direction is Direction.IN else command.le
