@@ -6,11 +6,14 @@ on, 02 reset, 04 give the answer to reset; anything longer is a command for the 
 
 import socket
 import threading
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from cardsim.card.base import VirtualCard
 
 _LENGTH_BYTES: Final = 2
+_CONTROL: Final = 1
 _POWER_OFF: Final = 0x00
 _POWER_ON: Final = 0x01
 _RESET: Final = 0x02
@@ -88,15 +91,13 @@ class VpcdLink:
                 self._socket = None
 
     def _answer(self, link: socket.socket) -> None:
-        while message := _message(link):
-            if not self._noticed.is_set():
+        transmit = self._card.transmit
+        for message in _messages(link):
+            if len(message) == _CONTROL:
                 self._noticed.set()
-            if len(message) == 1:
                 self._control(link, message[0])
-                # most of these have no answer that would carry the acknowledgement
-                _acknowledge(link)
                 continue
-            answer = self._card.transmit(message)
+            answer = transmit(message)
             if not answer:
                 self._torn = True
                 return
@@ -113,25 +114,30 @@ class VpcdLink:
             self._card.power_off()
 
 
-def _message(link: socket.socket) -> bytes:
-    """Return the next message, nothing when the reader has closed."""
-    head = link.recv(_LENGTH_BYTES)
-    _acknowledge(link)
-    if len(head) < _LENGTH_BYTES:
-        head = _whole(link, head, _LENGTH_BYTES)
-    length = int.from_bytes(head, "big")
-    # that it has arrived whole is the rule, and then this is all
-    body = link.recv(length)
-    return body if len(body) == length else _whole(link, body, length)
-
-
-def _acknowledge(link: socket.socket) -> None:
-    """Tell the reader at once what has arrived.
+def _messages(link: socket.socket) -> Iterator[bytes]:
+    """Yield what the reader says, one message at a time, until it closes.
 
     vpcd sends length and body in two writes, and each write waits until the one before is acknowledged: if the kernel
     takes its time, each command takes 44 ms. It forgets this option, so it is set each time.
     """
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    receive = link.recv
+    acknowledge = partial(link.setsockopt, socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    while True:
+        head = receive(_LENGTH_BYTES)
+        acknowledge()
+        if len(head) < _LENGTH_BYTES:
+            head = _whole(link, head, _LENGTH_BYTES)
+        length = int.from_bytes(head, "big")
+        # that it has arrived whole is the rule, and then this is all
+        message = receive(length)
+        if len(message) < length:
+            message = _whole(link, message, length)
+        if not message:
+            return
+        yield message
+        if length == _CONTROL:
+            # most of these have no answer that would carry the acknowledgement
+            acknowledge()
 
 
 def _whole(link: socket.socket, data: bytes, count: int) -> bytes:
