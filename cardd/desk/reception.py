@@ -10,15 +10,17 @@ from typing import Final
 
 import structlog
 
-from cardd.base.clock import Clock
+from cardd.base.clock import Clock, TimerHandle
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
 from cardd.desk.events import event_of, identified, rejected
 from cardd.desk.identify import identify
 from cardd.desk.reading import Identity
+from cardd.desk.untold import Untold
 from cardd.desk.view import module_summary, summary
 from cardd.iso7816.channel import Channel
+from cardd.journal.encoding import rfc3339
 from cardd.journal.events import NewEvent, StoredEvent
 from cardd.journal.store import Journal
 from cardd.keys.service import KeyService
@@ -36,6 +38,9 @@ KEY_S: Final = 6.0
 
 _TRANSIENT: Final = frozenset({Reason.TIMEOUT, Reason.READER_IN_USE, Reason.CARD_MUTE, Reason.CARD_UNPOWERED})
 """Failures after which the same card is asked once more."""
+
+_ROOM_MAY_COME: Final = frozenset({Reason.JOURNAL_FULL, Reason.JOURNAL_UNAVAILABLE})
+_TRY_AGAIN_S: Final = 1.0
 
 _FOR_A_MODULE: Final = frozenset(
     {Reason.PSAM_ABSENT, Reason.PSAM_ALGORITHM, Reason.PSAM_KEY_MISSING, Reason.PSAM_LEVEL, Reason.TIMEOUT}
@@ -94,6 +99,11 @@ class Reception:
         self._listeners: list[Listener] = []
         self._announcements: asyncio.Queue[_Announcement] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._untold = Untold()
+        self._unannounced: list[Notice] = []
+        """What listeners have not heard, because it is not on record yet."""
+        self._trying: TimerHandle | None = None
+        self._closed = False
         self._modules_came = 0
         self._stirred = asyncio.Event()
         readers.on_release(lambda _: self._stirred.set())
@@ -105,7 +115,10 @@ class Reception:
 
     def close(self) -> None:
         """Give up what is under way. What was recorded stays."""
+        self._closed = True
         self._present.clear()
+        if self._trying is not None:
+            self._trying.cancel()
         for task in self._tasks:
             task.cancel()
 
@@ -256,11 +269,58 @@ class Reception:
         return next((status.station for status in self._readers.views() if status.reader == reader), "")
 
     def _record(self, event: NewEvent, notice: Notice | None) -> _Recorded:
+        number = self._untold.number()
         recorded = self._journal.record(event)
-        recorded.add_done_callback(_complain)
+        recorded.add_done_callback(lambda _: self._recorded(recorded, number, event, notice))
         if notice is not None:
             self._announcements.put_nowait((recorded, notice))
         return recorded
+
+    def _recorded(self, recorded: _Recorded, number: int, event: NewEvent, notice: Notice | None) -> None:
+        """Take note of what is on record, and keep what is not until there is room for it."""
+        error = None if recorded.cancelled() else recorded.exception()
+        if error is None:
+            self._untold.recorded(number, event)
+            return
+        if isinstance(error, CarddError):
+            log.error("reception.unrecorded", reason=str(error.reason))
+            if error.reason in _ROOM_MAY_COME and not self._closed:
+                self._untold.keep(number, event, rfc3339(self._clock.now()))
+                if notice is not None and not isinstance(notice, CardGone):
+                    self._unannounced = [*filter(self._still_holds, self._unannounced), notice]
+                self._try_later()
+
+    def _try_later(self) -> None:
+        if self._trying is None:
+            self._trying = self._clock.call_later(_TRY_AGAIN_S, lambda: self._begin(self._catch_up()))
+
+    async def _catch_up(self) -> None:
+        """Record what the journal has missed, as far as it makes a difference; tell listeners of what still holds."""
+        due = self._untold.due(self._inside())
+        try:
+            if due:
+                await self._journal.record(*(late.event for late in due))
+        except CarddError as error:
+            log.info("reception.still_unrecorded", reason=str(error.reason), events=len(due))
+        else:
+            self._untold.done(due)
+            missed, self._unannounced = self._unannounced, []
+            for notice in missed:
+                if self._still_holds(notice):
+                    self._tell(notice)
+        self._trying = None
+        if len(self._untold):
+            self._try_later()
+
+    def _inside(self) -> dict[str, NewEvent]:
+        """Return what says that a card is in, by its reader."""
+        cards = (status.insertion for status in self._readers.views())
+        return {card.reader: event_of(CardInserted(card), self._station_of) for card in cards if card is not None}
+
+    def _still_holds(self, notice: Notice) -> bool:
+        insertion = notice.insertion
+        inside = {status.insertion.id for status in self._readers.views() if status.insertion is not None}
+        return insertion is not None and insertion.id in inside
 
     async def _announce(self) -> None:
         """Tell notices in the order of their events, each once its event is durable."""
@@ -287,10 +347,3 @@ class Reception:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _complain(recorded: _Recorded) -> None:
-    """Say that an event could not be recorded."""
-    error = None if recorded.cancelled() else recorded.exception()
-    if isinstance(error, CarddError):
-        log.error("reception.unrecorded", reason=str(error.reason))

@@ -23,7 +23,24 @@ from cardd.journal.events import StoredEvent
 FULL_S = 0.8
 PEOPLE = 200
 ENDS = ("activated", "AUTHORITY_UNAVAILABLE")
+TOLD_S = 5.0
 FORESEEN = ("activation.not_stored", "reception.unrecorded")
+
+
+def told_inside(events: Sequence[StoredEvent]) -> dict[str, str | None]:
+    """Return what somebody believes who follows the events: which insertion is in which reader."""
+    inside: dict[str, str | None] = {}
+    for event in events:
+        if event.type == "card.inserted":
+            inside[event.subject] = event.insertion
+        elif event.type == "card.removed":
+            inside.pop(event.subject, None)
+    return inside
+
+
+def really_inside(house: House) -> dict[str, str | None]:
+    """Return which insertion is in which reader."""
+    return {view.reader: view.card.insertion for view in house.readers() if view.card is not None}
 
 
 class Ballast:
@@ -57,11 +74,13 @@ class Disk:
 
     def __init__(self, directory: Path, variation: Variation, reserve_mb: int) -> None:
         settings: dict[str, object] = {"journal": {"reserve_mb": reserve_mb}}
-        house = House(directory / "h", 2, {"pin_policy": str(variation.pins)}, settings=settings)
+        house = House(directory / "h", 3, {"pin_policy": str(variation.pins)}, settings=settings)
         self.matrix = Matrix(house, PEOPLE)
         self.variation = variation
         self.ballast = Ballast(directory)
         self.said: Counter[str] = Counter()
+        stranger = self.matrix.stranger()
+        self._bystanders = (stranger.old, stranger.social)
         self._left = 0
 
     def watch(self) -> None:
@@ -82,10 +101,14 @@ class Disk:
     async def serve(self, after: int) -> Customer:
         """Serve a customer; after so many commits the disk is full for a while (0: never)."""
         customer = self.matrix.customer(self.variation)
+        house = self.matrix.house
+        house.put(house.slot(2), self._bystanders[0])
         self._left = after
         serving = asyncio.create_task(Clerk(self.matrix.house, 0, customer).serve())
         if after:
             assert await until(lambda: self.ballast.lies_there)
+            # at a third station, where nothing is begun, another card comes
+            house.put(house.slot(2), self._bystanders[1])
             await asyncio.wait({serving}, timeout=FULL_S)
             self.said["ended on the full disk" if serving.done() else "waited for room"] += 1
             self.said[f"another one: {await self.another()}"] += 1
@@ -97,6 +120,8 @@ class Disk:
         assert end in ENDS, f"full after commit {after}: {view}"
         if after:
             assert await self.begins_again(), f"full after commit {after}: nothing begins any more"
+            right = await until(lambda: told_inside(house.events) == really_inside(house), TOLD_S)
+            assert right, f"full after commit {after}: {told_inside(house.events)}, and in are {really_inside(house)}"
         return customer
 
     async def another(self) -> str:

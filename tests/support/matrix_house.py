@@ -23,8 +23,10 @@ from cardd.base.clock import SystemClock, TimerHandle
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.config import load_config
+from cardd.desk.reception import Reception
 from cardd.journal.events import StoredEvent
 from cardd.journal.store import Journal
+from cardd.wire.cards import ReaderView
 from cardsim.links.inprocess import InProcessBackend
 from support.matrix_cards import Plastic
 
@@ -170,6 +172,7 @@ class House:
     engine: Engine = field(init=False)
     journal: Journal = field(init=False)
     line: Line = field(init=False)
+    _reception: Reception = field(init=False)
     _daemon: composition.Daemon | None = None
 
     def __post_init__(self) -> None:
@@ -220,7 +223,7 @@ class House:
 
         def engine(counter: Any, authority: Authority, journal: Journal, **options: Any) -> Engine:
             self.line = Line(authority, slow_s=self.authority_s * 1.5)
-            self.journal = journal
+            self.journal, self._reception = journal, counter._reception
             journal.subscribe(self.events.extend)
             policy = replace(options.pop("policy"), backoff=_BACKOFF)
             self.engine = Engine(counter, self.line, journal, policy=policy, **options)  # type: ignore[arg-type] # by name
@@ -270,6 +273,10 @@ class House:
     def told(self, kind: str, after: int = 0) -> list[dict[str, Any]]:
         """Return the data of the events of a kind."""
         return [json.loads(event.data) for event in self.events[after:] if event.type == kind]
+
+    def readers(self) -> Sequence[ReaderView]:
+        """Return the readers as the daemon has them now."""
+        return self._reception.readers()
 
     def of(self, activation: str) -> Sequence[StoredEvent]:
         """Return the events of one activation."""
