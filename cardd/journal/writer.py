@@ -1,7 +1,9 @@
 """The one thread that touches the database, and its group commit.
 
 All calls of `record` that wait are committed in one transaction, so that fifty producers pay for one flush of the disk
-together. Results go back to the event loop in the order of commits.
+together. What comes in one turn of the event loop is handed over together at its end: the thread would otherwise begin
+with the first of fifty alone, and the two would contend for the interpreter. Results go back to the event loop in the
+order of commits.
 """
 
 import asyncio
@@ -25,7 +27,7 @@ from cardd.journal.reserve import Reserve, Space
 T = TypeVar("T")
 
 _GROUP: Final = 512
-"""The most jobs taken at once: bounds how long the first of them waits for the others."""
+"""So many jobs wait for no more: bounds how long the first of them waits for the others."""
 
 
 class Outcome(Struct, Generic[T], frozen=True):
@@ -87,7 +89,8 @@ class Writer:
         self._database = database
         self._admission = Admission(database, reserve)
         self._deliver = deliver
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._turn: list[_Job] = []
+        self._jobs: queue.SimpleQueue[list[_Job]] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: Callable[[], None] = lambda: None
         # a daemon thread: a disk that hangs must not keep the process from leaving
@@ -105,19 +108,29 @@ class Writer:
 
     def record(self, call: PreparedCall, future: asyncio.Future[tuple[StoredEvent, ...]]) -> None:
         """Queue one call; `deliver` gets its outcome."""
-        self._loop = future.get_loop()
-        self._jobs.put(_Record(call, future))
+        self._queue(_Record(call, future), future.get_loop())
 
     def ask(self, question: Callable[[Database], T], future: asyncio.Future[T]) -> None:
         """Queue a question; it sees everything that was queued before it, and its future is settled after theirs."""
-        self._loop = future.get_loop()
-        self._jobs.put(_Ask(question, future))  # type: ignore[arg-type] # the outcome goes to its own future only
+        # the outcome goes to its own future only
+        self._queue(_Ask(question, future), future.get_loop())  # type: ignore[arg-type]
 
     def stop(self, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
         """Do what is queued, close the database, then call `ended` on the loop's thread."""
-        self._loop = loop
         self._ended = ended
-        self._jobs.put(_Stop())
+        self._queue(_Stop(), loop)
+
+    def _queue(self, job: _Job, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        if not self._turn:
+            loop.call_soon(self._hand_over)
+        self._turn.append(job)
+        if len(self._turn) == _GROUP:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        jobs, self._turn = self._turn, []
+        self._jobs.put(jobs)
 
     def _run(self) -> None:
         try:
@@ -129,10 +142,10 @@ class Writer:
             self._post(self._ended)
 
     def _take(self) -> list[_Job]:
-        jobs = [self._jobs.get()]
+        jobs = self._jobs.get()
         # nobody else takes any, so that what is there stays there
         while len(jobs) < _GROUP and not self._jobs.empty():
-            jobs.append(self._jobs.get())
+            jobs += self._jobs.get()
         return jobs
 
     def _serve(self, jobs: Sequence[_Job]) -> bool:
