@@ -56,9 +56,12 @@ class Refusal(Exception):  # noqa: N818 # a refusal is a card's normal answer
     """The command ends here with a status word; `clause` says for people which rule decided it."""
 
     def __init__(self, status: int, clause: str) -> None:
-        super().__init__(f"{status:04X}: {clause}")
+        super().__init__(status, clause)
         self.status = status
         self.clause = clause
+
+    def __str__(self) -> str:
+        return f"{self.status:04X}: {self.clause}"
 
 
 def tries_left(count: int, clause: str) -> Refusal:
