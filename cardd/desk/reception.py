@@ -6,6 +6,7 @@ once the event is durable; notices keep the order of the journal.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from cardd.base.clock import Clock, TimerHandle
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
+from cardd.desk.away import AwayKeys
 from cardd.desk.events import event_of, identified, rejected
 from cardd.desk.identify import identify
 from cardd.desk.reading import Identity
@@ -46,6 +48,8 @@ _FOR_A_MODULE: Final = frozenset(
     {Reason.PSAM_ABSENT, Reason.PSAM_ALGORITHM, Reason.PSAM_KEY_MISSING, Reason.PSAM_LEVEL, Reason.TIMEOUT}
 )
 """Why nobody could judge a card's proof, where a module that comes may."""
+
+_WAITED_FOR: Final = _FOR_A_MODULE | {Reason.HSM_UNAVAILABLE}
 
 
 class CardIdentified(Struct, frozen=True):
@@ -104,8 +108,10 @@ class Reception:
         """What listeners have not heard, because it is not on record yet."""
         self._trying: TimerHandle | None = None
         self._closed = False
-        self._modules_came = 0
+        self._came = 0
+        """How often somebody came who may judge what nobody could judge."""
         self._stirred = asyncio.Event()
+        self._away = AwayKeys(keys, self._somebody_came, clock=clock)
         readers.on_release(lambda _: self._stirred.set())
 
     def start(self) -> None:
@@ -160,8 +166,7 @@ class Reception:
             # not before: work on the card would take the interpreter from those who record and tell that it came
             recorded.add_done_callback(lambda _: self._meet(fact.insertion))
         elif isinstance(fact, CardInserted) and fact.insertion.role is Role.SAM:
-            self._modules_came += 1
-            self._stirred.set()
+            self._somebody_came()
         elif isinstance(fact, CardRemoved):
             self._present.discard(fact.insertion.id)
             self._identities.pop(fact.insertion.id, None)
@@ -185,15 +190,23 @@ class Reception:
                 return None
 
     async def _identify(self, insertion: Insertion) -> None:
-        """Find out what a card is, and again with each module that comes, as long as none could judge its proof."""
-        came = self._modules_came
+        """Find out what a card is, and again with each module that comes, as long as none could judge its proof.
+
+        A security machine that was away is one that comes, too, when it answers again.
+        """
+        came = self._came
         identity = await self._find_out(insertion)
-        while identity is not None and identity.unproven in _FOR_A_MODULE:
-            await self._until(lambda: self._modules_came != came, insertion)  # noqa: B023 - awaited in this turn
+        while identity is not None and identity.unproven in _WAITED_FOR:
+            with self._away.awaited() if identity.unproven is Reason.HSM_UNAVAILABLE else nullcontext():
+                await self._until(lambda: self._came != came, insertion)  # noqa: B023 - awaited in this turn
             if insertion.id not in self._present:
                 return
-            came = self._modules_came
+            came = self._came
             identity = await self._judge_again(insertion, identity)
+
+    def _somebody_came(self) -> None:
+        self._came += 1
+        self._stirred.set()
 
     async def _find_out(self, insertion: Insertion) -> Identity | None:
         """Ask a card what it is, and record that or why not."""

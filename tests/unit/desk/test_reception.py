@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cards import altered
+from support.cards import ROOT, altered
 from support.modules import Desk, virtual
 from support.readers import Card, Gate
 
@@ -14,11 +14,14 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.desk.away import PAUSE_S
 from cardd.desk.reception import CardGone, CardIdentified, CardRejected, ModuleCame, Notice, Reception
 from cardd.iso7816.device import Presence, ServiceDown, ServiceUp
 from cardd.journal.delivery import Delivery
 from cardd.journal.events import StoredEvent
 from cardd.journal.store import Journal
+from cardd.keys.service import KeyService
+from cardd.keys.software import SoftwareKeys
 from cardd.wire.cards import Kind
 
 pytestmark = pytest.mark.asyncio
@@ -29,10 +32,10 @@ SEALER = Sm4GcmSealer(Secret(b"0123456789abcdef"))
 class Front:
     """A reception at a desk, with what it told and what the journal holds."""
 
-    def __init__(self, desk: Desk, journal: Journal) -> None:
+    def __init__(self, desk: Desk, journal: Journal, keys: KeyService | None = None) -> None:
         self.desk = desk
         self.journal = journal
-        self.reception = Reception(desk.readers, journal, desk.keys, clock=desk.clock)
+        self.reception = Reception(desk.readers, journal, keys or desk.keys, clock=desk.clock)
         self.told: list[Notice] = []
         self.durable_at_notice: list[int] = []
         self.reception.subscribe(self._take)
@@ -67,11 +70,11 @@ class Front:
 
 
 @asynccontextmanager
-async def front(directory: Path, *modules: str) -> AsyncIterator[Front]:
+async def front(directory: Path, *modules: str, keys: KeyService | None = None) -> AsyncIterator[Front]:
     async with Desk() as desk:
         await desk.with_modules(modules)
         journal = Journal.open(directory / "journal", sealer=SEALER, clock=desk.clock, source="/cardd/test")
-        opened = Front(desk, journal)
+        opened = Front(desk, journal, keys)
         opened.reception.start()
         try:
             yield opened
@@ -402,3 +405,57 @@ async def test_a_listener_that_fails_keeps_nobody_else_from_hearing(tmp_path: Pa
         f.reception.subscribe(late.append)
         await f.desk.insert("front", virtual("old-jia"))
         await f.desk.until(lambda: any(isinstance(notice, CardIdentified) for notice in late))
+
+
+class FarKeys(SoftwareKeys):
+    """A security machine on the network that is away until it is told to come back."""
+
+    def __init__(self) -> None:
+        super().__init__(Secret(ROOT), tests_only=True)
+        self.away = True
+        self.asked = 0
+
+    def authentication_data(self, *args: Any, **further: Any) -> bytes:
+        if self.away:
+            raise CarddError(Reason.HSM_UNAVAILABLE)
+        return super().authentication_data(*args, **further)
+
+    def reachable(self, *, deadline: float) -> bool:  # noqa: ARG002 - the protocol's
+        self.asked += 1
+        return not self.away
+
+
+async def test_a_card_that_nobody_could_judge_is_judged_when_the_security_machine_is_back(tmp_path: Path) -> None:
+    machine = FarKeys()
+    async with front(tmp_path, keys=machine) as f:
+        card = virtual("social-jia-3.0")
+        insertion = await f.desk.insert("front", card)
+        await f.notice(CardIdentified)
+        before = len(card.commands)
+        f.desk.clock.advance(PAUSE_S)
+        await f.desk.until(lambda: machine.asked == 1)
+        await asyncio.sleep(0.02)
+        # the machine is asked, and not the card
+        assert len(card.commands) == before
+        machine.away = False
+        for _ in range(3):
+            f.desk.clock.advance(PAUSE_S)
+            await asyncio.sleep(0.02)
+        events = await f.until("card.identified", "card.identified")
+        told = [json.loads(event.data) for event in events if event.type == "card.identified"]
+        assert [(data["authentic"], data["unproven"]) for data in told] == [(None, "HSM_UNAVAILABLE"), (True, None)]
+        assert {event.insertion for event in events if event.type == "card.identified"} == {insertion.id}
+        asked = machine.asked
+        f.desk.clock.advance(10 * PAUSE_S)
+        assert machine.asked == asked
+
+
+async def test_a_machine_that_is_away_is_asked_for_no_card_that_has_gone(tmp_path: Path) -> None:
+    machine = FarKeys()
+    async with front(tmp_path, keys=machine) as f:
+        await f.desk.insert("front", virtual("social-jia-3.0"))
+        await f.notice(CardIdentified)
+        await f.desk.remove("front")
+        await f.notice(CardGone)
+        f.desk.clock.advance(10 * PAUSE_S)
+        assert machine.asked == 0
