@@ -1,5 +1,6 @@
 """SELECT and GET RESPONSE (LD/T 32.5)."""
 
+from itertools import chain
 from typing import Final
 
 from cardsim.card.command import Command, Direction
@@ -56,7 +57,7 @@ def _by_name(machine: Machine, name: bytes, occurrence: int) -> Application | No
 def _nearest(machine: Machine, name: bytes) -> Application | None:
     """Return what has the name; it may stand in several environments (a security module's DF01)."""
     here = machine.session.application
-    near = [here, *here.children, *(here.parent.children if here.parent else ()), *machine.root.walk()]
+    near = chain((here,), here.children, here.parent.children if here.parent else (), machine.root.walk())
     return next((found for found in near if found.name == name and _shown(machine, found)), None)
 
 
