@@ -32,6 +32,7 @@ from cardd.keys.psam import PsamKeys
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.registry import Readers
 from cardd.rules.identity import card_number_check, citizen_number_ok
+from cardd.service import settle
 from cardd.wire.activation import ActivationStartParams, OldCard, Outcome, Route, State
 from cardsim.card.base import VirtualCard
 from cardsim.card.make import make_card
@@ -129,6 +130,7 @@ async def place(directory: Path, people: list[Person]) -> AsyncIterator[Place]:
     engine = Engine(counter, register, journal, policy=Policy(), clock=clock, terminal="bench")
     await engine.recover()
     readers.start()
+    settle()
     try:
         yield Place(backend, engine)
     finally:
