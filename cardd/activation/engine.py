@@ -34,7 +34,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.desk.prompts import Prompts
 from cardd.journal.events import NewEvent
-from cardd.wire.activation import ActivationResult, ActivationStartParams, Route, State
+from cardd.wire.activation import ENDS, ActivationResult, ActivationStartParams, Route, State
 from cardd.wire.cards import Kind
 
 T = TypeVar("T")
@@ -42,8 +42,6 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 AUTO_CLIENT: Final = "auto"
-_MOST_OPEN: Final = 1000
-"""More than a machine has stations, with what can never be taken up again for want of its sealing key."""
 _JOURNAL_AWAY: Final = frozenset({Reason.JOURNAL_FULL, Reason.JOURNAL_UNAVAILABLE})
 _TOO_LATE: Final = AFTER_NO_RETURN | {State.COMPLETED}
 
@@ -81,7 +79,8 @@ class Engine:
         cards and digits are asked for again. After it, it goes forward.
         """
         marks = []
-        for row in await self._journal.activations(open_only=True, limit=_MOST_OPEN):
+        # all of them: what can never be taken up, for want of its sealing key, must not stand before what can
+        for row in await self._journal.activations(open_only=True, limit=None):
             if row.personal_lost:
                 # only masks are left, which nobody may be asked about: it stays open until the sealing key is back
                 log.error("activation.unreadable", activation=row.id)
@@ -134,10 +133,13 @@ class Engine:
     async def cancel(self, activation: str) -> None:
         """End an activation that has not reached its point of no return; one that has ended otherwise stays so.
 
-        Raises CarddError: NOT_FOUND, TOO_LATE.
+        Raises CarddError: NOT_FOUND, TOO_LATE, JOURNAL_UNAVAILABLE for one that could not be taken up.
         """
         live = self._live.get(activation)
         state = (await self._case(activation)).state if live is None else await live.post(facts.CancelAsked())
+        if live is None and state not in ENDS:
+            detail = "what is sealed of it does not open with the key of today: it waits for the key that it began with"
+            raise CarddError(Reason.JOURNAL_UNAVAILABLE, detail)
         if state in _TOO_LATE:
             raise CarddError(Reason.TOO_LATE, f"the activation is {state}")
 

@@ -101,5 +101,5 @@ class ActivationJournal(Protocol):
     async def activation_begun(self, client: str, request: str) -> str | None:
         """Return the id of the activation that a client's request began, None where there is none."""
 
-    async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
-        """Return activations, open ones first, then the newest."""
+    async def activations(self, *, open_only: bool, limit: int | None = 100) -> list[ActivationRow]:
+        """Return activations, open ones first, then the newest; None is no limit."""

@@ -24,6 +24,8 @@ T = TypeVar("T")
 Subscriber = Callable[[Sequence[StoredEvent]], None]
 
 _CLOSING_S: Final = 1.4
+_ALL: Final = -1
+"""SQLite's word for no limit."""
 
 
 class _Waiting(Protocol):
@@ -166,10 +168,14 @@ class Journal:
         """Return the id of the activation that a client's request began, or None."""
         return await self.ask(lambda database: database.activation_begun(client, request))
 
-    async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
-        """Return activations, newest first; unless only the open ones are asked for, these come first."""
+    async def activations(self, *, open_only: bool, limit: int | None = 100) -> list[ActivationRow]:
+        """Return activations, newest first; unless only the open ones are asked for, these come first.
+
+        None is no limit.
+        """
         question = Database.open_activations if open_only else Database.activations
-        rows: list[PreparedActivation] = await self.ask(lambda database: question(database, limit))
+        most = _ALL if limit is None else limit
+        rows: list[PreparedActivation] = await self.ask(lambda database: question(database, most))
         return [stored_activation(row, self._sealer) for row in rows]
 
     async def deed(self, client: str, request: str) -> DeedRow | None:
@@ -177,9 +183,9 @@ class Journal:
         row = await self.ask(lambda database: database.deed(client, request))
         return None if row is None else stored_deed(row, self._sealer)
 
-    async def open_deeds(self, *, limit: int = 1000) -> list[DeedRow]:
-        """Return the deeds of which nobody knows yet what became of them, newest first."""
-        rows: list[PreparedDeed] = await self.ask(lambda database: database.open_deeds(limit))
+    async def open_deeds(self) -> list[DeedRow]:
+        """Return all deeds of which nobody knows yet what became of them, newest first."""
+        rows: list[PreparedDeed] = await self.ask(lambda database: database.open_deeds(_ALL))
         return [stored_deed(row, self._sealer) for row in rows]
 
     @property

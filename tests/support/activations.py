@@ -272,7 +272,7 @@ class WatchedJournal:
         with self._underway.one():
             return await self._journal.activation(activation_id)
 
-    async def activations(self, *, open_only: bool, limit: int = 100) -> list[ActivationRow]:
+    async def activations(self, *, open_only: bool, limit: int | None = 100) -> list[ActivationRow]:
         with self._underway.one():
             return await self._journal.activations(open_only=open_only, limit=limit)
 

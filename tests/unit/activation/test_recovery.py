@@ -18,7 +18,9 @@ from support.activations import (
 
 from cardd.activation.pins import PinPolicy
 from cardd.activation.policy import Policy
+from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.journal.events import ActivationRow
 from cardd.wire.activation import Outcome, Route, State
 
 pytestmark = pytest.mark.asyncio
@@ -250,3 +252,41 @@ async def test_an_ended_activation_is_left_alone(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         assert b.types() == []
         assert (await b.view(activation)).outcome is Outcome.ACTIVATED
+
+
+LOST = 1100
+"""More than a thousand activations that nobody can take up."""
+
+
+async def lose(b: Bench, which: str) -> None:
+    """Have activations sealed with a key that nobody has."""
+    blank = "UPDATE activations SET sealed = x'00' WHERE id LIKE ?"
+    await b.journal.ask(lambda database: database.query(lambda open_: open_.execute(blank, (which,)).rowcount))
+
+
+async def test_what_lies_behind_a_thousand_that_cannot_be_taken_up_is_taken_up(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        activation = await b.start()
+        b.counter.put_old(OLD_JIA)
+        await b.until(activation, State.WAITING_SOCIAL_CARD)
+        for lost in range(LOST):
+            row = ActivationRow(f"lost-{lost}", "gone", "pharmacy", "authorising", True, {}, {"old_card": "1"})
+            await b.journal.record(activation=row)
+        await lose(b, "lost-%")
+    async with bench(tmp_path) as b:
+        assert b.engine.open_count() == 1
+        b.counter.put_social(JIA)
+        assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+
+
+async def test_what_cannot_be_taken_up_is_not_said_to_be_cancelled(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        lost = await b.start()
+        await lose(b, lost)
+    async with bench(tmp_path) as b:
+        assert b.engine.open_count() == 0
+        with pytest.raises(CarddError) as caught:
+            await b.engine.cancel(lost)
+        assert caught.value.reason is Reason.JOURNAL_UNAVAILABLE
+        assert "key" in caught.value.detail
+        assert (await b.journal.activations(open_only=True))[0].id == lost

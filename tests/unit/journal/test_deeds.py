@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +55,9 @@ async def test_what_is_personal_in_a_deed_is_sealed(reopen: Callable[[], Journal
     (found,) = await other.open_deeds()
     assert (found.personal, found.personal_lost) == ({}, True)
     await other.close()
+
+
+async def test_of_open_deeds_none_is_left_out_however_many_there_are(journal: Journal) -> None:
+    rows = [replace(OPEN, request=f"r-{number}") for number in range(1001)]
+    await asyncio.gather(*(journal.record(deed=row) for row in rows))
+    assert len(await journal.open_deeds()) == len(rows)
