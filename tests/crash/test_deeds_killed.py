@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support.account import account_card, till
 from support.kill_points import KillPoints
-from support.mortal import FRONT, Answer, Mortal
+from support.mortal_desk import FRONT, Answer, MortalDesk
 
 from cardd.crypto.block import Algorithm
 from cardd.wire.accounts import AccountDebitParams, AccountLoadParams, AccountProofParams
@@ -41,7 +41,7 @@ CHANGING = ("00DC", "00D6", VERIFY, CHANGE_PIN, CREDIT, DEBIT)
 class Run:
     """One deed that was killed and asked for again."""
 
-    counter: Mortal
+    counter: MortalDesk
     chip: Chip
     request: str
     killed_at: list[str]
@@ -188,7 +188,7 @@ CASES = {
 class Matrix:
     """All places of one deed."""
 
-    def __init__(self, directory: Path, counter: Mortal, case: Case) -> None:
+    def __init__(self, directory: Path, counter: MortalDesk, case: Case) -> None:
         self.directory = directory
         self.counter = counter
         self.case = case
@@ -277,13 +277,13 @@ def keys_of(chip: Chip) -> list[Mapping[str, int]]:
 
 
 @pytest.fixture
-def counter(tmp_path: Path) -> Iterator[Mortal]:
-    with KillPoints(tmp_path) as points, Mortal(tmp_path, points) as counter:
+def counter(tmp_path: Path) -> Iterator[MortalDesk]:
+    with KillPoints(tmp_path) as points, MortalDesk(tmp_path, points) as counter:
         yield counter
 
 
 @pytest.fixture
-def with_module(tmp_path: Path) -> Iterator[Mortal]:
+def with_module(tmp_path: Path) -> Iterator[MortalDesk]:
     """A counter whose keys are in a security module, in a reader of its own."""
     rules = [
         {"match": {"name": FRONT}, "name": FRONT},
@@ -291,7 +291,7 @@ def with_module(tmp_path: Path) -> Iterator[Mortal]:
     ]
     settings = {"stations": [{"name": "desk", "readers": rules}], "keys": {"provider": "psam"}}
     with KillPoints(tmp_path) as points:
-        counter = Mortal(tmp_path, points, slots=(FRONT, "sam"), settings=settings)
+        counter = MortalDesk(tmp_path, points, slots=(FRONT, "sam"), settings=settings)
         counter.rig.insert("sam", points.card("module", make_card(load_persona("psam"))))
         with counter:
             yield counter
@@ -310,7 +310,7 @@ def killed_at_every(matrix: Matrix, places: Sequence[int]) -> int:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", CASES)
 def test_a_deed_killed_where_it_matters_is_not_lost_and_not_done_twice(
-    name: str, counter: Mortal, tmp_path: Path
+    name: str, counter: MortalDesk, tmp_path: Path
 ) -> None:
     matrix = Matrix(tmp_path, counter, CASES[name])
     killed_at_every(matrix, sorted({*matrix.telling, *range(0, len(matrix.places), 31)}))
@@ -320,7 +320,7 @@ def test_a_deed_killed_where_it_matters_is_not_lost_and_not_done_twice(
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", CASES)
 def test_a_deed_killed_at_any_place_is_not_lost_and_not_done_twice(
-    name: str, counter: Mortal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, counter: MortalDesk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     matrix = Matrix(tmp_path, counter, CASES[name])
     run = killed_at_every(matrix, range(len(matrix.places)))
@@ -331,7 +331,7 @@ def test_a_deed_killed_at_any_place_is_not_lost_and_not_done_twice(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", CASES)
-def test_a_deed_killed_twice_is_not_lost_and_not_done_twice(name: str, counter: Mortal, tmp_path: Path) -> None:
+def test_a_deed_killed_twice_is_not_lost_and_not_done_twice(name: str, counter: MortalDesk, tmp_path: Path) -> None:
     matrix = Matrix(tmp_path, counter, CASES[name])
     total = len(matrix.places)
     for first, second in ((total - 3, 5), (total // 2, total // 2), (total - 2, 0)):
@@ -344,14 +344,15 @@ def test_a_deed_killed_twice_is_not_lost_and_not_done_twice(name: str, counter: 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("name", "step"), [("write", 11), ("verify", 5), ("debit", 7)])
 def test_a_daemon_killed_while_it_takes_up_a_deed_takes_it_up_at_its_next_start(
-    name: str, step: int, counter: Mortal, tmp_path: Path
+    name: str, step: int, counter: MortalDesk, tmp_path: Path
 ) -> None:
     matrix = Matrix(tmp_path, counter, CASES[name])
     run = matrix.begin()
     matrix.attempt(run, len(matrix.places) - 3)
     starts = 0
     for place in count(0, step):
-        counter.begin(place)
+        counter.begin()
+        counter.watch(place)
         killed = not counter.is_ready() or counter.points.await_death(0.5)
         run.first += executed(counter.points.unwatch())
         if not killed:
@@ -364,7 +365,7 @@ def test_a_daemon_killed_while_it_takes_up_a_deed_takes_it_up_at_its_next_start(
 
 @pytest.mark.timeout(300)
 def test_a_purchase_killed_between_card_and_module_is_not_lost_and_not_done_twice(
-    with_module: Mortal, tmp_path: Path
+    with_module: MortalDesk, tmp_path: Path
 ) -> None:
     matrix = Matrix(tmp_path, with_module, CASES["debit"])
     by_module = [number for number, place in enumerate(matrix.places) if "module" in place]
@@ -375,7 +376,7 @@ def test_a_purchase_killed_between_card_and_module_is_not_lost_and_not_done_twic
 @pytest.mark.night
 @pytest.mark.timeout(900)
 def test_a_purchase_killed_anywhere_between_card_and_module_is_not_lost_and_not_done_twice(
-    with_module: Mortal, tmp_path: Path
+    with_module: MortalDesk, tmp_path: Path
 ) -> None:
     matrix = Matrix(tmp_path, with_module, CASES["debit"])
     assert killed_at_every(matrix, range(len(matrix.places))) == len(matrix.places)

@@ -9,13 +9,13 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Final, Protocol, Self
 
 import msgspec
-import yaml
 
 from cardd.client.blocking import Client
 from cardd.client.errors import CallError, UnreachableError
 from cardd.wire.activation import ENDS, ActivationIdParams, ActivationResult, PromptAnswerParams, State
+from cardd.wire.cards import ReaderView
 from cardd.wire.centre import Question
-from cardd.wire.methods import ACTIVATION_GET, ACTIVATION_START, PROMPT_ANSWER, READERS_LIST, SYSTEM_STATUS
+from cardd.wire.methods import ACTIVATION_GET, ACTIVATION_START, PROMPT_ANSWER, SYSTEM_STATUS
 from cardd.wire.system import NoParams
 from cardsim.card.base import VirtualCard
 from cardsim.centre.desk import Desk
@@ -23,15 +23,14 @@ from cardsim.centre.server import CentreServer
 from cardsim.links.messages import SOCKET_VARIABLE
 from cardsim.links.socket import SocketRig
 from cardsim.rig import program
-from support.kill_points import KillPoints, inherited
+from support.kill_points import KillPoints
 from support.matrix_cards import Plastic
 from support.matrix_clerk import DIGITS, Customer, Variation
 from support.matrix_judge import Centre, Told
-from support.matrix_zygote import Forked, Zygote
+from support.mortal import Mortal
 from support.people import invent
 
 FRONT, MODULE = "front", "sam"
-_READY_S: Final = 15.0
 _END_S: Final = 25.0
 _LOOK_S: Final = 0.005
 _BEHIND_S: Final = 1.0
@@ -87,7 +86,7 @@ class Rack:
         self.insert, self.remove, self.close = self._rig.insert, self._rig.remove, self._rig.close
 
 
-class MortalCounter:
+class MortalCounter(Mortal):
     """One reader at the counter, a security module, and a daemon that is forked anew after each of its deaths."""
 
     def __init__(
@@ -100,10 +99,9 @@ class MortalCounter:
         *,
         authority_s: float = 10.0,
     ) -> None:
-        self.directory = directory
-        self.points = points
+        self.slots = slots or Rack(directory)
+        super().__init__(directory, points, self.slots.environment)
         self.variation = variation
-        self.log = directory / "cardd.log"
         self._authority_s = authority_s
         self.customers: list[Customer] = []
         file, invented = invent(directory, people)
@@ -113,10 +111,7 @@ class MortalCounter:
         desk.points = points
         self._desk = desk
         self.centre = CentreServer(desk, slow_s=authority_s * 3)
-        self.slots = slots or Rack(directory)
         self.slots.insert(MODULE, points.card("module", Plastic("psam")))
-        self._zygote = Zygote({**inherited(points), **self.slots.environment})
-        self._daemon: Forked | None = None
         self._inside: Plastic | None = None
         self._put_at = 0.0
         self._answered: set[str] = set()
@@ -126,8 +121,6 @@ class MortalCounter:
     def __enter__(self) -> Self:
         self.centre.__enter__()
         config = {
-            "socket": {"path": "cardd.sock"},
-            "state_dir": "state",
             "backend": self.slots.backend,
             "stations": [
                 {
@@ -143,45 +136,23 @@ class MortalCounter:
                 "pin_policy": str(self.variation.pins),
                 "deadlines": {"authority_s": self._authority_s + 1, "confirming": self._authority_s * 3},
             },
-            "logs": {"level": "debug", "format": "json"},
         }
-        (self.directory / "cardd.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        self.configure(config)
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
-        self._zygote.__exit__(kind, error, trace)
+        self.close()
         self.slots.close()
         self.centre.__exit__()
         self._desk.close()
 
     # -- the daemon
 
-    def start(self) -> None:
-        """Start a daemon and wait until it answers and knows its readers."""
-        self._daemon = self._zygote.fork(self.directory / "cardd.yaml", self.log)
-        end = time.monotonic() + _READY_S
-        while time.monotonic() < end and self._daemon.poll() is None:
-            with contextlib.suppress(UnreachableError, OSError), self.client() as client:
-                views = client.call(READERS_LIST, NoParams()).readers
-                if {view.state for view in views if view.reader == MODULE} == {"present"}:
-                    return
-            time.sleep(_LOOK_S)
-        raise AssertionError(self.log.read_text(encoding="utf-8")[-2000:])
-
-    def stop(self) -> None:
-        """End the daemon in order, unless it is dead."""
-        daemon, self._daemon = self._daemon, None
-        if daemon is not None:
-            daemon.terminate()
-            daemon.wait()
-            daemon.close()
-
-    def client(self) -> Client:
-        return Client.connect(self.directory / "cardd.sock")
+    def knows(self, readers: list[ReaderView]) -> bool:
+        return {view.state for view in readers if view.reader == MODULE} == {"present"}
 
     def settle(self) -> None:
         """Wait until the daemon has nothing more to record."""
@@ -206,8 +177,7 @@ class MortalCounter:
         self.take()
         self.settle()
         self.killed_at = None
-        assert self._daemon is not None
-        self.points.watch(self._daemon, at)
+        self.watch(at)
         end = time.monotonic() + _END_S
         view: ActivationResult | None = None
         while view is None or view.state not in ENDS:
@@ -230,12 +200,11 @@ class MortalCounter:
 
     def _died(self) -> bool:
         """Tell whether the daemon was killed; if so, start another one, of which nothing is watched."""
-        if self.points.killed_at is None or self._daemon is None:
+        if self.points.killed_at is None:
             return False
-        self._daemon.wait()
+        self.bury()
         self.killed_at = self.points.killed_at
         self.points.unwatch()
-        self._daemon.close()
         self.start()
         return True
 

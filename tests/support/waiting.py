@@ -1,0 +1,34 @@
+"""Looking again and again until something is so: in a test's own thread, and on its event loop."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+_LOOK_S: Final = 0.005
+
+
+def until(holds: Callable[[], object], what: str, seconds: float = 10.0) -> None:
+    """Return when something is so. Raises AssertionError at that time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"never came true: {what}"
+        time.sleep(_LOOK_S)
+
+
+async def comes_true(holds: Callable[[], object], what: str, seconds: float = 10.0) -> None:
+    """Let loop and threads run until something is so. Raises AssertionError at that time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"never came true: {what}"
+        await asyncio.sleep(_LOOK_S)
+
+
+async def eventually(
+    holds: Callable[[], Awaitable[object]], what: str = "what was asked", seconds: float = 10.0
+) -> None:
+    """Ask until the answer is yes. Raises AssertionError at that time."""
+    end = time.monotonic() + seconds
+    while not await holds():
+        assert time.monotonic() < end, f"never came true: {what}"
+        await asyncio.sleep(_LOOK_S)
