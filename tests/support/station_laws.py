@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cardd.activation.moves import AFTER_NO_RETURN
-from cardd.activation.pins import PinPolicy
+from cardd.activation.pins import PIN_RULES, PinPolicy
 from cardd.journal.events import StoredEvent
 from cardd.wire.activation import ENDS, ActivationResult, Outcome, State
 from support.matrix_cards import PIN_SETTING, VERIFY, WRITING, Plastic
 from support.matrix_house import House
 from support.matrix_judge import ENDS as END_EVENTS
 from support.matrix_judge import RECORD, Centre
-from support.people import Person, invent
+from support.people import PIN, Person, invent
 from support.typed import Typed, uses
 
 _GRANTED: Final = frozenset({"activated", "activated_update_pending"})
@@ -139,6 +139,8 @@ class Laws:
             card = next(one.social for one in self.holders if one.person.number == deed.holder)
             assert card.holds(*RECORD), "said to be activated, and the card has not got its record"
             assert deed.written is not False, "said to be activated, and the centre was told otherwise"
+            if PIN_RULES[self.pins].setter is not None:
+                assert card.pin[0] != PIN, "said to be activated, and the card has the PIN it came with"
 
 
 def complaints(lines: Iterable[Any]) -> list[Any]:
