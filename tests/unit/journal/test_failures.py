@@ -1,6 +1,7 @@
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -12,7 +13,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.journal.database import Database
 from cardd.journal.encoding import EVENT_BYTES
-from cardd.journal.events import ActivationRow, Json, NewEvent
+from cardd.journal.events import ActivationRow, Json, NewEvent, StoredEvent
 from cardd.journal.store import Journal
 
 pytestmark = pytest.mark.asyncio
@@ -99,6 +100,30 @@ async def test_all_that_wait_share_one_commit(journal: Journal) -> None:
     gate.set()
     await asyncio.gather(*futures, held)
     assert statements.count("COMMIT") == 1
+
+
+async def commits(journal: Journal, record: Callable[[], list[asyncio.Future[tuple[StoredEvent, ...]]]]) -> int:
+    """Return in how many commits everything came that was recorded in one turn of the loop."""
+    statements: list[str] = []
+    await journal.ask(lambda database: database._connection.set_trace_callback(statements.append))
+    await asyncio.gather(*record())
+    return statements.count("COMMIT")
+
+
+async def test_what_is_recorded_in_one_turn_shares_one_commit_though_the_thread_was_idle(journal: Journal) -> None:
+    def with_pauses() -> list[asyncio.Future[tuple[StoredEvent, ...]]]:
+        futures = []
+        for _ in range(5):
+            futures.append(journal.record(event()))
+            time.sleep(0.01)  # the interpreter is free meanwhile
+        return futures
+
+    assert await commits(journal, with_pauses) == 1
+
+
+async def test_the_first_of_very_many_does_not_wait_for_all(journal: Journal) -> None:
+    assert await commits(journal, lambda: [journal.record(event()) for _ in range(600)]) == 2
+    assert [stored.sequence for stored in await journal.read(0, 1000)] == [*range(1, 601)]
 
 
 async def test_one_call_that_the_database_refuses_does_not_take_the_others_with_it(journal: Journal) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -47,6 +48,16 @@ async def test_an_event_comes_back_as_it_was_recorded(journal: Journal) -> None:
     assert (stored.sequence, stored.type, stored.subject) == (1, "card.inserted", "reader-1")
     assert (stored.insertion, stored.correlation, stored.data) == ("1-1", "a-1", b'{"number":7}')
     assert stored.sealed is None
+
+
+async def test_every_event_has_a_random_uuid_of_its_own(journal: Journal) -> None:
+    names = [stored.id for stored in await journal.record(*(event() for _ in range(200)))]
+    uuids = [uuid.UUID(name) for name in names]
+    assert [str(one) for one in uuids] == names
+    assert {(one.version, one.variant) for one in uuids} == {(4, uuid.RFC_4122)}
+    assert len({one.hex[-2:] for one in uuids}) > 50
+    assert {name[19] for name in names} == set("89ab")
+    assert len(set(names)) == len(names)
 
 
 async def test_the_time_is_rfc_3339_with_microseconds(journal: Journal) -> None:
