@@ -5,6 +5,7 @@ from typing import Final, TypeVar
 
 from cardd.activation.authority import SocialCard, Updates
 from cardd.activation.facts import CardGone, CardIn, CardTrouble
+from cardd.activation.halves import Halves
 from cardd.activation.ports import KeysChanged, Notice, SocialReading
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
@@ -40,6 +41,7 @@ class DeskCounter:
         self._keys = keys
         self._stopped = stopped
         self._clock = clock
+        self._halves = Halves(readers.views, reception.identity_of)
 
     def stations(self) -> Sequence[str]:
         """Return the names of all stations."""
@@ -61,19 +63,24 @@ class DeskCounter:
     def cards(self, station: str) -> Sequence[CardIn]:
         """Return the cards in a station's counter readers that were identified; those by contact come first.
 
-        A card with both interfaces may lie in both readers of one device at once: it is one card.
+        A card with both interfaces may lie in both readers of one device at once: it is one card, on its contacts.
         """
         found: list[tuple[bool, CardIn]] = []
         for status in self._readers.views():
             if status.station == station and status.role is Role.COUNTER and status.insertion is not None:
                 identity = self._reception.identity_of(status.insertion.id)
-                if identity is not None:
+                if identity is not None and self._halves.counts(status.insertion):
                     found.append((identity.via is not Via.CONTACT, _card_in(status.insertion, identity)))
         return [card for _, card in sorted(found, key=lambda entry: entry[0])]
 
     def subscribe(self, listener: Callable[[Notice], None]) -> None:
-        """Tell a listener of every card that the reception has recorded."""
-        self._reception.subscribe(lambda notice: listener(_notice(notice)))
+        """Tell a listener of every card that the reception has recorded, once where two halves of a device see it."""
+
+        def sift(notice: desk.Notice) -> None:
+            for told in self._halves.sift(notice):
+                listener(_notice(told))
+
+        self._reception.subscribe(sift)
 
     async def read_old(self, insertion: str, *, timeout_s: float) -> str:
         """Read an old card's number. Raises CarddError(OLD_CARD_UNREADABLE) where it has none that can be read."""
@@ -105,7 +112,7 @@ class DeskCounter:
         def operation(channel: Channel, insertion: Insertion) -> None:
             verify_pin(channel, insertion, expected, pin)
 
-        await self._readers.run(insertion, operation, timeout_s=timeout_s)
+        await self._run(insertion, operation, timeout_s)
 
     async def change_pin(self, insertion: str, old: Secret, new: Secret, *, timeout_s: float) -> None:
         """Have the card replace its PIN, once."""
@@ -114,7 +121,7 @@ class DeskCounter:
         def operation(channel: Channel, insertion: Insertion) -> None:
             change_pin(channel, insertion, expected, old, new)
 
-        await self._readers.run(insertion, operation, timeout_s=timeout_s)
+        await self._run(insertion, operation, timeout_s)
 
     async def reload_pin(self, insertion: str, new: Secret, *, timeout_s: float) -> None:
         """Set a PIN by the issuer's right."""
@@ -123,7 +130,7 @@ class DeskCounter:
         def operation(channel: Channel, insertion: Insertion) -> None:
             reload_pin(channel, insertion, self._keys, expected, new, deadline, stopped=self._stopped)
 
-        await self._readers.run(insertion, operation, timeout_s=timeout_s)
+        await self._run(insertion, operation, timeout_s)
 
     async def pin_tries(self, insertion: str, *, timeout_s: float) -> int | None:
         """Ask the card how many tries its PIN has left."""
@@ -132,7 +139,7 @@ class DeskCounter:
         def operation(channel: Channel, insertion: Insertion) -> int | None:
             return query_pin(channel, insertion, expected)
 
-        return await self._readers.run(insertion, operation, timeout_s=timeout_s)
+        return await self._run(insertion, operation, timeout_s)
 
     async def write(self, insertion: str, updates: Updates, *, timeout_s: float) -> None:
         """Write records and read them back."""
@@ -141,7 +148,7 @@ class DeskCounter:
         def operation(channel: Channel, insertion: Insertion) -> None:
             write_records(channel, insertion, self._keys, expected, updates, deadline, stopped=self._stopped)
 
-        await self._readers.run(insertion, operation, timeout_s=timeout_s)
+        await self._run(insertion, operation, timeout_s)
 
     async def _read(self, insertion: str, timeout_s: float) -> CardReading:
         expected, deadline = self._expected(insertion), self._deadline(timeout_s)
@@ -149,10 +156,13 @@ class DeskCounter:
         def operation(channel: Channel, insertion: Insertion) -> CardReading:
             return read_person(channel, insertion, self._keys, expected, deadline, stopped=self._stopped)
 
-        return await self._readers.run(insertion, operation, timeout_s=timeout_s)
+        return await self._run(insertion, operation, timeout_s)
+
+    async def _run(self, insertion: str, operation: Callable[[Channel, Insertion], T], timeout_s: float) -> T:
+        return await self._readers.run(self._halves.standing_for(insertion), operation, timeout_s=timeout_s)
 
     def _expected(self, insertion: str) -> Identity:
-        identity = self._reception.identity_of(insertion)
+        identity = self._reception.identity_of(self._halves.standing_for(insertion))
         if identity is None:
             raise CarddError(Reason.STALE_INSERTION, "that insertion is over", insertion=insertion)
         return identity
