@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -260,12 +261,22 @@ def test_what_is_shown_beside_the_daemon_is_what_it_did(files: Files, register: 
     assert people_in(files.database) == register.show()
 
 
-def test_whoever_looks_writes_nothing_and_hinders_no_deed(files: Files, register: LocalRegister) -> None:
+def test_whoever_looks_can_write_nothing(files: Files, register: LocalRegister) -> None:
+    register.show()
     looking = Register.look(files.database, clock=FixedClock())
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         looking.report("key-1", written=True)
-    assert asyncio.run(register.activate(request())).standing is Standing.GRANTED
     looking.close()
+
+
+def test_whoever_reads_on_and_on_hinders_no_deed(files: Files, register: LocalRegister) -> None:
+    with closing(sqlite3.connect(files.database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        before = reader.execute("SELECT status FROM cards ORDER BY number").fetchall()
+        began = time.monotonic()
+        assert asyncio.run(register.activate(request())).standing is Standing.GRANTED
+        assert time.monotonic() - began < 1
+        assert reader.execute("SELECT status FROM cards ORDER BY number").fetchall() == before
 
 
 def test_a_register_that_nobody_made_is_not_made_by_looking_for_it(files: Files) -> None:
