@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.counter import NAME, Counter, Line, counter, eventually, line
+from support.counter import NAME, Counter, Line, counter, line
+from support.waiting import eventually
 
 from cardd.api.rights import Rights, RightsRow
 from cardd.api.services import Limits

@@ -6,7 +6,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from support.counter import PIN, counter, eventually, line
+from support.counter import PIN, counter, line
+from support.waiting import eventually
 
 from cardd.api.services import Limits
 

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from support.matrix_clerk import VARIATIONS, Clerk, Customer, Variation
-from support.matrix_house import House, until
+from support.matrix_house import House
 from support.matrix_run import Matrix, play
+from support.waiting import became, comes_true
 
 from cardd.base.errors import CarddError
 from cardd.journal.events import StoredEvent
@@ -106,7 +107,7 @@ class Disk:
         self._left = after
         serving = asyncio.create_task(Clerk(self.matrix.house, 0, customer).serve())
         if after:
-            assert await until(lambda: self.ballast.lies_there)
+            await comes_true(lambda: self.ballast.lies_there, "the ballast", 20.0)
             # at a third station, where nothing is begun, another card comes
             house.put(house.slot(2), self._bystanders[1])
             await asyncio.wait({serving}, timeout=FULL_S)
@@ -120,7 +121,7 @@ class Disk:
         assert end in ENDS, f"full after commit {after}: {view}"
         if after:
             assert await self.begins_again(), f"full after commit {after}: nothing begins any more"
-            right = await until(lambda: told_inside(house.events) == really_inside(house), TOLD_S)
+            right = await became(lambda: told_inside(house.events) == really_inside(house), TOLD_S)
             assert right, f"full after commit {after}: {told_inside(house.events)}, and in are {really_inside(house)}"
         return customer
 

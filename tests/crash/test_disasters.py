@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from support.bare_daemon import bare_daemon
 from support.matrix_clerk import VARIATIONS, Clerk, Variation
-from support.matrix_house import House, until
+from support.matrix_house import House
 from support.matrix_run import Matrix, play, tally
 from support.small_disk import on_a_disk_of_its_own
+from support.waiting import comes_true
 
 from cardd.journal.events import StoredEvent
 from cardd.wire.activation import ActivationResult
@@ -164,7 +165,7 @@ async def a_second_one(directory: Path) -> None:
     await house.begin()
     clerk = Clerk(house, 0, matrix.customer(VARIATIONS[0]))
     serving = asyncio.create_task(clerk.serve())
-    assert await until(lambda: bool(house.told("prompt.opened")))
+    await comes_true(lambda: house.told("prompt.opened"), "a prompt", 20.0)
     command = [program("cardd"), "run", "--config", str(house.directory / "cardd.yaml")]
     second = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     _, said = await second.communicate()

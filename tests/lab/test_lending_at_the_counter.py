@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.clerk import PATIENCE_S, Clerk, counter
 from support.neighbour import build
-from support.shared_counter import until
+from support.waiting import until
 
 from cardd.wire.base import Json
 from cardd.wire.methods import READERS_LIST, SYSTEM_STATUS

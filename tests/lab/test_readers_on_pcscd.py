@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from support.waiting import comes_true
 
 from cardd.base.clock import SystemClock
 from cardd.base.errors import CarddError
@@ -72,10 +73,7 @@ class Counter:
         self.facts: list[Fact] = []
 
     async def until(self, condition: Callable[[], bool], seconds: float = 8.0) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, self.facts
-            await asyncio.sleep(0.005)
+        await comes_true(condition, self.facts, seconds)
 
     async def card(self, reader: str = "front", before: Insertion | None = None) -> Insertion:
         """Wait for an insertion other than the one before."""

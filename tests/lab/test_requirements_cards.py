@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from support.clerk import Clerk
 from support.moments import EXTERNAL_AUTHENTICATION, READ_RECORD, UPDATE_RECORD, VERIFY, Recorded, Told, Torn, of
-from support.shared_counter import clerk, opened, read, reader, refusal, until
+from support.shared_counter import clerk, opened, read, reader, refusal
+from support.waiting import until
 
 from cardd.base.reasons import Reason
 from cardd.client.errors import CallError

@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from support.bare_daemon import bare_daemon
 from support.clerk import Clerk, counter
 from support.moments import Recorded
 from support.resources import Resources, steady, wake_ups
-from support.shared_counter import clerk, kind_of, opened, read, reader, refusal, stays, until
+from support.shared_counter import clerk, kind_of, opened, read, reader, refusal, stays
+from support.waiting import until
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -126,6 +128,10 @@ def test_r03_a_service_that_is_away_causes_no_storm_and_the_end_is_clean(tmp_pat
         assert b"Traceback" not in clerk.rig.log.read_bytes()
 
 
+def _told(clerk: Clerk, since: int, at_least: int) -> bool:
+    return len(stays(clerk, since)) >= at_least
+
+
 def test_r04_each_exchange_of_like_cards_is_one_removal_and_one_insertion(clerk: Clerk) -> None:
     since = len(clerk.events)
     cards = [Recorded(CARD) for _ in range(2)]
@@ -133,7 +139,7 @@ def test_r04_each_exchange_of_like_cards_is_one_removal_and_one_insertion(clerk:
     for number in range(1, 7):
         # the same answer to reset each time: only the reader's count tells
         clerk.rig.lab.swap(cards[number % 2], 0, gap_seconds=0.45)
-        until(lambda wanted=number: len(stays(clerk, since)) >= 2 * wanted + 1, f"exchange {number}")
+        until(partial(_told, clerk, since, 2 * number + 1), f"exchange {number}")
     clerk.remove()
     until(lambda: stays(clerk, since)[-1][0] == "card.removed", "the last removal")
     told = stays(clerk, since)

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from support.clerk import Clerk, counter
 from support.moments import READ_RECORD, VERIFY, Recorded, of
 from support.neighbour import FINE, INVALID_HANDLE, RESET_CARD, SHARING_VIOLATION, NextDoor, build
-from support.shared_counter import clerk, opened, read, reader, until
+from support.shared_counter import clerk, opened, read, reader
+from support.waiting import comes_true, until
 
 from cardd.base.clock import SystemClock
 from cardd.base.errors import CarddError
@@ -58,21 +59,14 @@ async def readers_of(
     readers = Readers(backend, stations, clock=SystemClock(), boot=1, exclusive=exclusive)
     readers.start()
     try:
-        await _until(lambda: len(readers.views()) == len(lab.readers))
+        await comes_true(lambda: len(readers.views()) == len(lab.readers), "all readers")
         yield readers
     finally:
         readers.close()
 
 
-async def _until(met: Callable[[], bool], seconds: float = 8.0) -> None:
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.005)
-
-
 async def inserted(readers: Readers, name: str, before: Insertion | None = None) -> Insertion:
-    await _until(lambda: readers.insertion_in(name) not in {None, before})
+    await comes_true(lambda: readers.insertion_in(name) not in {None, before}, "an insertion")
     insertion = readers.insertion_in(name)
     assert insertion is not None
     return insertion
@@ -99,7 +93,7 @@ async def test_r12_a_sharing_violation_waits_a_bounded_time_and_leaves_the_other
         async with readers_of(lab, backend, exclusive=True) as desk:
             await asyncio.to_thread(lab.insert, Recorded(CARD), 0)
             insertion = await inserted(desk, readers[0])
-            await _until(lambda: other.exclusive(readers[0]) == FINE)
+            await comes_true(lambda: other.exclusive(readers[0]) == FINE, "the card for another program")
 
             def work(channel: Channel, _: Insertion) -> int:
                 return channel.send(SELECT_SOCIAL).sw
@@ -142,7 +136,7 @@ async def test_r12_a_transaction_that_outlasts_a_deadline_is_told_as_the_other_p
                 assert isinstance(error, CarddError)
                 assert error.reason is Reason.READER_IN_USE
                 assert f"({other.pid})" in error.detail
-            await _until(lambda: any(isinstance(fact, ReaderUnavailable) for fact in facts))
+            await comes_true(lambda: any(isinstance(fact, ReaderUnavailable) for fact in facts), facts)
             told = next(fact for fact in facts if isinstance(fact, ReaderUnavailable))
             assert told.reason is Reason.READER_IN_USE
             assert f"({other.pid})" in told.programs
@@ -201,7 +195,7 @@ async def test_r12_however_a_long_transaction_ends_the_reader_comes_back_by_itse
             assert other.begin() == FINE
             with pytest.raises(CarddError):
                 await select(insertion, 0.5)
-            await _until(lambda: desk.insertion_in("module") is None)
+            await comes_true(lambda: desk.insertion_in("module") is None, "the insertion's end")
             shown = {view.pcsc_name: view for view in desk.views()}
             assert shown[name].state is ReaderState.IN_USE
             # longer than anything here waits for anything

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.clerk import Clerk, counter
-from support.shared_counter import clerk, kind_of, opened, read, until
+from support.shared_counter import clerk, kind_of, opened, read
+from support.waiting import until
 
 from cardd.base.reasons import Reason
 from cardd.client.blocking import Client
@@ -32,6 +33,37 @@ def _sequences(client: Client, last: int) -> list[int]:
         if came[-1] >= last:
             break
     return came
+
+
+_AT_ONCE = 4
+"""How many subscriptions the slow client has: four hundred events of one fit into what socket and daemon hold back."""
+
+
+def _subscribed(clerk: Clerk, times: int) -> socket.socket:
+    """Return a client that has asked for all events, so many times, and does not read."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(os.fspath(clerk.rig.socket))
+    for number in range(times):
+        request = {"jsonrpc": "2.0", "id": number, "method": "events.subscribe", "params": {"after": "earliest"}}
+        sock.sendall(json.dumps(request).encode() + b"\n")
+    return sock
+
+
+def _rest(sock: socket.socket) -> tuple[dict[str, list[int]], dict[str, str]]:
+    """Read to the end: the sequences that each subscription got, and the cursor with which each was cut off."""
+    sock.settimeout(15)
+    got: dict[str, list[int]] = {}
+    cut_off: dict[str, str] = {}
+    with sock, sock.makefile("rb") as lines:
+        for line in lines:
+            message = json.loads(line)
+            if message.get("method") == "event":
+                params = message["params"]
+                got.setdefault(params["subscription"], []).append(int(params["event"]["sequence"]))
+            elif "error" in message:
+                assert (message["id"], message["error"]["data"]["reason"]) == (None, "SLOW_CONSUMER")
+                cut_off[message["error"]["data"]["subscription"]] = message["error"]["data"]["cursor"]
+    return got, cut_off
 
 
 def test_r29_a_cursor_of_another_stream_is_an_error_and_never_a_gap(tmp_path: Path) -> None:
@@ -67,10 +99,7 @@ def test_r30_whoever_comes_in_the_middle_misses_nothing_and_whoever_is_slow_is_t
             client.subscribe(EventsSubscribeParams(after="earliest"))
             came.append(_sequences(client, last[0]))
 
-    slow = socket.socket(socket.AF_UNIX)
-    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-    slow.connect(os.fspath(clerk.rig.socket))
-    slow.sendall(b'{"jsonrpc":"2.0","id":1,"method":"events.subscribe","params":{"after":"earliest"}}\n')
+    slow = _subscribed(clerk, _AT_ONCE)
     last[0] = int(clerk.events[-1]["sequence"]) + 400
     followers = []
     with clerk.rig.client() as client:
@@ -84,26 +113,17 @@ def test_r30_whoever_comes_in_the_middle_misses_nothing_and_whoever_is_slow_is_t
         follower.join(20)
     assert len(came) == 8
     assert all(sequences == list(range(1, last[0] + 1)) for sequences in came)
-    # the slow one reads only now: whatever it gets is without a gap, and if it was cut off it knows where
-    slow.settimeout(15)
-    got: list[int] = []
-    cursor = ""
-    with slow.makefile("rb") as lines:
-        for line in lines:
-            message = json.loads(line)
-            if message.get("method") == "event":
-                got.append(int(message["params"]["event"]["sequence"]))
-                cursor = message["params"]["cursor"]
-            if got and got[-1] >= last[0]:
-                break
-            if "SLOW_CONSUMER" in line.decode():
-                break
-    slow.close()
-    assert got == list(range(1, len(got) + 1))
-    with clerk.rig.client() as again:
-        again.subscribe(EventsSubscribeParams(after=cursor))
-        if len(got) < last[0]:
-            assert _sequences(again, last[0])[0] == got[-1] + 1
+    # the slow one has read nothing: its receiving side is full, and for so long that it is sent away
+    until(lambda: "a client reads too slowly" in clerk.rig.log.read_text(encoding="utf-8"), "the slow one's end", 30)
+    # it reads only now, before the daemon gives it up altogether: what it gets is without a gap, and then why and where
+    got, cut_off = _rest(slow)
+    assert len(got) == len(cut_off) == _AT_ONCE
+    for subscription, sequences in got.items():
+        assert sequences == list(range(1, len(sequences) + 1))
+        assert len(sequences) < last[0]
+        with clerk.rig.client() as again:
+            again.subscribe(EventsSubscribeParams(after=cut_off[subscription]))
+            assert _sequences(again, last[0]) == list(range(len(sequences) + 1, last[0] + 1))
 
 
 def test_r31_what_was_told_outlives_the_daemon_and_what_was_held_does_not(tmp_path: Path) -> None:

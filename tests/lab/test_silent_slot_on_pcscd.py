@@ -6,10 +6,10 @@ for an empty slot is survived, and what pcscd says of the slot afterwards. The f
 
 import asyncio
 import time
-from collections.abc import Callable
 from functools import partial
 
 import pytest
+from support.waiting import comes_true
 
 from cardd.base.clock import SystemClock
 from cardd.iso7816.apdu import Command
@@ -20,13 +20,6 @@ from cardsim.lab import Lab
 from cardsim.links.echo import EchoCard
 
 SELECT = Command(0x00, 0xA4, 0x00, 0x00, b"\x3f\x00")
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
 
 
 @pytest.mark.asyncio
@@ -45,11 +38,11 @@ async def test_a_slot_that_was_powered_in_vain_stays_empty_and_takes_a_module_la
     sam = Readers(backend, (StationConfig("desk", readers=(rule,)),), clock=SystemClock(), boot=1)
     sam.start()
     try:
-        await until(lambda: len(woken) == 2)
+        await comes_true(lambda: len(woken) == 2, woken)
         await asyncio.sleep(0.5)
         assert {str(view.state) for view in sam.views() if view.reader == "module"} == {"empty"}
         await asyncio.to_thread(lab.insert, EchoCard(), 1)
-        await until(lambda: sam.insertion_in("module") is not None)
+        await comes_true(lambda: sam.insertion_in("module") is not None, "an insertion")
         deadline = time.monotonic() + 5
         compute = partial(sam.call_on, "module", lambda held: held.channel.send(SELECT).sw, deadline=deadline)
         assert await asyncio.to_thread(compute) == 0x9000

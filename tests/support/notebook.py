@@ -1,9 +1,9 @@
 """An observer of reader slots for tests."""
 
-import time
 from collections.abc import Callable
 
 from cardd.iso7816.device import Observation, Slot, Slots
+from support.waiting import until
 
 
 class Notebook:
@@ -17,10 +17,7 @@ class Notebook:
 
     def until(self, met: Callable[[list[Observation]], bool], seconds: float = 10.0) -> list[Observation]:
         """Wait until what was told meets a condition; return what was told."""
-        deadline = time.monotonic() + seconds
-        while not met(self.told):
-            assert time.monotonic() < deadline, self.told
-            time.sleep(0.002)
+        until(lambda: met(self.told), self.told, seconds)
         return self.told
 
     def slot(self, name: str) -> Slot | None:

@@ -18,6 +18,7 @@ from cardd.readers.config import ReaderConfig, ReaderMatch, StationConfig
 from cardd.readers.facts import CardInserted, CardRemoved, Fact
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
+from support.waiting import comes_true
 
 OK = b"\x90\x00"
 
@@ -272,11 +273,7 @@ class Rig:
 
     async def until(self, condition: Callable[[], bool], what: str = "the condition") -> None:
         """Let the threads run until something is so. Real time; the test's own clock stands still."""
-        for _ in range(5000):
-            if condition():
-                return
-            await asyncio.sleep(0.001)
-        raise AssertionError(f"never came true: {what}")
+        await comes_true(condition, what)
 
     async def insert(self, name: str, card: Card) -> Insertion:
         """Put a card in, have it seen, and return its insertion."""

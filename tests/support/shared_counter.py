@@ -1,7 +1,6 @@
 """One counter for the tests of a module: brought up once, handed to each test as if it had just been opened."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from cardd.wire.cards import CardReadParams, CardReadResult, ReaderView
 from cardd.wire.methods import CARD_READ, READERS_LIST
 from cardd.wire.system import NoParams
 from support.clerk import Clerk, Event, counter
+from support.waiting import until
 
 STATION: Final = {
     "name": "counter-0",
@@ -71,16 +71,6 @@ def reader(clerk: Clerk, name: str = "reader-0") -> ReaderView:
     with clerk.rig.client() as client:
         views = client.call(READERS_LIST, NoParams()).readers
     return next(view for view in views if view.reader == name)
-
-
-def until(met: Any, what: str, seconds: float = 8.0) -> None:
-    """Wait until something is so."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if met():
-            return
-        pause.wait(0.02)
-    raise AssertionError(f"never came true: {what}")
 
 
 def stays(clerk: Clerk, since: int, name: str = "reader-0") -> list[tuple[str, str]]:

@@ -1,4 +1,7 @@
-"""Looking again and again until something is so: in a test's own thread, and on its event loop."""
+"""Looking again and again until something is so: in a test's own thread, and on its event loop.
+
+`what` is told when it does not come true, as it is then: a list that grows meanwhile is shown whole.
+"""
 
 import asyncio
 import time
@@ -8,7 +11,7 @@ from typing import Final
 _LOOK_S: Final = 0.005
 
 
-def until(holds: Callable[[], object], what: str, seconds: float = 10.0) -> None:
+def until(holds: Callable[[], object], what: object, seconds: float = 10.0) -> None:
     """Return when something is so. Raises AssertionError at that time."""
     end = time.monotonic() + seconds
     while not holds():
@@ -16,16 +19,21 @@ def until(holds: Callable[[], object], what: str, seconds: float = 10.0) -> None
         time.sleep(_LOOK_S)
 
 
-async def comes_true(holds: Callable[[], object], what: str, seconds: float = 10.0) -> None:
-    """Let loop and threads run until something is so. Raises AssertionError at that time."""
+async def became(holds: Callable[[], object], seconds: float = 20.0) -> bool:
+    """Let loop and threads run until something is so, or the time is over; return whether it is."""
     end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"never came true: {what}"
+    while not holds() and time.monotonic() < end:  # noqa: ASYNC110 - it becomes so in other threads
         await asyncio.sleep(_LOOK_S)
+    return bool(holds())
+
+
+async def comes_true(holds: Callable[[], object], what: object, seconds: float = 10.0) -> None:
+    """Let loop and threads run until something is so. Raises AssertionError at that time."""
+    assert await became(holds, seconds), f"never came true: {what}"
 
 
 async def eventually(
-    holds: Callable[[], Awaitable[object]], what: str = "what was asked", seconds: float = 10.0
+    holds: Callable[[], Awaitable[object]], what: object = "what was asked", seconds: float = 10.0
 ) -> None:
     """Ask until the answer is yes. Raises AssertionError at that time."""
     end = time.monotonic() + seconds

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from support.aside import Aside, counter_aside
-from support.counter import NAME, PIN, eventually, reader_view
+from support.counter import NAME, PIN, reader_view
+from support.waiting import eventually
 
 from cardd.base.reasons import REASONS, Reason
 from cardd.ctl import pins
