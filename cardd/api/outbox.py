@@ -1,10 +1,15 @@
 """What goes out to one client: whole lines, in order, with a bounded wait for a client that does not read."""
 
 import asyncio
+from collections.abc import Callable
 
 
 class SlowConsumerError(Exception):
     """The client left its receiving side full for too long, or fell out of the journal."""
+
+
+def _nothing() -> None:
+    """Note nothing."""
 
 
 class Outbox:
@@ -14,21 +19,27 @@ class Outbox:
         self._writer = writer
         self._slow_s = slow_s
         self._turn = asyncio.Lock()
+        self._is_slow = False
         writer.transport.set_write_buffer_limits(high=buffer_bytes)
 
-    async def send(self, lines: bytes) -> None:
+    async def send(self, lines: bytes, begun: Callable[[], None] = _nothing) -> None:
         """Send whole lines. Raises SlowConsumerError when the client does not take them in time, ConnectionError.
 
-        Cancelled or not, a line that was begun is in the buffer as a whole.
+        Cancelled or not, a line that was begun is in the buffer as a whole; `begun` is called when they are there.
         """
         async with self._turn:
             if self._writer.is_closing():
                 raise ConnectionResetError
+            if self._is_slow:
+                # where it was cut off is being told: nothing may go out behind that place
+                raise SlowConsumerError
             self._writer.write(lines)
+            begun()
             try:
                 async with asyncio.timeout(self._slow_s):
                     await self._writer.drain()
             except TimeoutError:
+                self._is_slow = True
                 raise SlowConsumerError from None
 
     async def close(self, last_words: bytes = b"", *, grace_s: float) -> None:

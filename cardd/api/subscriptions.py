@@ -124,11 +124,17 @@ class Subscription:
         wanted = [stored for stored in page if self._wanted.passes(stored)]
         encoded = await self._encoded(wanted)
         lines = [self._line(stored, event) for stored, event in zip(wanted, encoded, strict=True)]
-        # moved first: should the client be too slow for these, they are in its buffer before it is told so
-        self._position = page[-1].sequence
+
+        def passed() -> None:
+            self._position = page[-1].sequence
+
         if lines:
-            await self._channel.outbox.send(b"".join(lines))
+            # moved with the lines, not before: while another's are sent, the client may be found too slow for both.
+            # Nor after: should it be too slow for these, they are in its buffer before it is told so
+            await self._channel.outbox.send(b"".join(lines), passed)
             self._quiet_from_now()
+        else:
+            passed()
 
     async def _encoded(self, wanted: Sequence[StoredEvent]) -> list[bytes]:
         feed = self._channel.feed
