@@ -186,9 +186,14 @@ class World(RuleBasedStateMachine):
     @rule(
         operation=st.sampled_from(["read_social", "verify_pin", "change_pin", "reload_pin", "write"]),
         tear=st.builds(Tear, st.booleans(), st.sampled_from(Afterwards)),
+        station=st.sampled_from(STATIONS),
+        route=st.sampled_from(Route),
+        who=st.sampled_from(sorted(PEOPLE)),
     )
-    def tear_the_next(self, operation: str, tear: Tear) -> None:
+    def tear_a_card_out(self, operation: str, tear: Tear, station: str, route: Route, who: str) -> None:
+        """Tear the next card out that this is done to, perhaps that of whoever is served now; and then?"""
         self.counter.tears[operation] = tear
+        self.run(self._serve(station, route, who))
 
     @rule(
         questions=st.sets(st.sampled_from(["activate", "outcome", "look_up_social_card", "report_update"])),

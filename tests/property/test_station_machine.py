@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.follower import Follower
-from support.matrix_cards import Moment, Plastic, Tear
+from support.matrix_cards import CHANGE_PIN, UPDATE_RECORD, VERIFY, Moment, Plastic, Tear
 from support.matrix_clerk import DIGITS, Afterwards, Customer, Variation
 from support.matrix_house import Fault, House
 from support.other_clients import hold, read, verify_pin
@@ -46,12 +46,17 @@ QUIET_S = 0.005
 QUIET = 5
 HOUR = timedelta(hours=1)
 WRONG = "111111"
+HEADER = 5
 
 CALLS = ("look_up_old_card", "verify_old_password", "look_up_social_card", "activate", "outcome", "report_update")
 WANTED: Final = frozenset({State.WAITING_OLD_CARD, State.WAITING_SOCIAL_CARD, State.WAITING_SAME_CARD})
 
 stations = st.integers(0, STATIONS - 1)
 people = st.integers(0, PEOPLE - 1)
+
+
+def idle(_command: bytes) -> None:
+    """Do nothing about a command."""
 
 
 class Stations(RuleBasedStateMachine):
@@ -106,6 +111,7 @@ class Stations(RuleBasedStateMachine):
         """Mend everything, let time pass until nothing is open, and judge."""
         self.faults.clear()
         for card in self.old + self.social:
+            card.listener = idle
             card.tear_at(Tear(0, Moment.BEFORE), lambda: None)
         for _ in range(40):
             await self._rest()
@@ -172,14 +178,24 @@ class Stations(RuleBasedStateMachine):
         who=people,
         route=st.sampled_from(Route),
         old=st.booleans(),
+        kind=st.sampled_from([None, VERIFY, CHANGE_PIN, UPDATE_RECORD]),
         tear=st.builds(Tear, st.integers(1, 60), st.sampled_from(Moment), st.integers(0, 9)),
         then=st.sampled_from(Afterwards),
         steps=st.sampled_from([0, 3, 6]),
     )
     def tear_a_card_out(
-        self, station: int, who: int, route: Route, tear: Tear, then: Afterwards, steps: int, *, old: bool
+        self,
+        station: int,
+        who: int,
+        route: Route,
+        kind: int | None,
+        tear: Tear,
+        then: Afterwards,
+        steps: int,
+        *,
+        old: bool,
     ) -> None:
-        """Tear a card out in the middle of a command to come, wherever it lies then; and then?"""
+        """Tear a card out in the middle of a command to come, or of the first of a kind, wherever it lies then."""
         card = self.old[who] if old else self.social[who]
 
         def pull() -> None:
@@ -188,7 +204,14 @@ class Stations(RuleBasedStateMachine):
                 self.house.inside.pop(name)
                 self.torn.append((name, card, then))
 
-        card.tear_at(replace(tear, nth=card.asked + tear.nth), pull)
+        def strike(command: bytes) -> None:
+            # a question for the tries alone has no data
+            if command[1] == kind and len(command) > HEADER:
+                card.listener = idle
+                card.tear_at(replace(tear, nth=card.asked + 1), pull)
+
+        card.listener = idle if kind is None else strike
+        card.tear_at(replace(tear, nth=card.asked + tear.nth if kind is None else 0), pull)
         self.serve(station, who, route, steps)
 
     # -- the till
