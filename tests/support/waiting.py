@@ -22,9 +22,10 @@ def until(holds: Callable[[], object], what: object, seconds: float = 10.0) -> N
 async def became(holds: Callable[[], object], seconds: float = 20.0) -> bool:
     """Let loop and threads run until something is so, or the time is over; return whether it is."""
     end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:  # noqa: ASYNC110 - it becomes so in other threads
+    # never asked again once it is so: asking may do something
+    while not (so := holds()) and time.monotonic() < end:
         await asyncio.sleep(_LOOK_S)
-    return bool(holds())
+    return bool(so)
 
 
 async def comes_true(holds: Callable[[], object], what: object, seconds: float = 10.0) -> None:
