@@ -48,7 +48,7 @@ class Plastic:
         self.asked = 0
         """How many commands were sent to it, also those that a tear kept away."""
         self.torn: bytes | None = None
-        """The command at which it was torn out."""
+        """The command at which it was torn out, or what was going on elsewhere."""
         self._tear: Tear | None = None
         self._pull: Callable[[], None] = lambda: None
         self.listener: Callable[[bytes], None] = lambda _: None
@@ -56,6 +56,11 @@ class Plastic:
     def tear_at(self, tear: Tear, pull: Callable[[], None]) -> None:
         """Have it torn out once: `pull` takes it out of its reader."""
         self._tear, self._pull = tear, pull
+
+    def tear_now(self, why: bytes, pull: Callable[[], None]) -> None:
+        """Have it torn out at once, between two commands; `torn` tells why."""
+        self.torn = why
+        pull()
 
     def power_on(self) -> bytes:
         return self._card.power_on()

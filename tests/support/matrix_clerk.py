@@ -54,7 +54,7 @@ class Variation:
         return self.pins not in {PinPolicy.NONE, PinPolicy.VERIFY}
 
 
-VARIATIONS: Final = (
+_FIRST: Final = (
     Variation(Route.PHARMACY, PinPolicy.VERIFY),
     Variation(Route.PHARMACY, PinPolicy.TAKE_OVER),
     Variation(Route.HOSPITAL, PinPolicy.NONE),
@@ -63,6 +63,22 @@ VARIATIONS: Final = (
     Variation(Route.BANK, PinPolicy.CHANGE_IS_ACTIVATION),
 )
 """Each route with two rules for the PIN, and each rule at least once."""
+
+_ALL: Final = tuple(
+    Variation(route, pins)
+    for route in Route
+    for pins in PinPolicy
+    # only where there is an old card is there a password to take over
+    if pins is not PinPolicy.TAKE_OVER or route is Route.PHARMACY
+)
+
+VARIATIONS: Final = (*_FIRST, *(one for one in _ALL if one not in _FIRST))
+"""Every route with every rule for the PIN that it may have."""
+
+
+def from_each(stride: int, variation: Variation) -> int:
+    """Return where a sample of every so-many-th point begins, so that the variations try different ones together."""
+    return VARIATIONS.index(variation) * stride // len(VARIATIONS)
 
 
 @dataclass
@@ -134,9 +150,18 @@ class Clerk:
     def slot(self) -> str:
         return self.house.slot(self.number)
 
+    @property
+    def reader(self) -> str:
+        """What the daemon calls the reader of this station."""
+        return f"reader-{self.number}"
+
     def tear(self, card: Plastic, tear: Tear) -> None:
         """Have one of the customer's cards torn out of this station's reader."""
         card.tear_at(tear, self._pull)
+
+    def tear_now(self, card: Plastic, why: str) -> None:
+        """Tear one of the customer's cards out of this station's reader now."""
+        card.tear_now(why.encode(), self._pull)
 
     def _pull(self) -> None:
         # the slot is empty before anybody may think so

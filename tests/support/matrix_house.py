@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,12 +28,13 @@ from cardd.journal.store import Journal
 from cardd.wire.cards import ReaderView
 from cardsim.links.inprocess import InProcessBackend
 from support.matrix_cards import Plastic
+from support.waiting import became, comes_true
 
 T = TypeVar("T")
 
 MODULE: Final = "sam"
 _BACKOFF: Final = Backoff(first_s=0.02, most_s=0.1)
-_LOOK_S: Final = 0.004
+_READY_S: Final = 20.0
 
 
 class Fault(StrEnum):
@@ -62,6 +62,10 @@ class Line:
         self._slow_s = slow_s
         self.calls: list[tuple[str, str]] = []
         self.plan: Callable[[str, str], Fault | None] = lambda _name, _subject: None
+        self.asking: Callable[[str, str], Awaitable[None]] = _nothing
+        """Done before a question reaches it."""
+        self.answering: Callable[[str, str], Awaitable[None]] = _nothing
+        """Done when it has carried a question out, before its answer arrives."""
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
         method = getattr(self._authority, name)
@@ -71,7 +75,10 @@ class Line:
             self.calls.append((name, subject))
             fault = self.plan(name, subject)
             if fault is None:
-                return await method(*args, **kwargs)
+                await self.asking(name, subject)
+                answer = await method(*args, **kwargs)
+                await self.answering(name, subject)
+                return answer
             return await self._fail(fault, lambda: method(*args, **kwargs))
 
         return call
@@ -95,6 +102,10 @@ class Line:
             case Fault.TWICE:
                 await ask()
                 return await ask()
+
+
+async def _nothing(_name: str, _subject: str) -> None:
+    """Do nothing."""
 
 
 def _subject(first: object) -> str:
@@ -145,12 +156,7 @@ class _Timer:
     callback: Callable[[], None]
 
 
-async def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Look again and again until something is so, or the time is over; return whether it is."""
-    end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:  # noqa: ASYNC110 - it becomes so in other threads
-        await asyncio.sleep(_LOOK_S)
-    return holds()
+until = became
 
 
 @dataclass
@@ -235,7 +241,7 @@ class House:
             patch.object(composition, "_backend", lambda _: self.backend),
         ):
             self._daemon = await composition.Daemon.start(load_config(self.directory / "cardd.yaml"))
-        await until(lambda: bool(self.told("card.inserted", self._since("service.started"))))
+        await comes_true(lambda: self.told("card.inserted", self._since("service.started")), "the module", _READY_S)
 
     def _since(self, kind: str) -> int:
         return next((n for n, event in reversed(list(enumerate(self.events))) if event.type == kind), 0)
