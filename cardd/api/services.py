@@ -248,6 +248,8 @@ class Services(Struct, frozen=True):
     stations: StationService | None = None
     leases: LeaseService | None = None
     evidence: EvidenceService | None = None
+    metrics: Callable[[], Awaitable[str]] | None = None
+    """Tells what is measured, as OpenMetrics text."""
     leave: Callable[[str], None] = _nothing
     """Ends everything that a connection holds, when it can send nothing more. Called once or twice for each."""
 
