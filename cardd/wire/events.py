@@ -83,7 +83,8 @@ class HeartbeatParams(Params):
 class Event(Params):
     """A CloudEvents 1.0 event as a client reads it.
 
-    `sequence` grows by one in the stream: order is by it, not by time.
+    `sequence` grows by one in the stream: order is by it, not by time. `personal` is there only where whole personal
+    data were granted and cannot be told: `data` is masked then.
     """
 
     specversion: str
@@ -93,8 +94,10 @@ class Event(Params):
     time: str
     sequence: str
     subject: str | None = None
+    datacontenttype: str = "application/json"
     correlationid: str | None = None
     insertion: str | None = None
+    personal: str | None = None
     data: dict[str, Json] = msgspec.field(default_factory=dict)
 
 

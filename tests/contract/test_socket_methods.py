@@ -22,6 +22,7 @@ ME = pwd.getpwuid(os.geteuid()).pw_name
 EXAMPLES: dict[str, dict[str, Any]] = {
     "session.hello": {},
     "system.status": {},
+    "system.metrics": {},
     "readers.list": {},
     "card.read": {},
     "card.write": {"files": {"DF04EF05": {"84": "510100"}}, "request": "r-3"},
@@ -55,11 +56,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "journal.find": {},
     "journal.export": {},
     "journal.erase": {"token": "0" * 32, "purpose": "asked for"},
+    "rpc.discover": {},
 }
 
 NEEDED = {
     "session.hello": None,
     "system.status": "observe",
+    "system.metrics": "observe",
     "readers.list": "observe",
     "card.read": "read_card",
     "card.write": "write_card",
@@ -93,6 +96,7 @@ NEEDED = {
     "journal.erase": "audit",
     "events.subscribe": "observe",
     "events.unsubscribe": "observe",
+    "rpc.discover": None,
 }
 
 BESIDE = {"journal.erase": ["personal"]}

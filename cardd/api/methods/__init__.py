@@ -1,5 +1,6 @@
 """The methods of the socket: one file a prefix, one row a method, and the table of them all."""
 
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -13,11 +14,14 @@ from cardd.api.methods import (
     lease,
     prompt,
     readers,
+    rpc,
     session,
     station,
     system,
 )
 
-_MODULES: Final = (session, system, readers, card, lease, account, activation, prompt, station, events, journal)
+_MODULES: Final = (system, readers, card, lease, account, activation, prompt, station, events, journal)
+_ROWS: Final = (*session.METHODS, *chain.from_iterable(module.METHODS for module in _MODULES))
 
-METHODS: Final[Methods] = MappingProxyType({row.name: row for module in _MODULES for row in module.METHODS})
+METHODS: Final[Methods] = MappingProxyType({row.name: row for row in (*_ROWS, rpc.discover(_ROWS))})
+"""Every row by its method's name; the last one tells of all."""

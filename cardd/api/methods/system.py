@@ -2,12 +2,24 @@
 
 from cardd.api.method import Call, Method
 from cardd.api.rights import Right
-from cardd.wire.methods import SYSTEM_STATUS
-from cardd.wire.system import NoParams, SystemStatus
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.wire.methods import SYSTEM_METRICS, SYSTEM_STATUS
+from cardd.wire.system import NoParams, SystemMetricsResult, SystemStatus
 
 
 async def _status(call: Call, _: NoParams) -> SystemStatus:
     return dict(call.office.services.status())
 
 
-METHODS = (Method(SYSTEM_STATUS, Right.OBSERVE, _status),)
+async def _metrics(call: Call, _: NoParams) -> SystemMetricsResult:
+    metrics = call.office.services.metrics
+    if metrics is None:
+        raise CarddError(Reason.NOT_FOUND, "nothing is measured here")
+    return SystemMetricsResult(text=await metrics())
+
+
+METHODS = (
+    Method(SYSTEM_STATUS, Right.OBSERVE, _status),
+    Method(SYSTEM_METRICS, Right.OBSERVE, _metrics),
+)
