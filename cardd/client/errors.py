@@ -43,6 +43,10 @@ class CallError(Exception):
         return value if isinstance(value, str) else ""
 
 
+class ExpelledError(CallError):
+    """An error that answers no request: the daemon ends the connection, and says why."""
+
+
 class UnreachableError(Exception):
     """Nobody answers on the socket, or nobody any more: the message says what to do about it."""
 

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from cardd.base.structs import Struct
-from cardd.client.errors import CallError, ProtocolError
+from cardd.client.errors import CallError, ExpelledError, ProtocolError
 from cardd.wire import rpc
 from cardd.wire.base import Params
 from cardd.wire.events import EVENT, HEARTBEAT, Event, EventParams, HeartbeatParams
@@ -67,7 +67,7 @@ class Numbering:
 def understand(line: bytes) -> Message:
     """Read one line of the daemon's; None for a notification that this client does not know.
 
-    Raises CallError for an error that belongs to no request (it ends the connection), ProtocolError.
+    Raises ExpelledError for an error that belongs to no request (it ends the connection), ProtocolError.
     """
     try:
         incoming = _INCOMING.decode(line)
@@ -75,10 +75,11 @@ def understand(line: bytes) -> Message:
             return _notification(incoming)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise ProtocolError(f"the daemon sent a line that cannot be read: {fault}") from None
-    error = None if incoming.error is None else CallError(incoming.error)
     if isinstance(incoming.id, int):
-        return Answer(incoming.id, incoming.result, error)
-    raise error or ProtocolError("the daemon answered to nothing that was asked")
+        return Answer(incoming.id, incoming.result, None if incoming.error is None else CallError(incoming.error))
+    if incoming.error is not None:
+        raise ExpelledError(incoming.error)
+    raise ProtocolError("the daemon answered to nothing that was asked")
 
 
 def _notification(incoming: rpc.Incoming) -> Arrival | Beat | None:
