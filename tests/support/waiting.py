@@ -23,7 +23,7 @@ async def became(holds: Callable[[], object], seconds: float = 20.0) -> bool:
     """Let loop and threads run until something is so, or the time is over; return whether it is."""
     end = time.monotonic() + seconds
     # never asked again once it is so: asking may do something
-    while not (so := holds()) and time.monotonic() < end:
+    while not (so := holds()) and time.monotonic() < end:  # noqa: ASYNC110 - it becomes so in other threads
         await asyncio.sleep(_LOOK_S)
     return bool(so)
 
