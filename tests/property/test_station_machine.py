@@ -377,18 +377,22 @@ class Stations(RuleBasedStateMachine):
         self.run(hold(self.socket, reader, self._rest) if held else read(self.socket, reader))
         self.rest()
 
-    @rule(station=stations, right=st.booleans(), again=st.booleans())
-    def another_client_has_the_pin_verified(self, station: int, *, right: bool, again: bool) -> None:
-        self.verified += not again or not self.verified
+    @rule(station=stations, who=people, right=st.booleans(), times=st.integers(1, 2))
+    def another_client_has_the_pin_verified(self, station: int, who: int, times: int, *, right: bool) -> None:
+        """Have the PIN of the card that is in compared, or of one that is put in; ask so often with one request."""
+        self.verified += 1
         request, digits = f"v-{self.verified}", DIGITS["social_pin"] if right else WRONG
+        if self.house.slot(station) not in self.house.inside:
+            self.put_a_card_in(station, who, old=False)
         inside = self.house.inside.get(self.house.slot(station))
 
         def answered() -> None:
             if inside in self.social:
                 self.laws.typed.answered(self.social.index(inside), request, "social_pin", digits)
 
-        self.run(verify_pin(self.socket, f"reader-{station}", request, digits, answered))
-        self.rest()
+        for _ in range(times):
+            self.run(verify_pin(self.socket, f"reader-{station}", request, digits, answered))
+            self.rest()
 
     @rule(
         which=st.integers(0, FOLLOWERS - 1),
