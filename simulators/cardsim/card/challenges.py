@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 _LONGEST: Final = 16
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 8
+"""More of them would make the one number dearer that most cards are asked for."""
 
 
 class Challenges:

@@ -31,7 +31,7 @@ def test_no_number_comes_twice() -> None:
     assert len(set(all_of(SEED))) == MANY
 
 
-@pytest.mark.parametrize("place", [0, 1, 2, 63, 64, 65, 150])
+@pytest.mark.parametrize("place", [0, 1, 2, 7, 8, 9, 150])
 def test_a_card_goes_on_from_the_place_that_was_written_down(place: int) -> None:
     challenges = Challenges(LAID_OUT, SEED)
     for _ in range(MANY):
