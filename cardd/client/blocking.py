@@ -220,11 +220,11 @@ class Watch:
     def _from(self, client: Client, deadline: float | None) -> Iterator[Arrival]:
         left = None if deadline is None else max(deadline - time.monotonic(), 0)
         for arrival in client.events(left):
+            if self._place.take(arrival):
+                yield arrival
             # what it still holds comes again on the connection that a call has made instead of it
             if client is not self._client:
                 return
-            if self._place.take(arrival):
-                yield arrival
 
     def _move_on(self) -> None:
         """Take the place of the last beat, unless events wait that lie before it."""

@@ -1,0 +1,132 @@
+"""Activations for scripts and tills: `for step in Counter().activate_pharmacy(): …`."""
+
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from cardd.client.blocking import Watch
+from cardd.client.errors import CallError
+from cardd.client.resume import Reconnect
+from cardd.client.routes import Routes, with_request
+from cardd.client.steps import FOLLOWED, Course, Ended, Instruction, Question, ended
+from cardd.wire.activation import (
+    ENDS,
+    ActivationIdParams,
+    ActivationResult,
+    ActivationStartParams,
+    PromptAnswerParams,
+)
+from cardd.wire.events import EventsSubscribeParams
+from cardd.wire.methods import ACTIVATION_CANCEL, ACTIVATION_GET, ACTIVATION_START, PROMPT_ANSWER
+
+Told = Instruction | Question[bool]
+Step = Told | Ended
+
+
+class Activation:
+    """One activation: iterate over it once, from its beginning to `Ended`. It has a connection of its own meanwhile.
+
+    Not for several threads. A restart of the daemon in the middle goes on with the same activation. Iterating raises
+    UnreachableError where there is no daemon at the beginning (or none within `reconnect.patience_s`), CallError for
+    what the daemon refuses. Leaving the loop early leaves the activation as it is; `with` then closes the connection.
+    """
+
+    def __init__(
+        self,
+        params: ActivationStartParams,
+        path: str | os.PathLike[str] | None,
+        program: str | None,
+        reconnect: Reconnect | None,
+    ) -> None:
+        self._params = with_request(params)
+        self._path = path
+        self._program = program
+        self._reconnect = reconnect
+        self._watch: Watch | None = None
+        self.id: str | None = None
+        """The activation's name, once it has begun."""
+
+    @property
+    def request(self) -> str:
+        """Return the caller's name for it: the same one goes on with it, also in another process."""
+        return self._params.request or ""
+
+    def __iter__(self) -> Iterator[Step]:
+        """Begin it and yield its steps."""
+        types = EventsSubscribeParams(types=list(FOLLOWED))
+        watch = Watch(types, path=self._path, program=self._program, reconnect=self._reconnect)
+        self._watch = watch
+        with watch:
+            started = watch.call(ACTIVATION_START, self._params)
+            self.id = started.activation
+            yield from self._steps(watch, started)
+            last = ended(watch.call(ACTIVATION_GET, self._named(started.activation)))
+        yield last
+
+    def cancel(self) -> ActivationResult:
+        """End it, if the card centre has not been asked yet. Raises CallError(TOO_LATE) otherwise."""
+        if self._watch is None or self.id is None:
+            raise RuntimeError("this activation has not begun")
+        return self._watch.call(ACTIVATION_CANCEL, self._named(self.id))
+
+    def close(self) -> None:
+        """Disconnect. The activation goes on."""
+        if self._watch is not None:
+            self._watch.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _steps(self, watch: Watch, started: ActivationResult) -> Iterator[Told]:
+        if started.state in ENDS:
+            return
+        course: Course[bool] = Course(started.activation, self._answer)
+        yield from course.begun(watch.begun)
+        for arrival in watch.events():
+            if course.is_over(arrival.event):
+                return
+            if (told := course.take(arrival.event)) is not None:
+                yield told
+
+    def _answer(self, params: PromptAnswerParams) -> bool:
+        if self._watch is None:
+            raise RuntimeError("this activation has not begun")
+        try:
+            self._watch.call(PROMPT_ANSWER, params)
+        except CallError as error:
+            if error.reason != "NOT_FOUND":
+                raise
+            return False
+        return True
+
+    def _named(self, activation: str) -> ActivationIdParams:
+        return ActivationIdParams(activation=activation, purpose=self._params.purpose)
+
+
+class Counter(Routes[Activation]):
+    """The counter behind a socket: that of the path, else CARDD_SOCKET, else the default.
+
+    `program` names this program in records (`pharmacy/till-3`), and the `request` of an activation is its own by that
+    name: give the same one after a restart.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        program: str | None = None,
+        reconnect: Reconnect | None = None,
+    ) -> None:
+        self._path = path
+        self._program = program
+        self._reconnect = reconnect
+
+    def activate(self, params: ActivationStartParams) -> Activation:
+        """Return the activation that these parameters begin, to be iterated over with `for`."""
+        return Activation(params, self._path, self._program, self._reconnect)
