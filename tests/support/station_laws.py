@@ -122,6 +122,7 @@ class Laws:
         assert [one.sequence for one in stored] == list(range(1, len(stored) + 1))
         ends = [one for one in stored if one.type in END_EVENTS]
         assert Counter(one.correlation for one in ends) == Counter(self.states.keys()), "not one end each"
+        _never_go_back(stored)
         centre = Centre.read(self.house.register)
         assert set(centre.deeds) <= set(self.states), "the centre was asked for what nobody began"
         found: Counter[str] = Counter()
@@ -141,6 +142,16 @@ class Laws:
             assert deed.written is not False, "said to be activated, and the centre was told otherwise"
             if PIN_RULES[self.pins].setter is not None:
                 assert card.pin[0] != PIN, "said to be activated, and the card has the PIN it came with"
+
+
+def _never_go_back(stored: Iterable[StoredEvent]) -> None:
+    """Raise AssertionError where an activation is on record as going back from beyond the point of no return."""
+    beyond: set[str | None] = set()
+    for event in stored:
+        state = json.loads(event.data).get("state") if event.type.startswith("activation.") else None
+        if state is not None:
+            assert event.correlation not in beyond or state in _BEYOND, f"went back to {state}"
+            beyond |= {event.correlation} if state in AFTER_NO_RETURN else set()
 
 
 def complaints(lines: Iterable[Any]) -> list[Any]:
