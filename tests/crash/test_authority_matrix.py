@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from support.kill_points import KillPoints
 from support.matrix_clerk import VARIATIONS, Clerk, Customer, Variation, from_each
-from support.matrix_house import Fault, House, until
+from support.matrix_house import Fault, House
 from support.matrix_judge import judge
 from support.matrix_mortal import MortalCounter
 from support.matrix_run import Matrix, Ran, play, tally
+from support.waiting import became
 
 from cardd.activation.http_authority import TRIES
 from cardd.wire.activation import ActivationResult
@@ -88,7 +89,7 @@ async def troubled(plan: Plan, clerk: Clerk, cell: Cell) -> ActivationResult:
     serving = asyncio.create_task(clerk.serve())
     if cell.lasts:
         # a while from when it is met: how long it takes to come to that question is the machine's affair
-        await until(lambda: serving.done() or f"{customer.index} {cell.call}" in plan.met)
+        await became(lambda: serving.done() or f"{customer.index} {cell.call}" in plan.met)
         await asyncio.wait({serving}, timeout=A_WHILE_S)
         plan.mend(customer)
     return await serving

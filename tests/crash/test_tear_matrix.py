@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from support.matrix_cards import EXTERNAL_AUTHENTICATE, VERIFY, WRITING, Moment, Plastic, Tear
 from support.matrix_clerk import VARIATIONS, Afterwards, Clerk, Customer, Variation, from_each
-from support.matrix_house import House, until
+from support.matrix_house import House
 from support.matrix_run import STATIONS, Matrix, Ran, play, tally
+from support.waiting import became
 
 from cardd.wire.activation import ActivationResult
 
@@ -101,7 +102,7 @@ class Questions:
         def knows() -> bool:
             return any((event.type, event.subject) == ("card.removed", clerk.reader) for event in events[told:])
 
-        assert moment is Moment.BEFORE or await until(knows, KNOWN_S)
+        assert moment is Moment.BEFORE or await became(knows, KNOWN_S)
 
 
 def cells(clean: Customer, asked: Sequence[tuple[str, str]]) -> Iterator[Cell]:

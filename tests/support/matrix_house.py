@@ -28,7 +28,7 @@ from cardd.journal.store import Journal
 from cardd.wire.cards import ReaderView
 from cardsim.links.inprocess import InProcessBackend
 from support.matrix_cards import Plastic
-from support.waiting import became, comes_true
+from support.waiting import comes_true
 
 T = TypeVar("T")
 
@@ -154,9 +154,6 @@ class _Timer:
     due: float
     handle: TimerHandle
     callback: Callable[[], None]
-
-
-until = became
 
 
 @dataclass
