@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from sqlite3 import sqlite_version
 from typing import Final
 
 import structlog
@@ -259,7 +260,7 @@ class _Status:
         journal = self._records.journal
         statistics = journal.statistics()
         return {
-            "versions": {"cardd": __version__, "python": sys.version.split()[0]},
+            "versions": {"cardd": __version__, "python": sys.version.split()[0], "sqlite": sqlite_version},
             "uptime_s": round(self._clock.monotonic() - self._began, 3),
             "pcsc": self._pcsc(),
             "keys": {"provider": "none"} if self._keys is None else dict(self._keys.status()),
@@ -282,7 +283,9 @@ class _Status:
         shown: dict[str, Json] = {"backend": str(self._config.backend), "readers": len(self._readers.views())}
         if self._down is None:
             return {**shown, "state": "up"}
-        return {**shown, "state": "down", "reason": str(self._down.reason), "detail": self._down.detail}
+        down = self._down
+        code = down.text_code or str(down.reason)
+        return {**shown, "state": "down", "reason": str(down.reason), "code": code, "detail": down.detail}
 
     def _look(self, fact: Fact) -> None:
         if isinstance(fact, ServiceWentDown):
