@@ -25,12 +25,13 @@ PIN: Final = "123456"
 NEW_PIN: Final = "246813"
 
 _USER: Final = pwd.getpwuid(os.geteuid()).pw_name
+EVERYTHING: Final = "desk, operator, auditor, write_card, block_card, raw_apdu"
 _CONFIG: Final = f"""
 socket:
   path: cardd.sock
   rights:
     - user: {_USER}
-      grant: [desk, operator, auditor, write_card, block_card, raw_apdu]
+      grant: [GRANT]
 state_dir: state
 backend: in-process
 stations:
@@ -55,6 +56,7 @@ class Desk:
     def __init__(self, client: Line, backend: InProcessBackend) -> None:
         self.book: Book = {}
         self.events: list[Message] = []
+        self.pin = PIN
         self._client = client
         self._backend = backend
         self._page: Lines = []
@@ -74,7 +76,7 @@ class Desk:
             self._keep(message)
             if _kind(message) == "prompt.opened" and "method" in _data(message):
                 self._page.append(("←", message))
-                asked.add(await self._say("prompt.answer", _answering(message)))
+                asked.add(await self._say("prompt.answer", self._answering(message)))
         # in the order of the calls, which answers need not keep: what was called first is answered last
         said = [*self._page, *(("←", answers[one]) for one in sorted(asked, reverse=True))]
         self.book.setdefault(method, said)
@@ -95,7 +97,7 @@ class Desk:
 
     async def answer(self, opened: Message) -> None:
         """Answer a prompt as a call of its own."""
-        await self.call("prompt.answer", **_answering(opened))
+        await self.call("prompt.answer", **self._answering(opened))
 
     async def insert(self, persona: str) -> None:
         """Put a card in."""
@@ -110,6 +112,15 @@ class Desk:
         """Take the card out."""
         self._backend.remove(FRONT)
         await self.until("card.removed")
+
+    async def unplug(self) -> None:
+        """Take the reader away."""
+        self._backend.remove_slot(FRONT)
+        await self.until("reader.detached")
+
+    def _answering(self, opened: Message) -> Message:
+        data = _data(opened)
+        return {"prompt": data["prompt"], "pin": NEW_PIN if data["purpose"] == "new_pin" else self.pin}
 
     async def _say(self, method: str, params: Message) -> int:
         identity = await self._client.send(method, **params)
@@ -135,17 +146,12 @@ def _data(message: Message) -> Message:
     return data
 
 
-def _answering(opened: Message) -> Message:
-    data = _data(opened)
-    return {"prompt": data["prompt"], "pin": NEW_PIN if data["purpose"] == "new_pin" else PIN}
-
-
 @contextlib.asynccontextmanager
-async def whole_daemon(directory: Path) -> AsyncIterator[Desk]:
+async def whole_daemon(directory: Path, *, grant: str = EVERYTHING) -> AsyncIterator[Desk]:
     """Run every part of a daemon on simulated readers, with the security module in its place."""
     directory.joinpath("register.yaml").write_bytes(REGISTER.read_bytes())
     config = directory / "cardd.yaml"
-    config.write_text(_CONFIG, encoding="utf-8")
+    config.write_text(_CONFIG.replace("GRANT", grant), encoding="utf-8")
     backend = InProcessBackend()
     for slot in (FRONT, SAM):
         backend.add_slot(slot)
