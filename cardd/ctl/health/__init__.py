@@ -1,0 +1,1 @@
+"""What `cardctl doctor` looks at: a counter, its daemon and the machine below, with the daemon up or down."""

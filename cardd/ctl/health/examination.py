@@ -1,0 +1,23 @@
+"""One look at everything, from the way to the daemon down to the disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cardd.client.address import socket_path
+from cardd.ctl.health import machine, pcsc, roles, settings, trust, way
+from cardd.ctl.health.findings import Finding
+from cardd.ctl.health.seen import Seen
+
+
+def examine(socket: str | None, config: Path | None) -> Iterator[Finding]:
+    """Yield what is found, as it is found. Neither the daemon nor the configuration has to be there."""
+    path = socket_path(socket)
+    read, about_config = settings.read(config, path)
+    yield about_config
+    if read is not None and socket is None and config is not None:
+        path = Path(read.socket.path)
+    daemon, about_way = way.reach(path)
+    yield from about_way
+    seen = Seen(daemon, read)
+    for part in (pcsc, roles, trust, machine):
+        yield from part.look(seen)

@@ -1,0 +1,131 @@
+"""The way to the daemon: its socket, its answer, and what the user who asks may do there."""
+
+import errno
+import grp
+import os
+import pwd
+import socket
+import stat
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from cardd import __version__
+from cardd.client.blocking import Client
+from cardd.client.errors import CallError, ProtocolError, UnreachableError
+from cardd.ctl.health.findings import Finding, found
+from cardd.ctl.health.patience import PATIENCE_S, within
+from cardd.ctl.health.seen import Daemon
+from cardd.wire.base import Json
+from cardd.wire.events import EventsSubscribeParams
+from cardd.wire.methods import READERS_LIST, SESSION_HELLO, SYSTEM_STATUS
+from cardd.wire.session import HelloParams, HelloResult
+from cardd.wire.system import NoParams
+
+_NEWEST_S: Final = 1.0
+_AWAY: Final = MappingProxyType({errno.ENOENT: "daemon_absent", errno.ECONNREFUSED: "daemon_gone"})
+_OBSERVE: Final = "observe"
+
+
+def reach(path: Path) -> tuple[Daemon | None, list[Finding]]:
+    """Ask the daemon on a socket about itself; tell what stands in the way."""
+    hindrance = _hindrance(path)
+    if hindrance in _AWAY:
+        return None, [found(_AWAY[hindrance], path=path)]
+    if hindrance in {errno.EACCES, errno.EPERM}:
+        return None, [_closed(path)]
+    if hindrance:
+        return None, [found("daemon_unusable", path=path, detail=os.strerror(hindrance))]
+    try:
+        daemon = within(PATIENCE_S, lambda: _ask(path))
+    except (TimeoutError, UnreachableError):
+        return None, [found("daemon_silent", path=path)]
+    except (CallError, ProtocolError) as error:
+        return None, [found("daemon_foreign", path=path, detail=error)]
+    return daemon, list(_about(daemon, path))
+
+
+def _hindrance(path: Path) -> int:
+    """Return the errno with which opening the socket fails, 0 if it can be opened. Never waits."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(os.fspath(path))
+        except OSError as error:
+            # a full queue is somebody's who answers late, or never: asking will tell
+            return 0 if error.errno == errno.EAGAIN else error.errno or errno.EINVAL
+    return 0
+
+
+def _ask(path: Path) -> Daemon:
+    with Client.connect(path) as client:
+        hello = client.call(SESSION_HELLO, HelloParams(client="cardctl doctor"))
+        if _OBSERVE not in hello.rights:
+            return Daemon(hello)
+        status = client.call(SYSTEM_STATUS, NoParams())
+        readers = client.call(READERS_LIST, NoParams()).readers
+        return Daemon(hello, status, readers, _newest(client, hello, status.get("journal")))
+
+
+def _newest(client: Client, hello: HelloResult, journal: Json) -> datetime | None:
+    """Return the time of the newest event: the one that follows the last but one."""
+    last = journal.get("last") if isinstance(journal, dict) else None
+    if not isinstance(last, int) or last < 1:
+        return None
+    try:
+        client.subscribe(EventsSubscribeParams(after=f"{hello.stream}.{last - 1}"))
+        arrival = next(client.events(_NEWEST_S), None)
+        return None if arrival is None else datetime.fromisoformat(arrival.event.time)
+    except (CallError, ValueError):
+        return None
+
+
+def _about(daemon: Daemon, path: Path) -> Iterator[Finding]:
+    version, rights = daemon.hello.version, daemon.hello.rights
+    yield found("daemon_answers", version=version, path=path)
+    if version != __version__:
+        yield found("daemon_of_other_version", version=version, own=__version__)
+    yield found("group_right", user=_user())
+    if not rights:
+        yield found("rights_none", user=_user())
+        return
+    yield found("rights_some", user=_user(), rights=", ".join(rights))
+    if _OBSERVE not in rights:
+        yield found("rights_too_few", user=_user())
+
+
+def _closed(path: Path) -> Finding:
+    """Say why this user may not open the socket."""
+    user = _user()
+    try:
+        state = path.stat()
+    except OSError:
+        state = path.parent.stat()
+    group = _name_of_group(state.st_gid)
+    for_group = bool(state.st_mode & stat.S_IWGRP) and stat.S_ISSOCK(state.st_mode)
+    known: Mapping[str, object] = {"user": user, "path": path, "group": group}
+    if not for_group or state.st_gid in os.getgroups():
+        mode = stat.filemode(state.st_mode)
+        return found("group_closed", **known, mode=mode, owner=_name_of_user(state.st_uid))
+    member = state.st_gid in os.getgrouplist(user, os.getgid())
+    return found("group_not_yet" if member else "group_missing", **known)
+
+
+def _user() -> str:
+    return _name_of_user(os.geteuid())
+
+
+def _name_of_user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _name_of_group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
