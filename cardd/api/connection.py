@@ -15,6 +15,7 @@ from cardd.api.dispatch import Methods, answer
 from cardd.api.faults import log_fault
 from cardd.api.method import Call, Office
 from cardd.api.outbox import Outbox, SlowConsumerError
+from cardd.api.rights import Rights
 from cardd.api.session import Session
 from cardd.api.subscriptions import Subscription
 from cardd.base.errors import CarddError
@@ -66,6 +67,18 @@ class Connection:
             await _cancel(receiving | self._requests | self._pumps)
             self._let_go()
         await self._outbox.close(last_words, grace_s=self._office.limits.farewell_s)
+
+    def follow(self, rights: Rights) -> None:
+        """Have what the client is granted by other rights; end if that is not all of what it had.
+
+        Subscriptions that show persons, leases and requests under way rest on what was granted when they began.
+        """
+        granted = rights.granted(self._session.peer)
+        if granted >= self._session.rights:
+            self._session.rights = granted
+        else:
+            changed = CarddError(Reason.FORBIDDEN, "what you may do was changed: connect again with the rights left")
+            self._end(rpc.failure(None, rpc.Code.REFUSED, changed))
 
     async def stop(self, grace_s: float) -> None:
         """End after its subscriptions have sent what the closed feed still holds for them, within a time."""

@@ -49,6 +49,13 @@ class Server:
         self._listening = listening
         self._server = await asyncio.start_unix_server(self._accept, sock=listening.sock)
 
+    def follow(self, rights: Rights) -> None:
+        """Go by other rights from now on. Whoever loses one is sent away, and may come again with what is left."""
+        self._rights = rights
+        for connection in self._connections.values():
+            if connection is not None:
+                connection.follow(rights)
+
     @property
     def connections(self) -> int:
         """How many clients are connected."""
