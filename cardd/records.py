@@ -53,13 +53,18 @@ def open_records(config: Config, *, clock: Clock, source: str) -> Records:
     keeping = Keeping(notary=notary, tokens=tokens, reserve_bytes=rules.reserve_mb * _MEGABYTE)
     journal = Journal.open(state, sealer=sealer, clock=clock, source=source, keeping=keeping)
     evidence = Evidence(journal, sealer=sealer, tokens=tokens, verify=verify)
-    retention = Retention(
+    keeper = Keeper(journal, evidence, retention_of(config), clock=clock, every_s=rules.heads_s)
+    return Records(journal, evidence, keeper, sealer, notary, key)
+
+
+def retention_of(config: Config) -> Retention:
+    """Return for how long a configuration keeps events."""
+    rules = config.journal
+    return Retention(
         keep=timedelta(days=rules.keep_days),
         floor=timedelta(days=rules.floor_days),
         most_bytes=None if rules.most_mb is None else rules.most_mb * _MEGABYTE,
     )
-    keeper = Keeper(journal, evidence, retention, clock=clock, every_s=rules.heads_s)
-    return Records(journal, evidence, keeper, sealer, notary, key)
 
 
 def sealing_key(config: Config) -> Secret:

@@ -28,6 +28,10 @@ class PinWork:
         self._prompts = prompts
         self._policy = policy
 
+    def follow(self, policy: Policy) -> None:
+        """Go by another policy from now on."""
+        self._policy = policy
+
     async def tries_before_asking(self, case: Case, insertion: str) -> int | None:
         """Return how many tries the PIN has left; None where it has none, or where the policy has none presented."""
         if self._policy.pin_of(case.route) is PinPolicy.NONE or self._setter(case) is Setter.ISSUER:

@@ -61,6 +61,11 @@ class Work:
             Effect.CONFIRM: self._confirm,
         }
 
+    def follow(self, policy: Policy) -> None:
+        """Go by another policy from now on."""
+        self._policy = policy
+        self._pins.follow(policy)
+
     async def do(self, effect: Effect, job: Job) -> facts.Outcome:
         """Do one effect and return what came of it.
 

@@ -62,6 +62,10 @@ class Keeper:
         if self._round is not None:
             self._round.cancel()
 
+    def follow(self, retention: Retention) -> None:
+        """Go by another rule from the next time on."""
+        self._retention = retention
+
     async def keep(self) -> None:
         """Do what is due now. Raises CarddError JOURNAL_*."""
         await self._journal.make_room()

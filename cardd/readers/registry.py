@@ -83,8 +83,9 @@ class Readers(Holding):
         self._obstacles = Obstacles(backend)
         self._supervisor = Supervisor(clock, self._hung)
         told = Told(self._job_finished, self._closing_begins, self._lease_lost, self._holds.lasts)
+        self._tracer = tracer
         self._make_worker: Callable[[str], Worker] = lambda slot: Worker(
-            slot, backend, clock=clock, exclusive=exclusive, tracer=tracer, told=told
+            slot, backend, clock=clock, exclusive=exclusive, tracer=self._tracer, told=told
         )
         self._state = State(boot)
         self._waking = Waking(clock, backend.wake if isinstance(backend, Waker) else lambda _slot: None)
@@ -112,6 +113,12 @@ class Readers(Holding):
         for worker in self._workers.values():
             worker.retire()
         self._supervisor.close()
+
+    def trace(self, tracer: Tracer | None) -> None:
+        """Show every command of cards that are opened from now on to a tracer, or to none."""
+        self._tracer = tracer
+        for worker in self._workers.values():
+            worker.trace(tracer)
 
     def subscribe(self, listener: Callable[[Fact], None]) -> None:
         """Tell a listener every fact from now on, in order, here; first those that lead to what is known already.

@@ -92,6 +92,10 @@ class Worker:
 
     # -- any thread; none of these blocks --
 
+    def trace(self, tracer: Tracer | None) -> None:
+        """Show commands to a tracer, or to none, from the next opening of the card on."""
+        self._tracer = tracer
+
     def visit(self, job: Job[T], operation: Callable[[Channel, Insertion], T]) -> None:
         """Queue work that connects, does its operation and disconnects."""
         self._tasks.put(lambda: self._serve(job, lambda: self._visit(job, operation)))
