@@ -8,9 +8,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 
 from cardd.base.structs import Struct
-from cardd.client.blocking import Client
+from cardd.client.blocking import Client, Watch
 from cardd.client.messages import typed
+from cardd.client.resume import Reconnect
 from cardd.wire.base import Params
+from cardd.wire.events import EventsSubscribeParams
 from cardd.wire.methods import Signature
 
 A = ParamSpec("A")
@@ -27,6 +29,13 @@ class Terminal(Struct, frozen=True):
     def connect(self) -> Client:
         """Connect to the daemon. Raises UnreachableError."""
         return Client.connect(self.socket)
+
+    def watch(self, params: EventsSubscribeParams, *, lost: Callable[[Exception], None]) -> Watch:
+        """Subscribe to events over as many connections as it takes. Raises UnreachableError where there is no daemon.
+
+        `lost` is called once for each connection that was lost.
+        """
+        return Watch(params, path=self.socket, program="cardctl watch", reconnect=Reconnect(lost=lost))
 
     def ask(self, signature: Signature[P, R], params: P, show: Callable[[R], None], *, wait_s: float = 0) -> None:
         """Ask once and print: the result's JSON on a line, or what `show` makes of it."""

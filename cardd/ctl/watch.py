@@ -19,7 +19,11 @@ from cardd.wire.events import NOW, Event, EventsSubscribeParams, short_type
 def watch(
     terminal: Terminal, after: str, types: tuple[str, ...], readers: tuple[str, ...], purpose: str | None
 ) -> None:
-    """Print events until Ctrl-C; with --json each with its cursor, to go on `--after` it."""
+    """Print events until Ctrl-C; with --json each with its cursor, to go on `--after` it.
+
+    A restart of the daemon is outlived: the watch waits for it and goes on where it was, no event left out and none
+    twice. Exit code 65 if the daemon no longer has what comes next.
+    """
     params = EventsSubscribeParams(
         after=after,
         types=list(types) or None,
@@ -27,10 +31,13 @@ def watch(
         personal=purpose is not None,
         purpose=purpose,
     )
-    with terminal.connect() as client:
-        client.subscribe(params)
-        for arrival in client.events():
+    with terminal.watch(params, lost=_say_lost) as watching:
+        for arrival in watching.events():
             _print(terminal, arrival)
+
+
+def _say_lost(_: Exception) -> None:
+    click.echo("cardctl: the connection is lost; waiting for the daemon.  连接已断开，等待守护进程。", err=True)
 
 
 def _print(terminal: Terminal, arrival: Arrival) -> None:

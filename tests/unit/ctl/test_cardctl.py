@@ -365,15 +365,32 @@ def test_watch_in_json_gives_the_cursor_to_go_on_from(aside: Aside) -> None:
         cardctl.terminate()
 
 
-def test_watch_says_why_it_ends_when_the_daemon_does(aside: Aside) -> None:
-    aside.do(aside.desk.happen("card.inserted"))
-    with _cardctl("watch", "--after", "earliest") as cardctl:
+def test_watch_outlives_the_daemon_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARDD_SOCKET", str(tmp_path / "cardd.sock"))
+    with counter_aside(tmp_path) as first:
+        first.do(first.desk.happen("card.inserted"))
+        cardctl = _cardctl("--json", "watch", "--after", "earliest")
         assert cardctl.stdout is not None
-        cardctl.stdout.readline()
-        aside.do(aside.desk.server.close())
+        assert cardctl.stderr is not None
+        came = [cardctl.stdout.readline()]
+    assert "等待守护进程" in cardctl.stderr.readline()
+    with counter_aside(tmp_path) as second, cardctl:
+        for _ in range(2):
+            second.do(second.desk.happen("card.inserted"))
+        came += [cardctl.stdout.readline() for _ in range(2)]
+        cardctl.send_signal(2)
         _, err = cardctl.communicate(timeout=5)
-    assert cardctl.returncode == os.EX_UNAVAILABLE
-    assert len(err.splitlines()) == 1
+    assert [int(json.loads(line)["event"]["sequence"]) for line in came] == [1, 2, 3]
+    assert cardctl.returncode == 130
+    assert err.strip() == ""
+
+
+def test_watch_ends_where_the_daemon_no_longer_has_what_comes_next(
+    aside: Aside, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert aside.desk.path.exists()
+    assert main(["watch", "--after", "ab.7"]) == exit_code(Reason.CURSOR_GONE, REASONS[Reason.CURSOR_GONE].retry)
+    assert "CURSOR_GONE" in capsys.readouterr().err
 
 
 def test_a_reader_of_the_output_may_leave_early(aside: Aside) -> None:
