@@ -225,10 +225,11 @@ class Journal(Strict):
 
 
 class Logs(Strict):
-    """What the log tells, and how."""
+    """What the log tells, and how; the same message at most `same_a_minute` times a minute, unless it is debugged."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "text"] = "text"
+    same_a_minute: Annotated[int, msgspec.Meta(ge=1)] = 60
 
 
 class Config(Strict):

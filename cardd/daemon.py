@@ -52,7 +52,8 @@ from cardd.keys.psam_money import PsamMoney
 from cardd.keys.service import KeyService
 from cardd.keys.software import SHORT_KEY, SoftwareKeys
 from cardd.keys.software_money import SoftwareMoney
-from cardd.logs import configure
+from cardd.logs import Logs, configure
+from cardd.logs.faults import loop_failed, take_over
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
@@ -66,15 +67,20 @@ log = structlog.get_logger()
 STOP_S: Final = 1.8
 """How long an orderly end may take, whatever hangs; systemd and people wait for it."""
 
+_HELD_BACK_S: Final = 60.0
+"""How often it is told how many lines were held back, where no other line tells it earlier."""
+
 
 def run(config: Config) -> int:
     """Run until SIGTERM or SIGINT. Does not return normally: the process leaves once the journal is closed.
 
     Raises CarddError or DocumentError for what keeps the daemon from starting.
     """
-    configure(config.logs.level, config.logs.format)
+    logs = configure(config.logs.level, config.logs.format, config.logs.same_a_minute)
+    take_over()
     forbid_core_dumps()
-    asyncio.run(_serve(config))
+    asyncio.run(_serve(config, logs))
+    logs.close()
     sys.stderr.flush()
     # a call into PC/SC may block for ever, and its thread must not hold up the process
     os._exit(os.EX_OK)
@@ -90,9 +96,10 @@ def register_file(config: Config) -> Path:
     return Path(config.state_dir) / "register.sqlite"
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, logs: Logs) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(loop_failed)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     daemon = await Daemon.start(config)
@@ -100,14 +107,22 @@ async def _serve(config: Config) -> None:
     notify("READY=1")
     # whatever is done here goes over this loop and into the journal: a sign of life has gone that way itself
     alive = asyncio.create_task(prove_life(daemon.reach_journal))
+    counting = asyncio.create_task(_tell_held_back(logs))
     await stop.wait()
     alive.cancel()
+    counting.cancel()
     notify("STOPPING=1")
     try:
         async with asyncio.timeout(STOP_S):
             await daemon.stop()
     except TimeoutError:
         log.warning("an orderly end took too long", seconds=STOP_S)
+
+
+async def _tell_held_back(logs: Logs) -> None:
+    while True:
+        await asyncio.sleep(_HELD_BACK_S)
+        logs.tell_held_back()
 
 
 class Daemon:
