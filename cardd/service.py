@@ -1,4 +1,4 @@
-"""What systemd wants of a service: readiness, signs of life, a handed-over socket, no core dumps."""
+"""What systemd wants of a service: readiness, how it stands, signs of life, a handed-over socket, no core dumps."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,8 @@ import gc
 import os
 import resource
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 _FIRST_PASSED = 3
 _BEATS_A_TERM = 3
@@ -25,6 +26,47 @@ def notify(message: str, environment: Mapping[str, str] = os.environ) -> bool:
         out.sendall(message.encode())
         return True
     return False
+
+
+class Standing:
+    """How the service stands, in the one line of `systemctl status`: the newest word on each of several matters."""
+
+    def __init__(self, tell: Callable[[str], object] = notify) -> None:
+        self._tell = tell
+        self._words: dict[str, str] = {}
+
+    def say(self, matter: str, words: str) -> None:
+        """Replace what is told of a matter; nothing is to be told of it where the words are empty."""
+        # a line break would begin another assignment of the message
+        line = " ".join(words.split())
+        if self._words.get(matter, "") == line:
+            return
+        self._words[matter] = line
+        self._tell(self.message)
+
+    @property
+    def message(self) -> str:
+        """The assignment that the service manager takes."""
+        return "STATUS=" + "; ".join(words for words in self._words.values() if words)
+
+
+@contextlib.contextmanager
+def reloading(standing: Standing, tell: Callable[[str], object] = notify) -> Iterator[None]:
+    """Tell the service manager that the configuration is read again, and at the end that all is as usual."""
+    tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    try:
+        yield
+    finally:
+        tell(f"READY=1\n{standing.message}")
+
+
+def has_terminal() -> bool:
+    """Tell whether this process has a controlling terminal. One that was hung up is none any more."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
@@ -57,6 +99,7 @@ def passed_socket(environment: Mapping[str, str] = os.environ) -> socket.socket 
     """Return the listening socket that the service manager opened for us, if it did (sd_listen_fds)."""
     if environment.get("LISTEN_PID") != str(os.getpid()) or int(environment.get("LISTEN_FDS", "0")) < 1:
         return None
+    os.set_inheritable(_FIRST_PASSED, False)
     return socket.socket(fileno=_FIRST_PASSED)
 
 
