@@ -1,0 +1,98 @@
+"""The examples of other languages, each run to the end of a whole handoff against a real daemon."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cardd.client.blocking import Watch
+from cardd.wire.events import EventsSubscribeParams, short_type
+from cardsim.rig import Rig
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PATIENCE_S = 60.0
+"""A compiler, and a Java machine that starts while other tests run."""
+
+Command = Callable[[Path, Rig], list[str]]
+
+
+def compiled(directory: Path, rig: Rig) -> list[str]:
+    program = directory / "pharmacy"
+    flags = ["-std=gnu17", "-Wall", "-Wextra", "-Werror", f'-DSOCKET="{rig.socket}"']
+    subprocess.run(["cc", *flags, "-o", str(program), str(EXAMPLES / "pharmacy.c")], check=True)
+    return [str(program)]
+
+
+COMMANDS: dict[str, Command] = {
+    "pharmacy.sh": lambda *_: [str(EXAMPLES / "pharmacy.sh")],
+    "pharmacy.js": lambda *_: ["node", str(EXAMPLES / "pharmacy.js")],
+    "pharmacy.c": compiled,
+    "Pharmacy.java": lambda *_: ["java", str(EXAMPLES / "Pharmacy.java")],
+    "pharmacy.py": lambda *_: [sys.executable, str(EXAMPLES / "pharmacy.py")],
+}
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with Rig.start(tmp_path / "r") as rig:
+        yield rig
+
+
+@pytest.fixture(params=COMMANDS)
+def example(request: pytest.FixtureRequest, tmp_path: Path, rig: Rig) -> list[str]:
+    return COMMANDS[request.param](tmp_path, rig)
+
+
+def run(command: list[str], rig: Rig, request: str, *, station: str = "counter-0") -> subprocess.Popen[str]:
+    environment = {**rig.environment, "LC_ALL": "C.UTF-8"}
+    return subprocess.Popen(
+        [*command, station, request], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_every_file_there_is_an_example_of_at_most_fifteen_lines() -> None:
+    lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in EXAMPLES.iterdir()}
+    assert lengths.keys() == COMMANDS.keys()
+    assert max(lengths.values()) <= 15
+
+
+@pytest.mark.slow
+def test_an_example_goes_through_a_handoff(rig: Rig, example: list[str], request: pytest.FixtureRequest) -> None:
+    with Watch(EventsSubscribeParams(types=["activation.*"]), path=rig.socket) as watch:
+        till = run(example, rig, request.node.name)
+        try:
+            hand_over(rig, watch)
+            said, _ = till.communicate(timeout=PATIENCE_S)
+        finally:
+            till.kill()
+    assert till.returncode == os.EX_OK, said
+    for sentence in ("请插入原医保卡。", "请取出原医保卡，插入社会保障卡。", "社会保障卡已启用。"):
+        assert sentence in said
+
+
+@pytest.mark.slow
+def test_an_example_says_why_nothing_began(rig: Rig, example: list[str]) -> None:
+    till = run(example, rig, "r-1", station="nowhere")
+    try:
+        said, _ = till.communicate(timeout=PATIENCE_S)
+    finally:
+        till.kill()
+    assert till.returncode not in {os.EX_OK, None}, said
+    assert "NOT_FOUND" in said or "未找到" in said, said
+
+
+def hand_over(rig: Rig, watch: Watch) -> None:
+    """Put in the card that each step asks for, until the end."""
+    for arrival in watch.events(PATIENCE_S):
+        data = arrival.event.data
+        match short_type(arrival.event.type), data.get("state"):
+            case "activation.step", "waiting_old_card":
+                rig.lab.insert_persona("old-jia", 0)
+            case "activation.step", "waiting_social_card":
+                rig.lab.remove(0)
+                rig.lab.insert_persona("social-jia-3.0", 0)
+            case "activation.completed" | "activation.refused", _:
+                return
