@@ -8,6 +8,10 @@ bin := .venv/bin
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
 
+.PHONY: setup-slow
+setup-slow:
+	@tools/setup slow
+
 setup: ## install what is missing (Debian packages, .venv); says what it installs
 	@tools/setup
 
@@ -20,7 +24,7 @@ sandbox: setup ## the same counter, up until Ctrl-C, with the lines to type next
 test: setup ## all tests that take minutes: unit, property, contract, crash, and the lab on a real pcscd
 	@$(bin)/pytest -q -n 4 --dist loadgroup -m 'not slow and not night'
 
-test-slow: setup ## the long ones: the wheel as it is installed, all pairs of readings of the rule, many more examples
+test-slow: setup-slow ## the long ones: the wheel as it is installed, all pairs of readings of the rule, many more examples
 	@$(bin)/pytest -q -n 2 --dist loadgroup -m slow
 	@$(bin)/pytest -q -n 2 -m 'not slow and not night' --hypothesis-profile=long tests/property
 
