@@ -146,8 +146,11 @@ def parties(case: Case) -> dict[str, Json]:
     }
 
 
-def result(case: Case) -> ActivationResult:
-    """Return what a client sees of a case, as whole or as masked as the case is."""
+def result(case: Case, *, lost: str | None = None) -> ActivationResult:
+    """Return what a client sees of a case, as whole or as masked as the case is, and why where it is masked for want.
+
+    `lost` is why what was sealed of it cannot be told.
+    """
     sentence = render(case.say.code, case.say.args)
     about: Mapping[str, Json] = parties(case)
     view = {
@@ -162,6 +165,7 @@ def result(case: Case) -> ActivationResult:
         "started": case.started,
         "ended": case.ended,
         **about,
+        "personal": lost,
     }
     return msgspec.convert(view, ActivationResult)
 

@@ -33,7 +33,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.desk.prompts import Prompts
-from cardd.journal.events import NewEvent
+from cardd.journal.events import ActivationRow, NewEvent
 from cardd.wire.activation import ENDS, ActivationResult, ActivationStartParams, Route, State
 from cardd.wire.cards import Kind
 
@@ -97,6 +97,16 @@ class Engine:
         await asyncio.gather(*marks)
         self._counter.subscribe(self._notice)
 
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._policy
+
+    def follow(self, policy: Policy) -> None:
+        """Go by another policy from now on: what is open too, as it would after a restart. Deadlines that run, stay."""
+        self._policy = policy
+        self._work.follow(policy)
+
     async def close(self) -> None:
         """Stop without ending anything: open activations are taken up by the next start."""
         for live in self._live.values():
@@ -153,9 +163,17 @@ class Engine:
         await self._live[asked.owner].post(outcome)
 
     async def view(self, activation: str, *, personal: bool) -> ActivationResult:
-        """Return an activation as committed, open or ended, whole or masked. Raises CarddError(NOT_FOUND)."""
-        case = await self._case(activation)
-        return result(case if personal else masked(case))
+        """Return an activation as committed, open or ended, whole or masked. Raises CarddError(NOT_FOUND).
+
+        Where whole personal data are wanted and lost, it is masked and its `personal` says why.
+        """
+        if not personal:
+            return result(masked(await self._case(activation)))
+        live = self._live.get(activation)
+        if live is not None:
+            return result(live.case)
+        row = await self._row(activation)
+        return result(from_row(row), lost=row.personal_lost)
 
     async def list(self, *, open_only: bool, limit: int) -> Sequence[ActivationResult]:
         """Return activations, open ones first, each kind newest first; masked."""
@@ -348,10 +366,13 @@ class Engine:
         live = self._live.get(activation)
         if live is not None:
             return live.case
+        return from_row(await self._row(activation))
+
+    async def _row(self, activation: str) -> ActivationRow:
         row = await self._journal.activation(activation)
         if row is None:
             raise CarddError(Reason.NOT_FOUND, "there is no such activation")
-        return from_row(row)
+        return row
 
     def _known(self, case: Case) -> Known:
         code = None if case.social is None else case.social.identification_code

@@ -51,9 +51,13 @@ class Audit:
             _log.warning("a refusal could not be recorded", method=method, reason=str(error.reason))
 
     async def disclosed(self, disclosures: Sequence[Disclosure]) -> None:
-        """Put disclosures on record, all in one commit. Raises CarddError: then nothing may leave."""
-        if disclosures:
-            await asyncio.shield(self._journal.record(*map(_disclosure, disclosures)))
+        """Put disclosures on record in one commit, but those of no field. Raises CarddError: then nothing may leave.
+
+        There is no field where what is personal was erased or does not open: it is told masked.
+        """
+        events = [_disclosure(one) for one in disclosures if one.fields]
+        if events:
+            await asyncio.shield(self._journal.record(*events))
 
     def _hold(self, key: tuple[str, str, str]) -> None:
         self._held[key] = 0

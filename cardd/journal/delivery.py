@@ -9,7 +9,7 @@ from cardd.base.errors import CarddError
 from cardd.base.sealing import Sealer
 from cardd.base.texts import render
 from cardd.journal.encoding import decode_mapping
-from cardd.journal.events import Json, StoredEvent
+from cardd.journal.events import Json, Lost, StoredEvent, why_lost
 
 _SEQUENCE_DIGITS: Final = 20
 
@@ -30,7 +30,7 @@ class _CloudEvent(msgspec.Struct, omit_defaults=True, kw_only=True):
     sequence: str
     correlationid: str | None = None
     insertion: str | None = None
-    personal: str | None = None
+    personal: Lost | None = None
 
 
 class Delivery:
@@ -44,18 +44,18 @@ class Delivery:
     def event(self, stored: StoredEvent, *, personal: bool) -> bytes:
         """Return the event as one JSON object.
 
-        With `personal` the whole values replace their masks; an event whose personal data were erased, or do not open,
-        stays masked and carries `"personal": "unavailable"`.
+        With `personal` the whole values replace their masks; an event whose personal data were erased, or do not open
+        with the key of today, stays masked and says so: `"personal": "erased"` or `"unreadable"`.
         """
         data = stored.data
-        unavailable = None
+        lost: Lost | None = None
         if personal and stored.sealed is not None:
             whole = self._open(stored, stored.sealed)
             if whole is None:
-                unavailable = "unavailable"
+                lost = why_lost(stored.sealed)
             else:
                 data = _encode(_merged(decode_mapping(data), whole))
-        return self._envelope(stored, _with_sentences(data), unavailable)
+        return self._envelope(stored, _with_sentences(data), lost)
 
     def _open(self, stored: StoredEvent, sealed: bytes) -> dict[str, Json] | None:
         try:
@@ -63,7 +63,7 @@ class Delivery:
         except CarddError:
             return None
 
-    def _envelope(self, stored: StoredEvent, data: bytes, personal: str | None) -> bytes:
+    def _envelope(self, stored: StoredEvent, data: bytes, personal: Lost | None) -> bytes:
         return _encode(
             _CloudEvent(
                 specversion="1.0",

@@ -18,7 +18,7 @@ from cardd.base.reasons import Reason
 from cardd.base.sealing import Sealer, Tokens
 from cardd.base.structs import Struct
 from cardd.journal import chain, marks
-from cardd.journal.events import ActivationRow, DeedRow, Json, NewEvent, StoredEvent
+from cardd.journal.events import ActivationRow, DeedRow, Json, Lost, NewEvent, StoredEvent, why_lost
 
 EVENT_BYTES: Final = 256 * 1024
 """The most that one event may hold, public and sealed: with its sentences it still fits one line of the socket."""
@@ -213,10 +213,10 @@ def stored_deed(row: PreparedDeed, sealer: Sealer) -> DeedRow:
     return DeedRow(row.client, row.request, row.method, row.open, decode_mapping(row.data), personal, lost)
 
 
-def _unseal(sealed: bytes | None, sealer: Sealer, context: str) -> tuple[Mapping[str, Json], bool]:
+def _unseal(sealed: bytes | None, sealer: Sealer, context: str) -> tuple[Mapping[str, Json], Lost | None]:
     if sealed is None:
-        return {}, False
+        return {}, None
     try:
-        return decode_mapping(sealer.open(sealed, context.encode())), False
+        return decode_mapping(sealer.open(sealed, context.encode())), None
     except CarddError:
-        return {}, True
+        return {}, why_lost(sealed)

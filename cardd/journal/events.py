@@ -1,6 +1,7 @@
 """What goes into the journal and what comes out of it."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -44,11 +45,23 @@ class StoredEvent(Struct, frozen=True):
     sealed: Hidden[bytes | None]
 
 
+class Lost(StrEnum):
+    """Why what was sealed cannot be told: it was erased, or it does not open with the key of today."""
+
+    ERASED = "erased"
+    UNREADABLE = "unreadable"
+
+
+def why_lost(sealed: bytes) -> Lost:
+    """Tell why sealed bytes did not open: erased ones are empty."""
+    return Lost.UNREADABLE if sealed else Lost.ERASED
+
+
 class ActivationRow(Struct, frozen=True):
     """One activation as it stands after a transition. `personal` is sealed when it is stored.
 
     `client` and `request` are who began it and by which request; without both it is not found by them.
-    `personal_lost` is set by reading alone: what was sealed does not open with the key of today.
+    `personal_lost` is set by reading alone: why what was sealed is not there.
     """
 
     id: str
@@ -58,7 +71,7 @@ class ActivationRow(Struct, frozen=True):
     open: bool
     data: Mapping[str, Json]
     personal: Hidden[Mapping[str, Json]] = msgspec.field(default_factory=dict)
-    personal_lost: bool = False
+    personal_lost: Lost | None = None
     client: str | None = None
     request: str | None = None
 
@@ -76,7 +89,7 @@ class DeedRow(Struct, frozen=True):
     open: bool
     data: Mapping[str, Json]
     personal: Hidden[Mapping[str, Json]] = msgspec.field(default_factory=dict)
-    personal_lost: bool = False
+    personal_lost: Lost | None = None
 
 
 class Statistics(Struct, frozen=True):

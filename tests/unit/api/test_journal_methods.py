@@ -145,7 +145,7 @@ def test_a_person_is_erased_and_the_journal_is_whole_all_the_same(tmp_path: Path
         erased = client.call(JOURNAL_ERASE, JournalEraseParams(token=token, purpose="asked for it"))
         assert (erased.events, erased.activations, erased.payments) == (2, 0, 0)
         whole = client.call(JOURNAL_FIND, JournalFindParams(token=token, purpose="a look"))
-        assert [msgspec.json.decode(one.event)["personal"] for one in whole.events] == ["unavailable"] * 2
+        assert [msgspec.json.decode(one.event)["personal"] for one in whole.events] == ["erased"] * 2
         report = client.call(JOURNAL_VERIFY, JournalVerifyParams(heads=[before]))
         assert (report.whole, report.agreed) == (True, [before])
         with pytest.raises(CallError) as caught:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from cardd.base.clock import SystemClock
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
-from cardd.journal.events import DeedRow, NewEvent
+from cardd.journal.events import DeedRow, Lost, NewEvent
 from cardd.journal.store import Journal
 
 pytestmark = pytest.mark.asyncio
@@ -53,7 +53,7 @@ async def test_what_is_personal_in_a_deed_is_sealed(reopen: Callable[[], Journal
     assert b"T00000036" not in stored(tmp_path)
     other = Journal.open(tmp_path, sealer=Sm4GcmSealer(Secret(bytes(16))), clock=SystemClock(), source="/cardd/test")
     (found,) = await other.open_deeds()
-    assert (found.personal, found.personal_lost) == ({}, True)
+    assert (found.personal, found.personal_lost) == ({}, Lost.UNREADABLE)
     await other.close()
 
 

@@ -18,7 +18,7 @@ from cardd.crypto.digest import sm3
 from cardd.crypto.signing import Ed25519Signer, verify
 from cardd.crypto.tokens import KeyedTokens
 from cardd.journal import heads, transcript
-from cardd.journal.events import ActivationRow, Json, NewEvent
+from cardd.journal.events import ActivationRow, Json, Lost, NewEvent
 from cardd.journal.evidence import Evidence, Wanted
 from cardd.journal.examiner import Examiner, Report
 from cardd.journal.heads import Notary, Place
@@ -371,7 +371,7 @@ async def test_erasing_a_person_takes_that_persons_sealed_data_and_leaves_the_ch
     erased, kept = await journal.activation("a-1-3"), await journal.activation("a-1-2")
     assert erased is not None
     assert kept is not None
-    assert (erased.personal_lost, kept.personal_lost) == (True, False)
+    assert (erased.personal_lost, kept.personal_lost) == (Lost.ERASED, None)
     report = await evidence.examine([heads.parse(before)])
     assert (report.whole, report.agreed) == (True, [before])
     assert examined(await exported(evidence), [before]).whole
@@ -397,7 +397,7 @@ async def test_a_document_shown_without_its_holders_card_is_erased_too(
         await journal.record(activation=ActivationRow(identity, "s", "bank", "refused", False, {}, personal))
     await evidence.erase(TOKENS.holder(WITH_AN_X), client="auditor", purpose="asked for it")
     left = [await journal.activation(identity) for identity in rows]
-    assert [row.personal_lost for row in left if row is not None] == [True, True]
+    assert [row.personal_lost for row in left if row is not None] == [Lost.ERASED] * 2
     await journal.close()
 
 
