@@ -1,8 +1,10 @@
+import contextlib
 import os
 import socket
+import time
 from pathlib import Path
 
-from cardd.service import notify, passed_socket
+from cardd.service import Standing, notify, passed_socket, reloading
 
 
 def test_readiness_reaches_the_service_manager(tmp_path: Path) -> None:
@@ -31,3 +33,31 @@ def test_a_socket_meant_for_another_process_is_left_alone() -> None:
     assert passed_socket({}) is None
     assert passed_socket({"LISTEN_PID": "1", "LISTEN_FDS": "1"}) is None
     assert passed_socket({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "0"}) is None
+
+
+def test_the_standing_tells_the_newest_word_on_each_matter_in_one_line() -> None:
+    told: list[str] = []
+    standing = Standing(told.append)
+    standing.say("socket", "serving /run/cardd/cardd.sock")
+    standing.say("pcsc", "pcscd is away:\nstart it")
+    standing.say("pcsc", "pcscd is away: start it")
+    standing.say("pcsc", "")
+    assert told == [
+        "STATUS=serving /run/cardd/cardd.sock",
+        "STATUS=serving /run/cardd/cardd.sock; pcscd is away: start it",
+        "STATUS=serving /run/cardd/cardd.sock",
+    ]
+
+
+def test_a_reload_has_a_beginning_with_its_time_and_an_end_also_where_it_fails() -> None:
+    told: list[str] = []
+    standing = Standing(lambda _: None)
+    standing.say("configuration", "as it was")
+    before = time.monotonic_ns() // 1000
+    with contextlib.suppress(ZeroDivisionError), reloading(standing, told.append):
+        raise ZeroDivisionError
+    begun, since = told[0].splitlines()
+    assert begun == "RELOADING=1"
+    assert since.startswith("MONOTONIC_USEC=")
+    assert before <= int(since.partition("=")[2]) <= time.monotonic_ns() // 1000
+    assert told[1] == "READY=1\nSTATUS=as it was"
