@@ -20,7 +20,7 @@ from cardd.journal.archive import archive
 from cardd.journal.examiner import Examiner, Report
 from cardd.journal.heads import Place
 from cardd.journal.limits import Cursor, Limit
-from cardd.wire.journal import JournalExportParams, JournalFindParams, JournalVerifyParams
+from cardd.wire.journal import JournalExportParams, JournalFindParams, JournalFound, JournalVerifyParams
 from cardd.wire.methods import JOURNAL_EXPORT, JOURNAL_FIND, JOURNAL_VERIFY, SESSION_HELLO
 from cardd.wire.session import HelloParams
 
@@ -61,13 +61,18 @@ def verify_here(config: Config, brought: Kept) -> Report:
     """
     try:
         with Client.connect(config.socket.path) as client:
-            params = JournalVerifyParams(heads=[str(place) for place in brought.heads], keys=list(brought.keys))
-            return msgspec.convert(client.call(JOURNAL_VERIFY, params, wait_s=_LONG_S), Report, from_attributes=True)
+            return verify_at(client, brought)
     except UnreachableError:
         examiner = brought.examiner()
         with archive(Path(config.state_dir)) as stored:
             stored.examine(examiner)
         return examiner.report()
+
+
+def verify_at(client: Client, brought: Kept) -> Report:
+    """Have a daemon examine its journal. Raises CallError."""
+    params = JournalVerifyParams(heads=[str(place) for place in brought.heads], keys=list(brought.keys))
+    return msgspec.convert(client.call(JOURNAL_VERIFY, params, wait_s=_LONG_S), Report, from_attributes=True)
 
 
 class Stretch(Struct, frozen=True):
@@ -89,13 +94,18 @@ def export_here(config: Config, source: str, stretch: Stretch) -> Iterator[bytes
             yield from stored.lines(source, stretch.after, stretch.until)
         return
     with client:
-        params = JournalExportParams(after=_cursor(client, stretch.after), until=_cursor(client, stretch.until))
-        while True:
-            piece = client.call(JOURNAL_EXPORT, params)
-            yield from map(bytes, piece.lines)
-            if not piece.more:
-                return
-            params = JournalExportParams(after=piece.cursor, until=piece.until)
+        yield from export_at(client, stretch)
+
+
+def export_at(client: Client, stretch: Stretch) -> Iterator[bytes]:
+    """Yield the lines of a daemon's export. Raises CallError."""
+    params = JournalExportParams(after=_cursor(client, stretch.after), until=_cursor(client, stretch.until))
+    while True:
+        piece = client.call(JOURNAL_EXPORT, params)
+        yield from map(bytes, piece.lines)
+        if not piece.more:
+            return
+        params = JournalExportParams(after=piece.cursor, until=piece.until)
 
 
 def _cursor(client: Client, limit: Limit | None) -> str | None:
@@ -129,12 +139,17 @@ def _cursor_at(client: Client, moment: datetime) -> str:
 def find_here(config: Config, params: JournalFindParams) -> Iterator[bytes]:
     """Yield the events that the running daemon finds. Raises CallError, UnreachableError."""
     with Client.connect(config.socket.path) as client:
-        while True:
-            found = client.call(JOURNAL_FIND, params)
-            yield from (bytes(one.event) for one in found.events)
-            if not found.more:
-                return
-            params = msgspec.structs.replace(params, after=found.cursor)
+        yield from (bytes(one.event) for one in find_at(client, params))
+
+
+def find_at(client: Client, params: JournalFindParams) -> Iterator[JournalFound]:
+    """Yield what a daemon finds, page after page. Raises CallError."""
+    while True:
+        found = client.call(JOURNAL_FIND, params)
+        yield from found.events
+        if not found.more:
+            return
+        params = msgspec.structs.replace(params, after=found.cursor)
 
 
 def sentence(report: Report) -> str:
