@@ -252,6 +252,8 @@ class Engine:
     # -- going on
 
     async def _run(self, live: Live) -> None:
+        # for every line that is logged in this task, in those that it begins, and in the readers' work for them
+        structlog.contextvars.bind_contextvars(activation=live.case.id)
         try:
             while live.case.is_open:
                 item = await live.next()

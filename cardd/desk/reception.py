@@ -194,6 +194,7 @@ class Reception:
 
         A security machine that was away is one that comes, too, when it answers again.
         """
+        structlog.contextvars.bind_contextvars(insertion=insertion.id)
         came = self._came
         identity = await self._find_out(insertion)
         while identity is not None and identity.unproven in _WAITED_FOR:

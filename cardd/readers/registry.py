@@ -25,6 +25,7 @@ from cardd.readers.holding import Holding
 from cardd.readers.insertion import Insertion
 from cardd.readers.job import AnyJob, Begun, Done, Failed, Job
 from cardd.readers.leases import LONGEST_S
+from cardd.readers.marking import marked
 from cardd.readers.matching import Placement
 from cardd.readers.obstacles import Obstacles
 from cardd.readers.reconcile import (
@@ -184,10 +185,11 @@ class Readers(Holding):
         job: Job[T] = Job(slot.insertion, self._clock.monotonic() + timeout_s, self._clock)
         answer: asyncio.Future[Done[T] | Failed] = self._loop.create_future()
         self._supervisor.watch(job, worker, partial(_answer, answer))
+        work = marked(operation, insertion=insertion, reader=slot.place.reader)
         if hold is None:
-            worker.visit(job, operation)
+            worker.visit(job, work)
         else:
-            worker.stay(job, operation, hold)
+            worker.stay(job, work, hold)
         try:
             outcome = await answer
         except asyncio.CancelledError:
@@ -222,7 +224,7 @@ class Readers(Holding):
         if self._state.holding(insertion.id) is None:
             # it ended before this thread could be told
             job.drop(left_too_early(job))
-        worker.call(job, operation)
+        worker.call(job, marked(operation, reader=reader))
         try:
             return Begun(job, partial(self._waiting, worker)).result()
         finally:
@@ -238,7 +240,7 @@ class Readers(Holding):
         worker, insertion = self._sam(reader)
         job: Job[T] = Job(insertion, deadline, self._clock)
         self._post(lambda: self._watch_call(job, worker))
-        worker.call(job, operation)
+        worker.call(job, marked(operation, reader=reader))
         return Begun(job, partial(self._waiting, worker))
 
     def forget_hung(self, station: str) -> None:
