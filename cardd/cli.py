@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -120,9 +121,9 @@ def _run(options: argparse.Namespace) -> int:
     # what starting makes stays: to look for garbage among it took a tenth of the start (`service.settle` ends this)
     gc.disable()
     # imported late: `check` need not pay for the daemon
-    from cardd.daemon import run  # noqa: PLC0415
+    from cardd.process import run  # noqa: PLC0415
 
-    return run(load_config(options.config))
+    return run(load_config(options.config), partial(load_config, options.config))
 
 
 def _check(options: argparse.Namespace) -> int:

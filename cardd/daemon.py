@@ -1,16 +1,13 @@
-"""Composition: the one place where all floors meet, and the daemon's beginning and end."""
+"""Composition: the one place where all floors meet, and how they begin, change their settings and end."""
 
-import asyncio
 import contextlib
-import os
-import signal
 import socket
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from sqlite3 import sqlite_version
-from typing import Final
 
 import structlog
 
@@ -52,38 +49,17 @@ from cardd.keys.psam_money import PsamMoney
 from cardd.keys.service import KeyService
 from cardd.keys.software import SHORT_KEY, SoftwareKeys
 from cardd.keys.software_money import SoftwareMoney
-from cardd.logs import Logs, configure
-from cardd.logs.faults import loop_failed, take_over
+from cardd.logs import Logs
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
-from cardd.records import Records, open_records
-from cardd.service import forbid_core_dumps, notify, passed_socket, prove_life, settle
+from cardd.records import Records, open_records, retention_of
+from cardd.reloading import Part, Reloading, Taken, Takers
+from cardd.service import Standing, passed_socket
 from cardd.wire.activation import Route, State
 from cardd.wire.base import Json
 
 log = structlog.get_logger()
-
-STOP_S: Final = 1.8
-"""How long an orderly end may take, whatever hangs; systemd and people wait for it."""
-
-_HELD_BACK_S: Final = 60.0
-"""How often it is told how many lines were held back, where no other line tells it earlier."""
-
-
-def run(config: Config) -> int:
-    """Run until SIGTERM or SIGINT. Does not return normally: the process leaves once the journal is closed.
-
-    Raises CarddError or DocumentError for what keeps the daemon from starting.
-    """
-    logs = configure(config.logs.level, config.logs.format, config.logs.same_a_minute)
-    take_over()
-    forbid_core_dumps()
-    asyncio.run(_serve(config, logs))
-    logs.close()
-    sys.stderr.flush()
-    # a call into PC/SC may block for ever, and its thread must not hold up the process
-    os._exit(os.EX_OK)
 
 
 def register_file(config: Config) -> Path:
@@ -96,53 +72,30 @@ def register_file(config: Config) -> Path:
     return Path(config.state_dir) / "register.sqlite"
 
 
-async def _serve(config: Config, logs: Logs) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(loop_failed)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    daemon = await Daemon.start(config)
-    settle()
-    notify("READY=1")
-    # whatever is done here goes over this loop and into the journal: a sign of life has gone that way itself
-    alive = asyncio.create_task(prove_life(daemon.reach_journal))
-    counting = asyncio.create_task(_tell_held_back(logs))
-    await stop.wait()
-    alive.cancel()
-    counting.cancel()
-    notify("STOPPING=1")
-    try:
-        async with asyncio.timeout(STOP_S):
-            await daemon.stop()
-    except TimeoutError:
-        log.warning("an orderly end took too long", seconds=STOP_S)
-
-
-async def _tell_held_back(logs: Logs) -> None:
-    while True:
-        await asyncio.sleep(_HELD_BACK_S)
-        logs.tell_held_back()
-
-
 class Daemon:
     """All parts, in the order in which they begin; they end the other way round."""
 
-    def __init__(self, journal: Journal, stack: AsyncExitStack) -> None:
+    def __init__(self, journal: Journal, reloading: Reloading, stack: AsyncExitStack) -> None:
         self._journal = journal
+        self._reloading = reloading
         self._stack = stack
 
     @classmethod
-    async def start(cls, config: Config) -> "Daemon":
+    async def start(cls, config: Config, logs: Logs, standing: Standing) -> "Daemon":
         """Begin everything. What has begun is ended again if a later part cannot begin."""
         async with AsyncExitStack() as stack:
-            journal = await _Parts(config, stack).begin()
-            return cls(journal, stack.pop_all())
+            journal, takers = await _Parts(config, stack, logs, standing).begin()
+            return cls(journal, Reloading(config, takers), stack.pop_all())
         raise AssertionError  # an exit stack swallows nothing here
 
+    def reload(self, config: Config) -> Taken:
+        """Take up what can be of another configuration. Raises CarddError(INVALID) where a part cannot."""
+        return self._reloading.take(config)
+
     async def reach_journal(self) -> None:
-        """Return when the journal's thread has come by and everything that was recorded before is durable."""
-        await self._journal.record()
+        """Return when the journal's thread has come by. What it says is its own affair: a full disk is an answer."""
+        with contextlib.suppress(CarddError):
+            await self._journal.record()
 
     async def stop(self) -> None:
         """Say goodbye in the journal, let subscribers have it, end every part."""
@@ -155,15 +108,17 @@ class Daemon:
 class _Parts:
     """Puts the floors together, from the ground up."""
 
-    def __init__(self, config: Config, stack: AsyncExitStack) -> None:
+    def __init__(self, config: Config, stack: AsyncExitStack, logs: Logs, standing: Standing) -> None:
         self._config = config
         self._stack = stack
+        self._logs = logs
+        self._standing = standing
         self._clock = SystemClock()
         self._state = Path(config.state_dir)
         self._source = f"/cardd/{socket.gethostname()}"
 
-    async def begin(self) -> Journal:
-        """Begin all parts and return the journal."""
+    async def begin(self) -> tuple[Journal, Takers]:
+        """Begin all parts; return the journal, and who takes up settings while all run."""
         config, clock, stack = self._config, self._clock, self._stack
         _make_state_dir(self._state)
         records = open_records(config, clock=clock, source=self._source)
@@ -179,10 +134,10 @@ class _Parts:
             boot=journal.boot,
             exclusive=config.access is Access.EXCLUSIVE,
             lease_s=config.leases.longest_s,
-            tracer=MaskingTracer(structlog.get_logger()) if config.logs.level == "debug" else None,
+            tracer=_tracer(self._logs),
         )
         stack.callback(readers.close)
-        readers.subscribe(_log_service)
+        readers.subscribe(partial(_tell_service, self._standing))
         keys, money = _keys(config, readers, clock)
         if keys is not None:
             keys.versions.number(config.keys.kids())
@@ -240,7 +195,17 @@ class _Parts:
         stack.push_async_callback(server.close)
         readers.start()
         log.info("ready", socket=config.socket.path, stream=journal.stream, boot=journal.boot)
-        return journal
+        self._standing.say("service", f"serving {config.socket.path}")
+        return journal, {
+            Part.RIGHTS: lambda new: server.follow(_rights(new)),
+            Part.LOGS: lambda new: self._log_from(new.logs.level, readers),
+            Part.RULES: lambda new: engine.follow(_policy(new)),
+            Part.RETENTION: lambda new: records.keeper.follow(retention_of(new)),
+        }
+
+    def _log_from(self, level: str, readers: Readers) -> None:
+        self._logs.set_level(level)
+        readers.trace(_tracer(self._logs))
 
 
 class _Status:
@@ -314,7 +279,7 @@ class _Status:
         leased: list[Json] = [one.reader for one in inside if one and self._readers.lease_of(one.id)]
         return {
             "station": station.name,
-            "auto": station.auto,
+            "auto": station.name in self._engine.policy.auto,
             "activation": self._readers.reserved_by(station.name),
             "stopped_keys": stopped,
             "leased": leased,
@@ -322,12 +287,19 @@ class _Status:
         }
 
 
-def _log_service(fact: Fact) -> None:
-    """Tell whoever reads the log when the service behind all readers goes, with the remedy, and when it is back."""
+def _tell_service(standing: Standing, fact: Fact) -> None:
+    """Tell operators when the service behind all readers goes, with the remedy, and when it is back."""
     if isinstance(fact, ServiceWentDown):
         log.warning(fact.detail, reason=str(fact.reason))
+        standing.say("pcsc", fact.detail)
     elif isinstance(fact, ServiceCameUp):
         log.info("the smart-card service is back")
+        standing.say("pcsc", "")
+
+
+def _tracer(logs: Logs) -> MaskingTracer | None:
+    """Return who logs every command, where that would be read."""
+    return MaskingTracer(structlog.get_logger()) if logs.writes("debug") else None
 
 
 def _backend(config: Config) -> Backend:

@@ -42,22 +42,17 @@ class Standing:
         if self._words.get(matter, "") == line:
             return
         self._words[matter] = line
-        self._tell(self.message)
-
-    @property
-    def message(self) -> str:
-        """The assignment that the service manager takes."""
-        return "STATUS=" + "; ".join(words for words in self._words.values() if words)
+        self._tell("STATUS=" + "; ".join(words for words in self._words.values() if words))
 
 
 @contextlib.contextmanager
-def reloading(standing: Standing, tell: Callable[[str], object] = notify) -> Iterator[None]:
+def reloading(tell: Callable[[str], object] = notify) -> Iterator[None]:
     """Tell the service manager that the configuration is read again, and at the end that all is as usual."""
     tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
     try:
         yield
     finally:
-        tell(f"READY=1\n{standing.message}")
+        tell("READY=1")
 
 
 def has_terminal() -> bool:

@@ -11,12 +11,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from cardd.config import load_config
-from cardd.daemon import run
+from cardd.process import run
 
 _END_S: Final = 10.0
 
@@ -95,7 +96,7 @@ def _be_a_daemon(config: str, log: str) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number in (1, 2):
         os.dup2(out, number)
-    run(load_config(Path(config)))
+    run(load_config(Path(config)), partial(load_config, Path(config)))
 
 
 def _main() -> None:

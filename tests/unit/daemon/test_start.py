@@ -23,7 +23,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_the_daemon_loads_nothing_that_only_others_need() -> None:
-    loaded = loaded_by("import cardd.cli, cardd.daemon")
+    loaded = loaded_by("import cardd.cli, cardd.process")
     assert "structlog.dev" in loaded
     assert not {name: HEAVY[name] for name in HEAVY.keys() & loaded}
 
