@@ -98,10 +98,10 @@ async def _query_pin(call: Call, params: CardChoice) -> CardPinQueryResult:
 
 
 async def _transmit(call: Call, params: CardTransmitParams) -> CardTransmitResult:
-    check_lease(call, params.lease)
     if params.spends:
         # whoever may lift a stop may also ask for none
         await call.require(Right.OPERATE)
+    check_lease(call, params.lease)
     return await leases(call).transmit(params, client=call.session.client)
 
 
