@@ -34,6 +34,10 @@ _SLEPT: Final = ServiceDown(
     "The machine has slept, and cards may have been exchanged meanwhile. All are read anew.",
     "pcsc_slept",
 )
+_STARTED_ANEW: Final = ServiceDown(
+    Reason.PCSC_UNAVAILABLE,
+    "The smart-card service was started anew, and cards may have been exchanged meanwhile. All are read anew.",
+)
 _GONE: Final = int(State.UNKNOWN)
 _HELD: Final = int(State.EXCLUSIVE)
 _NOTHING_NEW: Final = frozenset({CANCELLED, TIMED_OUT})
@@ -227,6 +231,10 @@ class Watcher:
                 self._observer(self._down)
 
     def _tell_up(self) -> None:
+        if self._refused and self._down is None:
+            # the one that refused was about to end, and nobody was told: this is another one, which counts anew
+            self._down = _STARTED_ANEW
+            self._observer(_STARTED_ANEW)
         self._pauses = pauses()
         self._refused = False
         self._absence = Absence(self._monotonic)

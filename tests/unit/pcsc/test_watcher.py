@@ -364,6 +364,18 @@ def test_a_refusal_that_is_not_repeated_was_a_dying_service_and_is_not_told(
     assert downs == [Reason.PCSC_UNAVAILABLE]
 
 
+def test_a_service_that_refuses_once_and_then_serves_again_is_another_one_and_that_is_told(
+    service: Service, watcher: Watcher, notebook: Notebook
+) -> None:
+    service.set("one", 0x10000 | PRESENT, ATR)
+    watcher.start()
+    notebook.until(bool)
+    service.then_fail(SECURITY_VIOLATION)
+    notebook.until(lambda told: len(told) == 4)
+    assert kinds(notebook) == ["Slots", "ServiceDown", "ServiceUp", "Slots"]
+    assert cast("ServiceDown", notebook.told[1]).reason is Reason.PCSC_UNAVAILABLE
+
+
 def test_closing_ends_the_wait_for_a_service_that_is_away(
     service: Service, watcher: Watcher, notebook: Notebook
 ) -> None:
