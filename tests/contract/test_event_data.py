@@ -10,11 +10,9 @@ import pytest
 from support.activations import JIA, OLD_JIA, bench
 from support.counter import Message
 from support.exchanges import everything, told, whole_daemon
-from support.json_schema import Contract
+from support.json_schema import contract
 
 from cardd.activation.effects import Purpose as EnginePurpose
-from cardd.api.discover import document
-from cardd.api.methods import METHODS
 from cardd.base.clock import SystemClock
 from cardd.base.errors import CarddError
 from cardd.base.masks import mask_number
@@ -155,8 +153,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> list[Message]:
 
 
 def test_every_event_follows_the_schema_of_its_type(events: list[Message]) -> None:
-    contract = Contract(document(METHODS))
-    assert [fault for event in events for fault in contract.faults_of_event(event)] == []
+    assert [fault for event in events for fault in contract().faults_of_event(event)] == []
 
 
 def test_every_type_of_event_was_among_them(events: list[Message]) -> None:

@@ -23,6 +23,7 @@ from cardd.journal.events import NewEvent
 from cardd.journal.store import Journal
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Outcome, Prompt, State
 from cardd.wire.cards import CardReadParams, CardReadResult, CardSummary, Holder, Issuer, Kind, ReaderView
+from support.json_schema import contract
 
 NAME = "测试甲"
 NUMBER = "510101190001010012"
@@ -293,7 +294,11 @@ class Line:
         return message
 
     async def call(self, method: str, **params: Any) -> Message:
-        return await self.answer(await self.send(method, **params))
+        """Call, and return the answer; whichever it is, it is one that the contract knows."""
+        answer = await self.answer(await self.send(method, **params))
+        if method in contract().methods:
+            assert contract().faults_of_answer(method, answer) == []
+        return answer
 
     async def result(self, method: str, **params: Any) -> Message:
         answer = await self.call(method, **params)

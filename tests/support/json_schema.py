@@ -1,9 +1,13 @@
 """Messages held against the JSON Schema of the contract, with nothing in them that it does not have."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
+
+from cardd.api.discover import document
+from cardd.api.methods import METHODS
 
 
 class Contract:
@@ -34,9 +38,22 @@ class Contract:
         told = self.document["x-events"][kind]["data"]
         return [f"{kind} {fault}" for fault in [*self.faults(envelope, event), *self.faults(told, event["data"])]]
 
+    def faults_of_answer(self, method: str, answer: Mapping[str, Any]) -> list[str]:
+        """Judge what a method answered, a result or a refusal."""
+        if "result" in answer:
+            return self.faults_of_result(method, answer["result"])
+        reason = answer["error"]["data"]["reason"]
+        return [] if reason in self.reasons(method) else [f"{method} does not say that it may answer {reason}"]
+
     def reasons(self, method: str) -> set[str]:
         """Return every reason that a method may refuse with."""
         return {error["$ref"].rsplit("/", 1)[-1] for error in self.methods[method]["errors"]}
+
+
+@cache
+def contract() -> Contract:
+    """Return the contract of this tree."""
+    return Contract(document(METHODS))
 
 
 def closed(schema: Any) -> Any:
