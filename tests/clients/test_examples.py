@@ -13,6 +13,7 @@ from cardd.wire.events import EventsSubscribeParams, short_type
 from cardsim.rig import Rig
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 PATIENCE_S = 60.0
 """A compiler, and a Java machine that starts while other tests run."""
 
@@ -26,12 +27,20 @@ def compiled(directory: Path, rig: Rig) -> list[str]:
     return [str(program)]
 
 
+def written_down(directory: Path, _: Rig) -> list[str]:
+    """The first program of the page on clients."""
+    program = directory / "till.py"
+    program.write_text(PAGE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0], encoding="utf-8")
+    return [sys.executable, str(program)]
+
+
 COMMANDS: dict[str, Command] = {
     "pharmacy.sh": lambda *_: [str(EXAMPLES / "pharmacy.sh")],
     "pharmacy.js": lambda *_: ["node", str(EXAMPLES / "pharmacy.js")],
     "pharmacy.c": compiled,
     "Pharmacy.java": lambda *_: ["java", str(EXAMPLES / "Pharmacy.java")],
     "pharmacy.py": lambda *_: [sys.executable, str(EXAMPLES / "pharmacy.py")],
+    PAGE.name: written_down,
 }
 
 
@@ -55,8 +64,13 @@ def run(command: list[str], rig: Rig, request: str, *, station: str = "counter-0
 
 def test_every_file_there_is_an_example_of_at_most_fifteen_lines() -> None:
     lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in EXAMPLES.iterdir()}
-    assert lengths.keys() == COMMANDS.keys()
+    assert lengths.keys() == COMMANDS.keys() - {PAGE.name}
     assert max(lengths.values()) <= 15
+
+
+def test_the_page_names_every_example() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert [file.name for file in EXAMPLES.iterdir() if f"(../examples/{file.name})" not in page] == []
 
 
 @pytest.mark.slow
