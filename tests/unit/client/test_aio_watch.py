@@ -7,6 +7,7 @@ from support.counter import Counter, counter
 from support.scripted_daemon import HANG_UP, answer, beat, event, expulsion, refusal, scripted_daemon, subscribed
 from support.waiting import comes_true, eventually
 
+from cardd.client import resume
 from cardd.client.aio import Watch
 from cardd.client.errors import CallError, UnreachableError
 from cardd.client.messages import Arrival
@@ -66,7 +67,11 @@ async def test_a_watch_goes_on_from_the_last_beat(tmp_path: Path) -> None:
         assert daemon.params("events.subscribe")[1]["after"] == "c.7"
 
 
-async def test_an_event_that_was_not_handed_out_comes_again_after_a_call_has_reconnected(tmp_path: Path) -> None:
+async def test_an_event_that_was_not_handed_out_comes_again_after_a_call_has_reconnected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # nothing of this may be left to the memory of what came, which is bounded
+    monkeypatch.setattr(resume, "_REMEMBERED", 1)
     scripts = (
         [subscribed(), event(1), event(2), event(3), beat(9), HANG_UP],
         [subscribed(1), answer(readers=[]), event(2), event(3), event(4)],
