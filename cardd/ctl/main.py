@@ -25,6 +25,7 @@ _COMMANDS: Final = MappingProxyType(
         "lend": "give a reader to another program, then take it back",
         "clear": "let a station use its stopped keys and hung readers again",
         "answer": "answer a prompt for a password",
+        "bundle": "write an archive for whoever helps, without a secret or a person in it",
         "journal": "search, prove and export the journal; erase a person from it",
         "doctor": "look at everything that a counter needs, and name each remedy",
         "conformance": "put the card in a reader to the test of the rule",

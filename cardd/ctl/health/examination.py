@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cardd.client.address import socket_path
 from cardd.ctl.health import machine, pcsc, roles, settings, trust, way
-from cardd.ctl.health.findings import Finding
+from cardd.ctl.health.findings import Finding, Level
 from cardd.ctl.health.seen import Seen
 
 
@@ -19,5 +19,10 @@ def examine(socket: str | None, config: Path | None) -> Iterator[Finding]:
     daemon, about_way = way.reach(path)
     yield from about_way
     seen = Seen(daemon, read)
-    for part in (pcsc, roles, trust, machine):
-        yield from part.look(seen)
+    about_service = list(pcsc.look(seen))
+    yield from about_service
+    # a service that has just not answered is not asked again which readers it has
+    if daemon is not None or all(one.level is not Level.WRONG for one in about_service):
+        yield from roles.look(seen)
+    yield from trust.look(seen)
+    yield from machine.look(seen)

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 5.0
+PATIENCE_S: Final = 4.0
 """How long the daemon, or the smart-card service, may take."""
 
 

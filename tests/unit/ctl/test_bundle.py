@@ -1,0 +1,121 @@
+import json
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.aside import counter_aside
+from support.counter import NAME, NUMBER
+
+from cardd.ctl.health.findings import found
+from cardd.ctl.main import main
+from cardd.ctl.support import collect, redact
+from cardd.wire.event_data import ActivationCompleted, PersonalDisclosed
+from cardd.wire.events import Event
+
+
+def unpacked(path: Path) -> dict[str, bytes]:
+    with tarfile.open(path) as archive:
+        return {entry.name.split("/")[1]: archive.extractfile(entry).read() for entry in archive}  # type: ignore[union-attr]
+
+
+def event(kind: str, **data: Any) -> Event:
+    return Event("1.0", "id", "/cardd/x", f"org.cardd.{kind}.v1", "2026-01-01T00:00:00Z", "7", "front", data=data)
+
+
+def test_a_bundle_holds_what_helps_and_is_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "cardd.log"
+    log.write_text(f"ready\n{NUMBER} typed by mistake\n")
+    out = tmp_path / "out.tar.gz"
+    with counter_aside(tmp_path) as running:
+        monkeypatch.setenv("CARDD_SOCKET", str(running.desk.path))
+        running.do(running.desk.happen("card.rejected", reason="CARD_MUTE", holder={"name": NAME}, client="zhang"))
+        assert main(["--json", "bundle", str(out), "--log", str(log)]) == os.EX_OK
+    told = json.loads(next(line for line in capsys.readouterr().out.splitlines() if line.startswith('{"file"')))
+    parts = unpacked(out)
+    assert set(told["parts"]) == set(parts)
+    assert set(told["absent"]) == {"metrics.txt", "config.json"}
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert json.loads(parts["events.jsonl"])["data"] == {"reason": "CARD_MUTE"}
+    assert json.loads(parts["status.json"])["uptime_s"] == 1.5
+    assert json.loads(parts["readers.json"])["readers"][0]["state"] == "empty"
+    assert json.loads(parts["versions.json"])["modules"]["click"]
+    assert b"ready" in parts["log.txt"]
+    assert b"daemon_answers" in parts["doctor.jsonl"]
+    everything = b"".join(parts.values())
+    assert NUMBER.encode() not in everything
+    assert NAME.encode() not in everything
+    assert b"zhang" not in everything
+
+
+def test_a_bundle_is_made_without_a_daemon_and_never_over_another_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.tar.gz"
+    bundle = ["--socket", str(tmp_path / "nobody"), "bundle", str(out), "--log", str(tmp_path / "none")]
+    assert main(bundle) == os.EX_OK
+    assert "status.json    - (the daemon does not answer)" in capsys.readouterr().out
+    assert b"daemon_absent" in unpacked(out)["doctor.jsonl"]
+    assert main(bundle) == os.EX_IOERR
+
+
+def test_the_configuration_goes_along_without_users_and_without_what_an_address_may_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cardd.yaml"
+    authority = {"provider": "http", "url": "https://zhang:secret@centre.example:8443/cards?token=secret"}
+    path.write_text(
+        yaml.safe_dump({"socket": {"rights": [{"user": "root", "grant": ["till"]}]}, "authority": authority})
+    )
+    out = tmp_path / "out.tar.gz"
+    assert main(["--socket", str(tmp_path / "x"), "bundle", str(out), "--config", str(path)]) == os.EX_OK
+    assert capsys.readouterr().out
+    config = json.loads(unpacked(out)["config.json"])
+    assert config["authority"]["url"] == "https://centre.example:8443/cards"
+    assert config["socket"]["rights"][0] == {"grant": ["till"], "user": redact.REDACTED, "group": None}
+
+
+def test_a_configuration_that_is_wrong_is_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "cardd.yaml"
+    path.write_text("keys: {provider: 0123456789ABCDEF0123456789ABCDEF}\n")
+    with pytest.raises(collect.AbsentError, match="line 1"):
+        collect.parts(collect.Sources(str(tmp_path / "x"), path, None))["config.json"]()
+    parts = collect.parts(collect.Sources(str(tmp_path / "x"), path, None))
+    assert b"config_wrong" in parts["doctor.jsonl"]()
+    assert b"0123456789ABCDEF" not in parts["doctor.jsonl"]()
+
+
+def test_of_an_event_only_words_of_tables_are_told() -> None:
+    told = redact.event(event("personal.disclosed", client="zhang", purpose="complaint of 测试甲", method="card.read"))
+    assert told["data"] == {"method": "card.read"}
+    told = redact.event(event("activation.completed", route="bank", receipt={"name": NAME}, reason={"x": NAME}))
+    assert told["data"] == {"route": "bank"}
+    people = {"holder", "card", "old_card", "visit", "receipt", "client", "purpose", "operator", "number", "request"}
+    members = set(ActivationCompleted.__struct_fields__) | set(PersonalDisclosed.__struct_fields__)
+    assert people & members
+    assert not people & redact._HARMLESS
+
+
+def test_findings_about_users_go_along_without_their_names() -> None:
+    assert redact.finding(found("group_right", user="zhang")) == {
+        "check": "groups",
+        "level": "ok",
+        "code": "group_right",
+    }
+    assert "text" in redact.finding(found("readers_none"))
+
+
+def test_whom_a_reader_was_lent_to_and_the_numbers_of_cards_are_not_told() -> None:
+    assert redact.status({"stations": [{"lent": {"front": "zhang"}}]}) == {"stations": [{"lent": redact.REDACTED}]}
+    assert redact.readers({"readers": [{"card": {"number": "****0001", "kind": "psam"}}]}) == {
+        "readers": [{"card": {"kind": "psam"}}]
+    }
+
+
+@pytest.mark.parametrize("text", [NUMBER, "51010119000101001X", "6228480000000000001"])
+def test_long_numbers_are_taken_out_of_a_log(text: str) -> None:
+    assert redact.log(f"at {text}, 1-2".encode()) == f"at {redact.REDACTED}, 1-2".encode()
