@@ -28,11 +28,17 @@ R = TypeVar("R")
 _GREETING_S = 30.0
 """How long a daemon that comes back may take for its first answers."""
 
+_KEPT_MOST = 10_000
+"""How many events may wait to be handed out before no more are read: the daemon then sees a client that is too slow."""
+
 _Failure = CallError | UnreachableError | ProtocolError
 
 
 class Client:
     """One connection. Any number of calls may be under way; cancelling one does not undo what it asked for.
+
+    Whoever subscribes takes `events`: with ten thousand of them left standing it reads on for answers only, and the
+    daemon sends it away as too slow.
 
     Calls and `events` raise CallError (the daemon's refusal), UnreachableError (it has gone) and ProtocolError.
     """
@@ -43,6 +49,7 @@ class Client:
         self._numbering = Numbering()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._arrivals: asyncio.Queue[Arrival | None] = asyncio.Queue()
+        self._wanted = asyncio.Event()
         self._failure: _Failure | None = None
         self.cursors: dict[str, str] = {}
         """The newest cursor of each subscription."""
@@ -75,6 +82,7 @@ class Client:
         identity, line = self._numbering.request(signature.name, params)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[identity] = answer
+        self._wanted.set()
         try:
             self._writer.write(line)
             with contextlib.suppress(ConnectionError):
@@ -93,6 +101,7 @@ class Client:
     async def events(self) -> AsyncIterator[Arrival]:
         """Yield events of all subscriptions until the connection ends, which raises why."""
         while (arrival := await self._arrivals.get()) is not None:
+            self._wanted.set()
             yield arrival
         # for whoever else iterates
         self._arrivals.put_nowait(None)
@@ -124,6 +133,7 @@ class Client:
             # what stands before the end without a newline was torn off
             while (line := await self._reader.readline()).endswith(b"\n"):
                 self._sort(line)
+                await self._room()
         except (CallError, ProtocolError) as error:
             self._fail(error)
         except ValueError:
@@ -131,6 +141,12 @@ class Client:
         except ConnectionError:
             pass
         self._fail(UnreachableError("the daemon has closed the connection. Connect again"))
+
+    async def _room(self) -> None:
+        """Wait while too many events are kept and nobody waits for an answer, which may stand behind more of them."""
+        while self.kept >= _KEPT_MOST and not self._waiting:
+            self._wanted.clear()
+            await self._wanted.wait()
 
     def _sort(self, line: bytes) -> None:
         match understand(line):

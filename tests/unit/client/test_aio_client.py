@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 from support.counter import PIN, counter
+from support.waiting import became, comes_true
 
 from cardd.api.services import Limits
+from cardd.client import aio
 from cardd.client.aio import Client
 from cardd.client.errors import CallError, ProtocolError, UnreachableError
 from cardd.wire.activation import (
@@ -100,3 +102,19 @@ async def test_a_server_that_does_not_keep_the_contract_is_a_protocol_error(tmp_
         with pytest.raises(ProtocolError):
             await client.call(READERS_LIST, NoParams())
     await asyncio.sleep(0.25)
+
+
+async def test_a_client_whose_events_nobody_takes_does_not_grow_and_still_gets_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aio, "_KEPT_MOST", 3)
+    async with counter(tmp_path) as desk, await Client.connect(desk.path) as client:
+        await client.subscribe(EventsSubscribeParams())
+        for _ in range(10):
+            await desk.happen("card.inserted")
+        await comes_true(lambda: client.kept == 3, "three events")
+        assert not await became(lambda: client.kept > 3, 0.05)
+        assert (await client.call(READERS_LIST, NoParams())).readers
+        async with asyncio.timeout(5):
+            came = [int((await anext(client.events())).event.sequence) for _ in range(10)]
+        assert came == list(range(1, 11))

@@ -92,6 +92,13 @@ async def test_a_client_that_was_too_slow_comes_back(tmp_path: Path) -> None:
             assert await next_numbers(watching.events(), 2) == [1, 2]
 
 
+async def test_a_client_that_is_sent_away_for_good_does_not_come_back(tmp_path: Path) -> None:
+    with scripted_daemon(tmp_path, [subscribed(), event(1), expulsion("INTERNAL")]):
+        async with await watch(tmp_path) as watching:
+            with pytest.raises(CallError, match="INTERNAL"):
+                await next_numbers(watching.events(), 2)
+
+
 async def test_a_gap_is_told(tmp_path: Path) -> None:
     scripts = ([subscribed(), event(1), HANG_UP], [refusal("CURSOR_GONE", earliest="c.50")])
     with scripted_daemon(tmp_path, *scripts):

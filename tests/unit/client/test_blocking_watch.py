@@ -79,6 +79,14 @@ def test_a_client_that_was_too_slow_comes_back(tmp_path: Path) -> None:
         assert numbers(list(islice(watching.events(5), 2))) == [1, 2]
 
 
+def test_a_client_that_is_sent_away_for_good_does_not_come_back(tmp_path: Path) -> None:
+    with scripted_daemon(tmp_path, [subscribed(), event(1), expulsion("INTERNAL")]), watch(tmp_path) as watching:
+        events = watching.events(5)
+        next(events)
+        with pytest.raises(CallError, match="INTERNAL"):
+            next(events)
+
+
 def test_a_gap_is_told(tmp_path: Path) -> None:
     scripts = ([subscribed(), event(1), HANG_UP], [refusal("CURSOR_GONE", earliest="c.50")])
     with scripted_daemon(tmp_path, *scripts), watch(tmp_path) as watching:
