@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from cardd.api.discover import reasons_of  # noqa: E402
 from cardd.api.methods import METHODS  # noqa: E402
 from cardd.base.reasons import Reason  # noqa: E402
-from cardd.wire.event_data import EVENTS  # noqa: E402
+from cardd.wire.event_types import EVENTS  # noqa: E402
 from cardd.wire.session import API  # noqa: E402
 from tools import api_schemas  # noqa: E402
 

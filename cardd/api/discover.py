@@ -13,7 +13,7 @@ from cardd.api.dispatch import Methods
 from cardd.api.method import Method
 from cardd.base.reasons import REASONS, Reason
 from cardd.wire.base import Json, Params, Result
-from cardd.wire.event_data import EVENTS
+from cardd.wire.event_types import EVENTS
 from cardd.wire.events import EVENT, HEARTBEAT, Event, HeartbeatParams, whole_type
 from cardd.wire.rpc import Code, ErrorObject
 from cardd.wire.session import API

@@ -8,7 +8,7 @@ from pathlib import Path
 import cardd
 from cardd.api.methods import METHODS
 from cardd.base.reasons import REASONS
-from cardd.wire import event_data, methods
+from cardd.wire import event_types, methods
 
 ROOT = Path(cardd.__file__).parent
 PAGE = (ROOT.parent / "docs" / "api.md").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def test_every_signature_is_served_and_nothing_else_is() -> None:
 
 def test_the_table_of_events_has_every_event_that_is_made_and_no_other() -> None:
     assert {"card.inserted", "reader.unavailable", "journal.evicted", "account.debited", "key.stopped"} <= EVENTS
-    assert sorted(event_data.EVENTS.keys() ^ EVENTS) == []
+    assert sorted(event_types.EVENTS.keys() ^ EVENTS) == []
 
 
 def test_the_page_names_every_method_event_and_reason() -> None:

@@ -17,7 +17,7 @@ from cardd.api.discover import document
 from cardd.api.methods import METHODS
 from cardd.api.rights import Rights
 from cardd.base.reasons import REASONS
-from cardd.wire.event_data import EVENTS
+from cardd.wire.event_types import EVENTS
 
 _ANY = {"^x-": True}
 _NAMED = {"type": "string", "minLength": 1}
@@ -163,4 +163,4 @@ def test_a_daemon_that_is_not_asked_loads_none_of_it() -> None:
     code = "import sys, cardd.cli, cardd.daemon; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "cardd.api.methods.rpc" in loaded
-    assert {"cardd.api.discover", "cardd.wire.event_data"} & set(loaded) == set()
+    assert {"cardd.api.discover", "cardd.wire.event_data", "cardd.wire.event_types"} & set(loaded) == set()

@@ -34,7 +34,7 @@ from cardd.readers.config import Role
 from cardd.readers.facts import Cause, ReaderUnavailable, ServiceCameUp, ServiceWentDown
 from cardd.readers.insertion import Insertion
 from cardd.rules.keys import KeyName
-from cardd.wire import event_data
+from cardd.wire import event_data, event_types
 from cardd.wire.activation import State
 from cardd.wire.cards import Kind
 
@@ -158,7 +158,7 @@ def test_every_event_follows_the_schema_of_its_type(events: list[Message]) -> No
 
 def test_every_type_of_event_was_among_them(events: list[Message]) -> None:
     kinds = {event["type"].removeprefix("org.cardd.").removesuffix(".v1") for event in events}
-    assert kinds == event_data.EVENTS.keys()
+    assert kinds == event_types.EVENTS.keys()
 
 
 def test_codes_are_those_of_the_parts_that_tell_them() -> None:
