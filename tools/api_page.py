@@ -17,10 +17,11 @@ sys.path.insert(0, str(ROOT))
 import msgspec  # noqa: E402
 from msgspec.structs import fields  # noqa: E402
 
+from cardd.api.discover import reasons_of  # noqa: E402
 from cardd.api.methods import METHODS  # noqa: E402
 from cardd.base.reasons import REASONS  # noqa: E402
 from cardd.wire.cards import CardChoice  # noqa: E402
-from cardd.wire.event_data import EVENTS  # noqa: E402
+from cardd.wire.event_types import EVENTS  # noqa: E402
 from tools import api_schemas  # noqa: E402
 
 DOCS = ROOT / "docs"
@@ -32,6 +33,7 @@ _BLOCK = re.compile(
 _LONGEST = 440
 _SENTENCES = re.compile(r'"text": \{"en": "[^"]*", "zh-CN": "[^"]*"\}')
 _NAME = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
+_FEW = 2
 _CHOICE = CardChoice.__struct_fields__
 
 
@@ -140,10 +142,28 @@ def _events() -> Iterator[str]:
 
 
 def _reasons() -> Iterator[str]:
-    yield "| reason | retry | text |"
-    yield "|---|---|---|"
+    yield "| reason | retry | text | from |"
+    yield "|---|---|---|---|"
     for reason, row in REASONS.items():
-        yield f"| `{reason}` | {row.retry} | {row.en}<br>{row.zh} |"
+        names = [name for name, method in METHODS.items() if reason in reasons_of(method)]
+        yield f"| `{reason}` | {row.retry} | {row.en}<br>{row.zh} | {', '.join(_together(names)) or '–'} |"
+
+
+def _together(names: list[str]) -> Iterator[str]:
+    """Yield methods by name, with one glob where it is all of a prefix."""
+    if len(names) == len(METHODS):
+        yield "every method"
+        return
+    for prefix in dict.fromkeys(name.split(".")[0] for name in names):
+        inside = [name for name in METHODS if name.split(".")[0] == prefix]
+        those = [name for name in names if name in inside]
+        missing = [name for name in inside if name not in those]
+        if not missing and len(inside) > 1:
+            yield f"`{prefix}.*`"
+        elif 1 <= len(missing) <= _FEW < len(those):
+            yield f"`{prefix}.*` but " + " and ".join(f"`{name}`" for name in missing)
+        else:
+            yield from (f"`{name}`" for name in those)
 
 
 def main() -> int:

@@ -272,7 +272,7 @@ PROMPT_ANSWER: Final = Signature(
     activation.PromptAnswerParams,
     activation.PromptAnswerResult,
     "Answer a prompt with digits, or cancel it: the only way in for a PIN.",
-    _NOT_HERE | _RECORD | {Reason.PIN_LENGTH},
+    _NOT_HERE | _RECORD | {Reason.PIN_LENGTH, Reason.PIN_UNCHANGED},
 )
 JOURNAL_VERIFY: Final = Signature(
     "journal.verify",
