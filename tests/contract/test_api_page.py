@@ -19,7 +19,7 @@ _KINDS = "access|account|activation|card|journal|key|pcsc|personal|pin|prompt|re
 _NAME = re.compile(rf"({_KINDS})\.[a-z_]+")
 _LOGS = {"debug", "info", "warning", "error", "exception", "critical"}
 _FILES = {"journal.db", "journal.key", "journal.signing"}
-_ELSEWHERE = {"client", "ctl", "wire"}
+_ELSEWHERE = {"client", "ctl", "metrics", "wire"}
 """Where events are not made."""
 
 
