@@ -25,6 +25,7 @@ from cardd.wire import rpc
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 _CHUNK: Final = 64 * 1024
+_LOOK_S: Final = 1.0
 
 Work = Callable[[], Awaitable[None]]
 
@@ -139,9 +140,9 @@ class Connection:
             await self._outbox.send(line)
 
     async def _finish(self) -> None:
-        """Wait until everything the client asked for has ended."""
-        while running := self._requests | self._pumps:
-            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        """Wait until all that the client asked for has ended, or it has gone, which nothing tells of a half-closed one."""
+        while (running := self._requests | self._pumps) and not self._hung_up():
+            await asyncio.wait(running, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
 
     async def _refuse_the_rest(self) -> None:
         limit = self._office.limits.line_bytes

@@ -138,6 +138,16 @@ async def test_what_was_asked_before_the_client_closed_its_sending_side_is_answe
             await client.read()
 
 
+async def test_a_client_that_goes_after_closing_its_sending_side_keeps_no_place(tmp_path: Path) -> None:
+    async with counter(tmp_path) as desk:
+        desk.cards.present.clear()
+        async with line(desk.path) as client:
+            await client.send("card.read", wait_s=3600)
+            await client.result("events.subscribe", types=["none"])
+            client.half_close()
+        await eventually(desk.deserted)
+
+
 async def test_a_deed_is_carried_out_although_the_client_has_gone(tmp_path: Path) -> None:
     async with counter(tmp_path) as desk:
         desk.activations.begin.clear()
