@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all a newcomer needs: each does the whole set-up on a fresh Debian 12.
-.PHONY: demo test test-slow test-night check bench fuzz mutate sandbox setup clean
+.PHONY: demo test test-slow test-night check bench fuzz mutate sandbox setup wheel deb clean
 .DEFAULT_GOAL := help
 
 bin := .venv/bin
@@ -46,6 +46,12 @@ fuzz: setup ## coverage-guided fuzzing of every target for FUZZ_SECONDS (60) eac
 
 mutate: setup ## break thirty places of the code in a copy of it and tell which ones no test notices (SEED=n repeats)
 	@$(bin)/python tools/mutate.py $(if $(SEED),--seed $(SEED))
+
+wheel: setup ## a wheel of daemon, client and simulator, in dist/
+	@$(bin)/python -m hatchling build -t wheel -d dist
+
+deb: setup ## a Debian package for Debian 12 with all that it needs inside, in dist/ (docs/install.md)
+	@$(bin)/python tools/deb.py
 
 clean: ## remove everything that was built or installed here (not the Debian packages)
 	rm -rf .venv build dist bench/out fuzz/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
