@@ -140,7 +140,7 @@ class Connection:
             await self._outbox.send(line)
 
     async def _finish(self) -> None:
-        """Wait until all that the client asked for has ended, or it has gone, which nothing tells of a half-closed one."""
+        """Wait until all that the client asked for has ended, or it has gone: nothing tells that of itself here."""
         while (running := self._requests | self._pumps) and not self._hung_up():
             await asyncio.wait(running, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
 

@@ -15,7 +15,7 @@ from cardd.api.peer import peer_of
 from cardd.api.rights import Rights
 from cardd.api.services import Limits, Services
 from cardd.api.session import Session
-from cardd.api.sockets import Listening
+from cardd.api.sockets import BACKLOG, Listening
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.wire import rpc
@@ -23,6 +23,8 @@ from cardd.wire import rpc
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 _GRACE_S: Final = 0.5
+_ACCEPTED_A_TURN: Final = 8
+"""How many connections are taken before the loop goes on to other work: a crowd must not hold up a card."""
 _DEFAULTS: Final = Limits()
 
 
@@ -47,7 +49,9 @@ class Server:
         """Begin to take connections, and return."""
         listening.sock.setblocking(False)
         self._listening = listening
-        self._server = await asyncio.start_unix_server(self._accept, sock=listening.sock)
+        self._server = await asyncio.start_unix_server(self._accept, sock=listening.sock, backlog=_ACCEPTED_A_TURN)
+        # asyncio's backlog is both: how many it takes in a turn, and, which is not meant, how many may wait
+        listening.sock.listen(BACKLOG)
 
     def follow(self, rights: Rights) -> None:
         """Go by other rights from now on. Whoever loses one is sent away, and may come again with what is left."""

@@ -12,7 +12,8 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
 
-_BACKLOG = 64
+BACKLOG = 1024
+"""How many connections may wait to be taken. A client that must not wait itself is turned away beyond that."""
 _PATH_BYTES = 107
 """What fits sockaddr_un with its final zero."""
 
@@ -85,7 +86,7 @@ def _place(sock: socket.socket, draft: Path, path: Path, mode: int, gid: int) ->
     try:
         os.chown(draft, -1, gid)
         draft.chmod(mode)
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
         draft.replace(path)
     except OSError:
         draft.unlink()
