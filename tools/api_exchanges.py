@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from support.exchanges import Book, everything, fit_for_docs, whole_daemon  # noqa: E402
+from support.exchanges import Book, Lines, everything, fit_for_docs, shape, whole_daemon  # noqa: E402
 
 EXCHANGES = ROOT / "docs" / "exchanges.json"
 
@@ -25,16 +25,33 @@ async def _said() -> Book:
             return fit_for_docs(desk.book)
 
 
+def _known() -> Book:
+    if not EXCHANGES.exists():
+        return {}
+    book = json.loads(EXCHANGES.read_text(encoding="utf-8"))
+    return {method: [said for line in page for said in line.items()] for method, page in book.items()}
+
+
 def main() -> int:
-    """Write docs/exchanges.json."""
-    book = {method: [{arrow: message} for arrow, message in said] for method, said in asyncio.run(_said()).items()}
-    # a line a message, so that a change is seen
+    """Write docs/exchanges.json; what has its old shape stays as it was, so that a change is seen."""
+    known = _known()
+    book = {
+        method: known[method] if _shape(known.get(method, [])) == _shape(said) else said
+        for method, said in asyncio.run(_said()).items()
+    }
+    # a line a message
     pages = [
-        f"{json.dumps(method)}: [\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in said) + "\n]"
+        f"{json.dumps(method)}: [\n"
+        + ",\n".join(json.dumps({arrow: message}, ensure_ascii=False) for arrow, message in said)
+        + "\n]"
         for method, said in book.items()
     ]
     EXCHANGES.write_text("{\n" + ",\n".join(pages) + "\n}\n", encoding="utf-8")
     return 0
+
+
+def _shape(said: Lines) -> list[tuple[str, object]]:
+    return [(arrow, shape(message)) for arrow, message in said]
 
 
 if __name__ == "__main__":
