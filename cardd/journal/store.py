@@ -76,7 +76,8 @@ class Journal:
         self._subscribers: dict[object, Subscriber] = {}
         self._waiting: set[_Waiting] = set()
         self._closed: asyncio.Future[None] | None = None
-        self._writer = Writer(database, reserve, self._deliver)
+        self._timed: Callable[[float], None] = lambda _: None
+        self._writer = Writer(database, reserve, self._deliver, clock.monotonic)
 
     @classmethod
     def open(
@@ -147,6 +148,10 @@ class Journal:
             self._subscribers.pop(key, None)
 
         return unsubscribe
+
+    def time_commits(self, timed: Callable[[float], None]) -> None:
+        """Tell from now on how many seconds each commit took, here, before its subscribers are told."""
+        self._timed = timed
 
     async def read(self, after: int, limit: int) -> list[StoredEvent]:
         """Return the events that follow a sequence, at most `limit`.
@@ -263,8 +268,9 @@ class Journal:
         if self._closed is not None:
             raise CarddError(Reason.JOURNAL_UNAVAILABLE, "the journal is closed")
 
-    def _deliver(self, recorded: Sequence[Recorded]) -> None:
+    def _deliver(self, recorded: Sequence[Recorded], seconds: float) -> None:
         """Adopt one commit: first our own figures, then the subscribers, then those who wait."""
+        self._timed(seconds)
         events = [event for one in recorded for event in one.value or ()]
         if events:
             self.last = events[-1].sequence

@@ -83,12 +83,17 @@ class Writer:
     """Owns the database from its construction on. Every method is called on the loop's thread and never blocks."""
 
     def __init__(
-        self, database: Database, reserve: Reserve | None, deliver: Callable[[Sequence[Recorded]], None]
+        self,
+        database: Database,
+        reserve: Reserve | None,
+        deliver: Callable[[Sequence[Recorded], float], None],
+        monotonic: Callable[[], float],
     ) -> None:
-        """`deliver` is called on the loop's thread with what one commit brought, in the order of commits."""
+        """`deliver` is called on the loop's thread with what one commit brought and its seconds, in their order."""
         self._database = database
         self._admission = Admission(database, reserve)
         self._deliver = deliver
+        self._monotonic = monotonic
         self._turn: list[_Job] = []
         self._jobs: queue.SimpleQueue[list[_Job]] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -152,8 +157,10 @@ class Writer:
         """Commit, then answer: a question may see more than it waited for, never less."""
         records = [job for job in jobs if isinstance(job, _Record)]
         if records:
+            began = self._monotonic()
             recorded = self._commit(records)
-            self._post(lambda: self._deliver(recorded))
+            seconds = self._monotonic() - began
+            self._post(lambda: self._deliver(recorded, seconds))
         for job in jobs:
             if isinstance(job, _Ask):
                 self._post(job.answer(self._database).settle)
