@@ -27,9 +27,11 @@ async def answer(methods: Methods, request: rpc.Request, call: Call) -> bytes:
     except rpc.RpcError as error:
         return rpc.failure(identity, error.code, error.error)
     except CarddError as error:
+        call.office.services.refused(request.method, str(error.reason))
         return rpc.failure(identity, _CODES.get(error.reason, rpc.Code.REFUSED), judge_held(call, error))
     except Exception as fault:  # noqa: BLE001 - whatever it was, the client is told and the connection lives
         log_fault("a method failed", fault, method=request.method)
+        call.office.services.refused(request.method, str(Reason.INTERNAL))
         return rpc.failure(identity, rpc.Code.INTERNAL, CarddError(Reason.INTERNAL))
     return line
 

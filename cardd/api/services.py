@@ -232,6 +232,10 @@ def _nothing(_: str) -> None:
     """Let go of nothing."""
 
 
+def _nobody(_method: str, _reason: str) -> None:
+    """Tell nobody."""
+
+
 class Services(Struct, frozen=True):
     """Everything below the socket."""
 
@@ -250,6 +254,8 @@ class Services(Struct, frozen=True):
     evidence: EvidenceService | None = None
     metrics: Callable[[], Awaitable[str]] | None = None
     """Tells what is measured, as OpenMetrics text."""
+    refused: Callable[[str, str], None] = _nobody
+    """Is told of each request that was refused: its method, which is one of the table, and the reason."""
     leave: Callable[[str], None] = _nothing
     """Ends everything that a connection holds, when it can send nothing more. Called once or twice for each."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Final, TypeVar
 
 from cardd.base.clock import Clock
@@ -60,13 +60,22 @@ class CardRequests:
     """Reads cards for clients. All of it on the event loop's thread, the reading itself in the reader's worker."""
 
     def __init__(
-        self, readers: Readers, keys: KeyService | None, stopped: StoppedKeys, *, clock: Clock, token_key: Secret
+        self,
+        readers: Readers,
+        keys: KeyService | None,
+        stopped: StoppedKeys,
+        *,
+        clock: Clock,
+        token_key: Secret,
+        timed: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        """`timed` is entered for as long as a card is read."""
         self._readers = readers
         self._keys = keys
         self._stopped = stopped
         self._clock = clock
         self._token_key = token_key
+        self._timed = timed
         self._changed = asyncio.Event()
         self._down: CarddError | None = None
         self._identity_of: Callable[[str], Identity | None] = lambda _: None
@@ -97,7 +106,8 @@ class CardRequests:
         self, chosen: Chosen, params: CardReadParams, *, personal: bool, pin: Secret | None = None
     ) -> CardReadResult:
         """Read a card that was chosen, with its holder's PIN where that was asked for. Raises as `read_card` does."""
-        reading = await self.run(chosen, self._operation(params.files, pin), timeout_s=JOB_S)
+        with self._timed():
+            reading = await self.run(chosen, self._operation(params.files, pin), timeout_s=JOB_S)
         show = whole_result if personal else masked_result
         return show(chosen.insertion.id, reading, self._token_key)
 
