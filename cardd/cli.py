@@ -36,7 +36,7 @@ _EXITS: Mapping[str, int] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (sysexits)."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -61,16 +61,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(os.EX_USAGE, f"{self.prog}: {message}\n")
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="cardd", description="Smart-card middleware for the social security card.")
-    parser.add_argument("--version", action="version", version=f"cardd {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> "_Parser":
+    """Return what the command line is read by."""
+    top = _Parser(prog="cardd", description="Smart-card middleware for the social security card.")
+    top.add_argument("--version", action="version", version=f"cardd {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
     _command(commands, "run", _run, "run the daemon in the foreground")
     _command(commands, "check", _check, "check the configuration; exit 78 with file:line:column if it is wrong")
     register = commands.add_parser("register", help="the local authority's register").add_subparsers(required=True)
     _command(register, "show", _register_show, "print what the local register holds, one JSON object a person")
     _journal_commands(commands.add_parser("journal", help="the journal as evidence").add_subparsers(required=True))
-    return parser
+    return top
 
 
 def _journal_commands(group: "argparse._SubParsersAction[_Parser]") -> None:
@@ -112,7 +113,13 @@ def _command(
     text: str,
 ) -> _Parser:
     parser = group.add_parser(name, help=text, description=text)
-    parser.add_argument("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=DEFAULT_CONFIG)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path(DEFAULT_CONFIG),
+        metavar="FILE",
+        help=f"the configuration, else {DEFAULT_CONFIG}",
+    )
     parser.set_defaults(command=command)
     return parser
 

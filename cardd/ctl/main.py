@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from cardd import __version__
 from cardd.ctl.exits import INTERRUPTED
@@ -48,6 +49,12 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"cardd.ctl.{cmd_name}"), cmd_name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without importing the commands."""
+        if not incomplete or incomplete[0].isalpha():
+            return [CompletionItem(name, help=said) for name, said in _COMMANDS.items() if name.startswith(incomplete)]
+        return super().shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
