@@ -14,6 +14,7 @@ from cardd.base.structs import Struct
 
 BACKLOG = 1024
 """How many connections may wait to be taken. A client that must not wait itself is turned away beyond that."""
+_NO_GROUP = -1
 _PATH_BYTES = 107
 """What fits sockaddr_un with its final zero."""
 
@@ -84,7 +85,8 @@ def _place(sock: socket.socket, draft: Path, path: Path, mode: int, gid: int) ->
         draft.unlink()
     sock.bind(os.fspath(draft))
     try:
-        os.chown(draft, -1, gid)
+        if gid != _NO_GROUP:
+            os.chown(draft, -1, gid)
         draft.chmod(mode)
         sock.listen(BACKLOG)
         draft.replace(path)
@@ -95,7 +97,7 @@ def _place(sock: socket.socket, draft: Path, path: Path, mode: int, gid: int) ->
 
 def _gid(group: str | None) -> int:
     if group is None:
-        return -1
+        return _NO_GROUP
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
