@@ -184,8 +184,8 @@ class _Sites(ast.NodeVisitor):
         self.found.append(Mutation(self._path, node.lineno, start, start + len(before.encode()), before, text))
 
     def _text(self, node: ast.expr | ast.stmt) -> str:
-        assert node.end_lineno is not None  # noqa: S101 # parsed from source
-        assert node.end_col_offset is not None  # noqa: S101 # parsed from source
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
         start = self._offsets[node.lineno - 1] + node.col_offset
         return self._source[start : self._offsets[node.end_lineno - 1] + node.end_col_offset].decode()
 
