@@ -294,7 +294,7 @@ def _shown(method: str, message: Message) -> Message:
 
 _CUT: Final[dict[str, Callable[[Message], Message]]] = {
     "rpc.discover": lambda result: {"openrpc": result["openrpc"], "info": result["info"]},
-    "system.metrics": lambda result: {"text": result["text"].splitlines()[0] + "\n"},
+    "system.metrics": lambda result: {"text": "".join(result["text"].splitlines(keepends=True)[:3])},
     "journal.export": lambda result: {**result, "lines": result["lines"][:1]},
 }
 
