@@ -232,6 +232,17 @@ class Logs(Strict):
     same_a_minute: Annotated[int, msgspec.Meta(ge=1)] = 60
 
 
+class Metrics(Strict):
+    """What is measured, as a file for node_exporter.
+
+    `textfile` ends in `.prom` and lies in the directory that its textfile collector reads; it is written every
+    `every_s` seconds. Without one, figures are told on the socket alone, to those who ask.
+    """
+
+    textfile: str | None = None
+    every_s: Seconds = 15.0
+
+
 class Config(Strict):
     """The whole file."""
 
@@ -246,6 +257,7 @@ class Config(Strict):
     leases: Leases = msgspec.field(default_factory=Leases)
     journal: Journal = msgspec.field(default_factory=Journal)
     logs: Logs = msgspec.field(default_factory=Logs)
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
 
 
 def load_config(path: Path) -> Config:
@@ -260,6 +272,7 @@ def load_config(path: Path) -> Config:
     config.socket.path = _resolved(config.socket.path, base)
     config.state_dir = _resolved(config.state_dir, base)
     _resolve(config.authority, base, "register", "ca_file", "certificate_file", "key_file")
+    _resolve(config.metrics, base, "textfile")
     _resolve(config.keys, base, "root_file", "stk_root_file", "token_file", "ca_file")
     for name in ("key_file", "signing_key_file"):
         named = getattr(config.journal, name)
@@ -377,6 +390,12 @@ def _keep_no_less_than_the_floor(config: Config, path: Path) -> None:
         raise locate(path, "$.journal.keep_days", problem)
 
 
+def _name_a_file_that_is_read(config: Config, path: Path) -> None:
+    named = config.metrics.textfile
+    if named is not None and not named.endswith(".prom"):
+        raise locate(path, "$.metrics.textfile", f"node_exporter reads files that end in .prom alone: `{named}.prom`")
+
+
 def _read_mode(config: Config, path: Path) -> None:
     """Make the mode text. Without quotes YAML has made a number of it: what was written counts, if it is octal."""
     mode = config.socket.mode
@@ -428,6 +447,7 @@ _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _know_the_region,
     _take_over_where_old_cards_are,
     _keep_no_less_than_the_floor,
+    _name_a_file_that_is_read,
     _read_mode,
     _know_the_group,
     _understand_rights,

@@ -2,12 +2,10 @@
 
 import contextlib
 import socket
-import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from sqlite3 import sqlite_version
 
 import structlog
 
@@ -50,14 +48,18 @@ from cardd.keys.service import KeyService
 from cardd.keys.software import SHORT_KEY, SoftwareKeys
 from cardd.keys.software_money import SoftwareMoney
 from cardd.logs import Logs
+from cardd.metrics.metering import Metering
+from cardd.metrics.page import Page, Sources
+from cardd.metrics.textfile import TextFile
+from cardd.metrics.timing import TimedCentre
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
-from cardd.records import Records, open_records, retention_of
+from cardd.records import open_records, retention_of
 from cardd.reloading import Part, Reloading, Taken, Takers
 from cardd.service import Standing, passed_socket
+from cardd.status import Status
 from cardd.wire.activation import Route, State
-from cardd.wire.base import Json
 
 log = structlog.get_logger()
 
@@ -114,6 +116,7 @@ class _Parts:
         self._logs = logs
         self._standing = standing
         self._clock = SystemClock()
+        self._metering = Metering(self._clock)
         self._state = Path(config.state_dir)
         self._source = f"/cardd/{socket.gethostname()}"
 
@@ -124,9 +127,10 @@ class _Parts:
         records = open_records(config, clock=clock, source=self._source)
         journal = records.journal
         stack.push_async_callback(journal.close)
+        self._metering.hear(journal)
         records.keeper.start()
         stack.callback(records.keeper.close)
-        authority = _authority(config, clock, stack)
+        authority = TimedCentre(_authority(config, clock, stack), self._metering.asking)
         readers = Readers(
             _backend(config),
             stations_of(config),
@@ -161,7 +165,9 @@ class _Parts:
         await journal.record(NewEvent("service.started", "cardd", {"version": __version__}))
         await engine.recover()
         stack.push_async_callback(engine.close)
-        requests = CardRequests(readers, keys, stopped, clock=clock, token_key=records.key)
+        requests = CardRequests(
+            readers, keys, stopped, clock=clock, token_key=records.key, timed=self._metering.reading
+        )
         requests.listen(reception)
         asking = Asking(journal, clock=clock, person_s=config.activation.deadlines.person_s)
         asking.listen(reception)
@@ -173,7 +179,8 @@ class _Parts:
         await accounts.recover()
         stack.callback(accounts.close)
         stations = StationDesk(readers, journal, stopped, record)
-        status = _Status(config, clock, records, readers, keys, stopped, stations, engine, authority)
+        status = Status(config, clock, records, readers, keys, stopped, stations, engine, authority)
+        page = self._page(status.sources(clients=lambda: server.connections))
         services = Services(
             clock=clock,
             journal=journal,
@@ -189,6 +196,8 @@ class _Parts:
             leave=readers.end_holds_of,
             stations=stations,
             evidence=records.evidence,
+            metrics=page.openmetrics,
+            refused=self._metering.refused,
         )
         server = Server(services, rights)
         await server.serve(listening)
@@ -203,88 +212,18 @@ class _Parts:
             Part.RETENTION: lambda new: records.keeper.follow(retention_of(new)),
         }
 
+    def _page(self, sources: Sources) -> Page:
+        """Return the page of all that is measured, which is kept in a file where that is wanted."""
+        page, named = Page(self._metering.book, sources), self._config.metrics
+        if named.textfile is not None:
+            file = TextFile(Path(named.textfile), page.prometheus, every_s=named.every_s)
+            self._stack.callback(file.close)
+            file.start()
+        return page
+
     def _log_from(self, level: str, readers: Readers) -> None:
         self._logs.set_level(level)
         readers.trace(_tracer(self._logs))
-
-
-class _Status:
-    """What `system.status` tells, asked anew each time."""
-
-    def __init__(
-        self,
-        config: Config,
-        clock: Clock,
-        records: Records,
-        readers: Readers,
-        keys: KeyService | None,
-        stopped: StoppedKeys,
-        stations: StationDesk,
-        engine: Engine,
-        authority: Centre,
-    ) -> None:
-        self._config = config
-        self._clock = clock
-        self._records = records
-        self._readers = readers
-        self._keys = keys
-        self._stopped = stopped
-        self._stations = stations
-        self._engine = engine
-        self._authority = authority
-        self._began = clock.monotonic()
-        self._down: ServiceWentDown | None = None
-        readers.subscribe(self._look)
-
-    def __call__(self) -> Mapping[str, Json]:
-        journal = self._records.journal
-        statistics = journal.statistics()
-        return {
-            "versions": {"cardd": __version__, "python": sys.version.split()[0], "sqlite": sqlite_version},
-            "uptime_s": round(self._clock.monotonic() - self._began, 3),
-            "pcsc": self._pcsc(),
-            "keys": {"provider": "none"} if self._keys is None else dict(self._keys.status()),
-            "authority": dict(self._authority.status()),
-            "journal": {
-                "stream": journal.stream,
-                "last": statistics.last,
-                "bytes": statistics.bytes,
-                "boot": journal.boot,
-                "evicted": journal.evicted,
-                "head": journal.head,
-                "key": self._records.notary.key,
-                "space": str(statistics.space),
-            },
-            "stations": [self._station(station) for station in self._readers.stations()],
-            "activations": {"open": self._engine.open_count()},
-        }
-
-    def _pcsc(self) -> Json:
-        shown: dict[str, Json] = {"backend": str(self._config.backend), "readers": len(self._readers.views())}
-        if self._down is None:
-            return {**shown, "state": "up"}
-        down = self._down
-        code = down.text_code or str(down.reason)
-        return {**shown, "state": "down", "reason": str(down.reason), "code": code, "detail": down.detail}
-
-    def _look(self, fact: Fact) -> None:
-        if isinstance(fact, ServiceWentDown):
-            self._down = fact
-        elif isinstance(fact, ServiceCameUp):
-            self._down = None
-
-    def _station(self, station: StationConfig) -> Json:
-        stopped: list[Json] = [str(key) for key in self._stopped.of(station.name)]
-        inside = [view.insertion for view in self._readers.views() if view.station == station.name]
-        leased: list[Json] = [one.reader for one in inside if one and self._readers.lease_of(one.id)]
-        return {
-            "station": station.name,
-            "auto": station.name in self._engine.policy.auto,
-            "activation": self._readers.reserved_by(station.name),
-            "stopped_keys": stopped,
-            "leased": leased,
-            "lent": {**self._stations.lent(station.name)},
-        }
 
 
 def _tell_service(standing: Standing, fact: Fact) -> None:

@@ -69,7 +69,7 @@ class CardRequests:
         token_key: Secret,
         timed: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """`timed` is entered for as long as a card is read."""
+        """Begin to know what the readers tell; `timed` is entered for as long as a card is read."""
         self._readers = readers
         self._keys = keys
         self._stopped = stopped

@@ -149,11 +149,14 @@ def _data(message: Message) -> Message:
 
 
 @contextlib.asynccontextmanager
-async def whole_daemon(directory: Path, *, grant: str = EVERYTHING) -> AsyncIterator[Desk]:
-    """Run every part of a daemon on simulated readers, with the security module in its place."""
+async def whole_daemon(directory: Path, *, grant: str = EVERYTHING, more: str = "") -> AsyncIterator[Desk]:
+    """Run every part of a daemon on simulated readers, with the security module in its place.
+
+    `more` is added to its configuration.
+    """
     directory.joinpath("register.yaml").write_bytes(REGISTER.read_bytes())
     config = directory / "cardd.yaml"
-    config.write_text(_CONFIG.replace("GRANT", grant), encoding="utf-8")
+    config.write_text(_CONFIG.replace("GRANT", grant) + more, encoding="utf-8")
     backend = InProcessBackend()
     for slot in (FRONT, SAM):
         backend.add_slot(slot)
