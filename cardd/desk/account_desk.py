@@ -267,8 +267,9 @@ class AccountDesk:
     async def _proof_of_request(self, chosen: Chosen, client: str, request: str) -> AccountProofResult:
         key = (client, request)
         row = self._open.get(key) or await self._journal.deed(*key)
-        if row is None:
+        if not account_rows.is_here(row):
             raise CarddError(Reason.NOT_FOUND, "no such request is on record", path="$.request")
+        account_rows.check_told(row)
         if row.open:
             try:
                 row = await self._settle(chosen, key, None)

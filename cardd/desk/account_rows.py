@@ -1,17 +1,20 @@
 """Intents and what became of them, on their way into the journal and back."""
 
 from collections.abc import Mapping
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeGuard
 
 import msgspec
 
+from cardd.base.errors import CarddError
 from cardd.base.masks import mask_number
+from cardd.base.reasons import Reason
 from cardd.base.secret import Personal
 from cardd.cards.account import Deed
 from cardd.crypto.money import Amounts
 from cardd.desk.account import Intent, Order, Settled
 from cardd.desk.reading import Identity, Via
-from cardd.journal.events import DeedRow, Json, NewEvent
+from cardd.journal.events import DeedRow, Json, Lost, NewEvent
 from cardd.readers.insertion import Insertion
 from cardd.wire.accounts import AccountMoved
 from cardd.wire.cards import Kind
@@ -19,6 +22,15 @@ from cardd.wire.cards import Kind
 METHODS: Final[Mapping[Deed, str]] = {Deed.PURCHASE: "account.debit", Deed.LOAD: "account.load"}
 _ENDED: Final[Mapping[Deed, str]] = {Deed.PURCHASE: "account.debited", Deed.LOAD: "account.loaded"}
 IN_DOUBT: Final = "in_doubt"
+_LOST: Final = MappingProxyType(
+    {
+        Lost.ERASED: (Reason.NOT_FOUND, "this request was carried out; what was sealed of it has been erased"),
+        Lost.UNREADABLE: (
+            Reason.JOURNAL_UNAVAILABLE,
+            "this request is on record; what is sealed of it does not open with the key of today",
+        ),
+    }
+)
 
 
 class _Public(msgspec.Struct):
@@ -146,10 +158,34 @@ def intent_of(row: DeedRow) -> Intent:
 
 
 def same_order(row: DeedRow, order: Order) -> bool:
-    """Tell whether a row was made for the same deed and the same money; the time is the first one's."""
+    """Tell whether a row was made for the same deed and the same money; the time is the first one's.
+
+    Raises CarddError for one whose personal data were lost, as `check_told`.
+    """
+    if row.method != METHODS[order.deed]:
+        return False
+    check_told(row)
     _, personal = _read(row)
-    known = (row.method, personal.account, personal.self_paid, personal.pool)
-    return known == (METHODS[order.deed], order.amounts.account, order.amounts.self_paid, order.amounts.pool)
+    known = (personal.account, personal.self_paid, personal.pool)
+    return known == (order.amounts.account, order.amounts.self_paid, order.amounts.pool)
+
+
+def is_here(row: DeedRow | None) -> TypeGuard[DeedRow]:
+    """Tell whether a row is there and is of an account: requests of other methods are kept beside these."""
+    return row is not None and row.method in METHODS.values()
+
+
+def check_told(row: DeedRow) -> None:
+    """Raise CarddError, with what is known in the open, where the money that was moved cannot be told any more.
+
+    NOT_FOUND where it was erased, JOURNAL_UNAVAILABLE where it does not open with the key of today. Either way the deed
+    is not done again.
+    """
+    if row.personal_lost is None:
+        return
+    reason, detail = _LOST[row.personal_lost]
+    public = msgspec.convert(row.data, _Public)
+    raise CarddError(reason, detail, personal=str(row.personal_lost), outcome=public.outcome, sequence=public.sequence)
 
 
 def _ended(row: DeedRow, told: Mapping[str, Json]) -> tuple[NewEvent, DeedRow]:

@@ -25,6 +25,7 @@ from cardd.desk.reception import Reception
 from cardd.desk.requests import CardRequests
 from cardd.desk.stopped import StoppedKeys
 from cardd.journal.delivery import Delivery
+from cardd.journal.events import DeedRow, Lost
 from cardd.journal.store import Journal
 from cardd.keys.software_money import SoftwareMoney
 from cardd.wire.accounts import (
@@ -423,3 +424,29 @@ async def test_a_card_that_wants_the_pin_for_its_balance_is_none_without_an_acco
         card = AccountCard(tmp_path, toggles={"balance_asked": "with_pin"})
         await at.desk.insert("front", card.laid())
         assert (await at.debit()).outcome == "done"
+
+
+@pytest.mark.parametrize("why", list(Lost))
+async def test_of_a_deed_whose_money_cannot_be_told_any_more_is_told_how_it_ended_and_it_is_not_done_again(
+    tmp_path: Path, why: Lost
+) -> None:
+    async with till(tmp_path) as t:
+        card = AccountCard(tmp_path)
+        await t.desk.insert("front", card.laid())
+        await t.debit()
+        sealed = b"" if why is Lost.ERASED else b"of another key"
+        await t.journal.record(also=lambda file: file.execute("UPDATE deeds SET sealed = ?", (sealed,)))
+        for asked in (t.debit(), t.accounts.proof(AccountProofParams(request="r-1"), client="till")):
+            told = await refusal(asked)
+            reason = Reason.NOT_FOUND if why is Lost.ERASED else Reason.JOURNAL_UNAVAILABLE
+            assert (told.reason, told.facts["personal"], told.facts["outcome"]) == (reason, str(why), "done")
+        assert card.commands.count(DEBIT) == 1
+
+
+async def test_a_request_that_was_no_account_s_is_refused(tmp_path: Path) -> None:
+    async with till(tmp_path) as t:
+        await t.desk.insert("front", AccountCard(tmp_path).laid())
+        await t.journal.record(deed=DeedRow("till", "r-1", "card.write", open=False, data={"about": "x"}))
+        assert (await refusal(t.debit())).reason is Reason.INVALID
+        proof = t.accounts.proof(AccountProofParams(request="r-1"), client="till")
+        assert (await refusal(proof)).reason is Reason.NOT_FOUND
