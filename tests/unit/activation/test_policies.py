@@ -208,3 +208,40 @@ async def test_each_route_has_its_own_pin_policy_or_the_common_one() -> None:
         PinPolicy.CHANGE,
     ]
     assert Policy(pin_policy=PinPolicy.VERIFY).pin_of(Route.HOSPITAL) is PinPolicy.VERIFY
+
+
+@pytest.mark.parametrize(
+    ("later", "state", "reason"),
+    [
+        (Policy(pin_policy=PinPolicy.VERIFY), State.WAITING_PIN, None),
+        (Policy(region="990000"), State.REFUSED, "OTHER_REGION"),
+        (Policy(), State.COMPLETED, None),
+    ],
+    ids=["a PIN is asked for", "only one region is served", "as before"],
+)
+async def test_what_is_open_goes_on_by_a_policy_that_was_changed(
+    tmp_path: Path, later: Policy, state: State, reason: str | None
+) -> None:
+    async with bench(tmp_path) as b:
+        activation = await b.start(route=Route.HOSPITAL, visit={"kind": "outpatient", "number": "OP-000017"})
+        b.engine.follow(later)
+        b.counter.put_social(JIA)
+        assert (await b.until(activation, state)).reason == reason
+
+
+async def test_the_digits_of_a_pin_are_compared_though_none_was_wanted_when_the_daemon_started(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.engine.follow(Policy(pin_policy=PinPolicy.VERIFY))
+        activation = await visit(b)
+        await b.type(activation, "123456")
+        assert (await b.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+        assert b.counter.pins == [b"123456"]
+        assert b.data("prompt.opened")[0]["tries_left"] == b.counter.tries
+
+
+async def test_a_route_is_offered_from_the_moment_on_in_which_the_policy_says_so(tmp_path: Path) -> None:
+    async with bench(tmp_path, Policy(routes=frozenset({Route.BANK}))) as b:
+        with pytest.raises(CarddError):
+            await visit(b)
+        b.engine.follow(Policy())
+        await b.until(await visit(b), State.COMPLETED)

@@ -7,10 +7,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.config import Config
+from cardd.daemon import Daemon
+from cardd.journal.store import Journal
+from cardd.reloading import Reloading
 from cardd.service import prove_life, watchdog_s
 
 TERM_S = 0.15
@@ -101,3 +109,19 @@ async def test_where_no_sign_is_wanted_none_is_given() -> None:
 )
 def test_the_term_is_the_service_managers(environment: dict[str, str], seconds: float | None) -> None:
     assert watchdog_s(environment) == seconds
+
+
+class FullJournal:
+    """A journal whose thread answers, though it can take nothing."""
+
+    async def record(self) -> None:
+        raise CarddError(Reason.JOURNAL_FULL)
+
+
+@pytest.mark.asyncio
+async def test_a_full_disk_is_no_reason_to_be_taken_for_dead(manager: Manager) -> None:
+    daemon = Daemon(cast("Journal", FullJournal()), Reloading(Config(), {}), AsyncExitStack())
+    task = asyncio.create_task(prove_life(daemon.reach_journal, manager.environment))
+    await asyncio.sleep(2 * TERM_S)
+    assert manager.heard() >= 3
+    task.cancel()

@@ -84,6 +84,15 @@ async def test_events_are_kept_for_their_time_and_no_longer(tmp_path: Path, seal
     await at.journal.close()
 
 
+async def test_another_rule_is_gone_by_from_the_next_round_on(tmp_path: Path, sealer: Sealer) -> None:
+    at = opened(tmp_path, sealer, Retention(keep=timedelta(days=10), floor=timedelta(days=5)))
+    await at.on_days(0, 1, 2, 9, 10)
+    at.keeper.follow(Retention(keep=timedelta(days=8), floor=timedelta(days=5)))
+    await at.keeper.keep()
+    assert at.journal.evicted == 1
+    await at.journal.close()
+
+
 async def test_nothing_younger_than_the_floor_goes_however_short_it_is_to_be_kept(
     tmp_path: Path, sealer: Sealer
 ) -> None:

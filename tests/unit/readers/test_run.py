@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 from structlog.testing import capture_logs
+from support.cards import Record
 from support.readers import OK, Card, Gate, Rig, ScriptedBackend
 
 from cardd.base.errors import CarddError
@@ -50,6 +51,28 @@ async def test_a_job_runs_on_its_insertions_card_and_lets_go_of_it() -> None:
         bay = r.backend.bays["R"]
         assert len(card.commands) == 1
         assert (bay.calls, bay.disconnects, bay.open_now) == (["connect exclusive"], [False], 0)
+
+
+async def test_commands_are_shown_to_a_tracer_that_comes_later_and_not_once_it_has_gone() -> None:
+    shown = Record()
+    async with rig() as r:
+        insertion = await r.insert("R", Card(A))
+        await r.readers.run(insertion.id, select, timeout_s=LONG_S)
+        r.readers.trace(shown)
+        await r.readers.run(insertion.id, select, timeout_s=LONG_S)
+        assert shown.commands == [SELECT]
+        r.readers.trace(None)
+        await r.readers.run(insertion.id, select, timeout_s=LONG_S)
+        assert shown.words == [0x9000]
+
+
+async def test_a_tracer_is_shown_the_cards_of_readers_that_come_after_it_too() -> None:
+    shown, r = Record(), rig()
+    r.readers.trace(shown)
+    async with r:
+        insertion = await r.insert("R", Card(A))
+        await r.readers.run(insertion.id, select, timeout_s=LONG_S)
+    assert shown.commands == [SELECT]
 
 
 async def test_an_insertion_has_the_time_for_keys_of_its_readers_rule() -> None:
