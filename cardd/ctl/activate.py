@@ -32,6 +32,7 @@ from cardd.wire.methods import ACTIVATION_START
 @click.option("--document-number", help="Bank: its number.")
 @click.option("--document-name", help="Bank: the name in it.")
 @click.option("--request", help="An id of your own: the same id is the same activation.")
+@click.option("--purpose", help="What whole personal data are needed for; goes on record. Without it they are masked.")
 @command
 def activate(
     terminal: Terminal,
@@ -47,6 +48,7 @@ def activate(
     document_number: str | None,
     document_name: str | None,
     request: str | None,
+    purpose: str | None,
 ) -> int:
     """Activate a social security card by ROUTE. With --wait, passwords are asked for on this terminal."""
     params = ActivationStartParams(
@@ -58,6 +60,7 @@ def activate(
         visit=_visit(visit_kind, visit_number),
         identity_document=_document(document_type, document_number, document_name),
         request=request,
+        purpose=purpose,
     )
     with terminal.connect() as client:
         if wait_s is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import click
 
 from cardd.ctl.common import Terminal, command
-from cardd.ctl.prompting import call_with_prompts
+from cardd.ctl.prompting import call_with_prompts, of_request
 from cardd.wire.cards import CardChoice
 from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult
 from cardd.wire.methods import (
@@ -78,7 +78,7 @@ def _do(terminal: Terminal, deed: _Deed, reader: str | None, digits: int | None)
     request = secrets.token_hex(8)
     params = CardPinParams(reader=reader, request=request, keypad_digits=digits)
     show: Callable[[CardPinResult], None] = _show_done
-    terminal.print(call_with_prompts(terminal, deed, params, request), deed, show)
+    terminal.print(call_with_prompts(terminal, deed, params, of_request(request)), deed, show)
 
 
 def _show_state(result: CardPinQueryResult) -> None:

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from cardd.ctl.common import Terminal, command, tree
-from cardd.ctl.prompting import call_with_prompts
+from cardd.ctl.prompting import call_with_prompts, of_request
 from cardd.wire.cards import CardReadParams, CardReadResult
 from cardd.wire.methods import CARD_READ
 
@@ -31,7 +31,7 @@ def read(
     params = CardReadParams(reader=reader, files=files, wait_s=wait_s, purpose=purpose)
     if pin:
         params.with_pin, params.request = True, secrets.token_hex(8)
-        terminal.print(call_with_prompts(terminal, CARD_READ, params, params.request), CARD_READ, _show)
+        terminal.print(call_with_prompts(terminal, CARD_READ, params, of_request(params.request)), CARD_READ, _show)
     else:
         terminal.ask(CARD_READ, params, _show, wait_s=wait_s or 0)
 
