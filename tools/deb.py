@@ -109,11 +109,13 @@ def _install_python(root: Path, aside: Path) -> None:
     site = root / SITE
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     into = ["--no-deps", "--no-compile", "--no-build-isolation", "--target", str(site)]
-    _run(*pip, "install", "--require-hashes", *into, "-r", ROOT / "requirements" / "package.txt")
+    locked = ROOT / "requirements" / "package.txt"
+    # pyscard is compiled, in a directory with a name of its own each time: nothing may remember that
+    _run(*pip, "install", "--require-hashes", *into, "-r", locked, CFLAGS="-g0", LDFLAGS="-Wl,--build-id=none")
     _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", aside)
     (wheel,) = aside.glob("*.whl")
     _run(*pip, "install", "--no-index", *into, wheel)
-    _forget_where_it_was_built(site)
+    _clean(site)
     for library in site.rglob("*.so*"):
         _run("strip", "--strip-unneeded", library)
     # by content, not by time: dpkg sets the times anew
@@ -129,8 +131,11 @@ def _install_python(root: Path, aside: Path) -> None:
         (root / "usr/bin" / name).symlink_to(f"../lib/cardd/bin/{name}")
 
 
-def _forget_where_it_was_built(site: Path) -> None:
+def _clean(site: Path) -> None:
+    """Take away what tells where it was built, and the modes of whoever made the wheels."""
     shutil.rmtree(site / "bin", ignore_errors=True)
+    for path in site.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"):
         for file in site.glob(f"*.dist-info/{name}"):
             file.unlink()
