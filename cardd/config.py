@@ -58,6 +58,24 @@ class RightsRule(Strict):
     group: str | None = None
 
 
+Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+
+class ClientLimits(Strict):
+    """How much clients may have at once (docs/limits.md).
+
+    `connections` are those of all users together, `requests` under way and `subscriptions` those of one connection;
+    what is `of_user` is counted over all connections of one user of the machine.
+    """
+
+    connections: Count = 64
+    connections_of_user: Count = 48
+    requests: Count = 32
+    requests_of_user: Count = 128
+    subscriptions: Count = 16
+    subscriptions_of_user: Count = 128
+
+
 class Socket(Strict):
     """The local socket. `mode` is octal, as chmod takes it."""
 
@@ -65,6 +83,7 @@ class Socket(Strict):
     group: str | None = None
     mode: str | int = "0660"
     rights: list[RightsRule] | None = None
+    limits: ClientLimits = msgspec.field(default_factory=ClientLimits)
 
 
 class Match(Strict):

@@ -1,12 +1,14 @@
 """Composition: the one place where all floors meet, and how they begin, change their settings and end."""
 
 import contextlib
+import os
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from cardd import __version__
@@ -18,7 +20,7 @@ from cardd.activation.policy import Deadlines, Policy
 from cardd.activation.register import LocalRegister
 from cardd.api.rights import Rights, RightsRow
 from cardd.api.server import Server
-from cardd.api.services import Services
+from cardd.api.services import Limits, Services
 from cardd.api.sockets import Listening, adopt, listen
 from cardd.base.clock import Clock, SystemClock
 from cardd.base.errors import CarddError
@@ -199,12 +201,14 @@ class _Parts:
             metrics=page.openmetrics,
             refused=self._metering.refused,
         )
-        server = Server(services, rights)
+        server = Server(services, rights, Limits(**msgspec.structs.asdict(config.socket.limits)))
         await server.serve(listening)
         stack.push_async_callback(server.close)
         readers.start()
-        log.info("ready", socket=config.socket.path, stream=journal.stream, boot=journal.boot)
-        self._standing.say("service", f"serving {config.socket.path}")
+        # under the service manager's socket the configured path is not asked
+        socket_path = os.fsdecode(listening.sock.getsockname())
+        log.info("ready", socket=socket_path, stream=journal.stream, boot=journal.boot)
+        self._standing.say("service", f"serving {socket_path}")
         return journal, {
             Part.RIGHTS: lambda new: server.follow(_rights(new)),
             Part.LOGS: lambda new: self._log_from(new.logs.level, readers),

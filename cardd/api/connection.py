@@ -66,6 +66,7 @@ class Connection:
             last_words = await self._over
         finally:
             await _cancel(receiving | self._requests | self._pumps)
+            self._session.share.end_subscriptions(len(self._session.subscriptions))
             self._let_go()
         await self._outbox.close(last_words, grace_s=self._office.limits.farewell_s)
 
@@ -112,19 +113,30 @@ class Connection:
             return
         try:
             async with asyncio.timeout(self._office.limits.patience_s):
-                await self._places.acquire()
+                await self._take_place()
         except TimeoutError:
             await self._reply(request, rpc.failure(_identity(request), rpc.Code.REFUSED, self._full()))
             return
-        self._spawn(partial(self._carry_out, request), self._requests)
+        # with the task, not in it: one that is cancelled before it began has places too
+        self._spawn(partial(self._carry_out, request), self._requests).add_done_callback(self._leave_place)
+
+    async def _take_place(self) -> None:
+        """Wait for a place among this connection's requests, and then for one among its user's."""
+        await self._places.acquire()
+        try:
+            await self._session.share.places.acquire()
+        except asyncio.CancelledError:
+            self._places.release()
+            raise
+
+    def _leave_place(self, _: asyncio.Task[None]) -> None:
+        self._places.release()
+        self._session.share.places.release()
 
     async def _carry_out(self, request: rpc.Request) -> None:
         begun: list[Subscription] = []
-        try:
-            call = Call(request.method, self._office, self._session, self._outbox, begun.append)
-            await self._reply(request, await answer(self._methods, request, call))
-        finally:
-            self._places.release()
+        call = Call(request.method, self._office, self._session, self._outbox, begun.append)
+        await self._reply(request, await answer(self._methods, request, call))
         for subscription in begun:
             # it may have been ended already, by a request that came right behind
             if subscription.name in self._session.subscriptions:
@@ -161,8 +173,10 @@ class Connection:
         return any(events & select.POLLHUP for _, events in poll.poll(0))
 
     def _full(self) -> CarddError:
-        limit = self._office.limits.requests
-        return CarddError(Reason.BUSY, f"{limit} requests are under way on this connection already")
+        limits = self._office.limits
+        if self._places.locked():
+            return CarddError(Reason.BUSY, f"{limits.requests} requests are under way on this connection already")
+        return CarddError(Reason.BUSY, f"{limits.requests_of_user} requests of this user are under way already")
 
     def _spawn(self, work: Work, group: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._guarded(work))

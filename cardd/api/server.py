@@ -15,9 +15,9 @@ from cardd.api.peer import peer_of
 from cardd.api.rights import Rights
 from cardd.api.services import Limits, Services
 from cardd.api.session import Session
+from cardd.api.shares import Shares
 from cardd.api.sockets import BACKLOG, Listening
 from cardd.base.errors import CarddError
-from cardd.base.reasons import Reason
 from cardd.wire import rpc
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -34,6 +34,7 @@ class Server:
     def __init__(self, services: Services, rights: Rights, limits: Limits = _DEFAULTS) -> None:
         self._rights = rights
         self._limits = limits
+        self._shares = Shares(limits)
         feed = Feed(
             services.journal,
             services.delivery,
@@ -95,20 +96,23 @@ class Server:
     async def _serve(
         self, task: "asyncio.Task[None]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        if len(self._connections) > self._limits.connections:
-            await self._turn_away(writer)
-            return
         peer = await peer_of(writer.get_extra_info("socket"))
-        session = Session(peer, self._rights.granted(peer))
-        log = _log.bind(user=peer.user, pid=peer.pid)
-        log.debug("a client has connected")
-        connection = Connection(reader, writer, session, self._office, METHODS)
-        self._connections[task] = connection
-        await connection.serve()
-        log.debug("a client has gone")
+        try:
+            share = self._shares.join(peer.uid)
+        except CarddError as busy:
+            await self._turn_away(writer, busy)
+            return
+        try:
+            session = Session(peer, self._rights.granted(peer), share)
+            log = _log.bind(user=peer.user, pid=peer.pid)
+            log.debug("a client has connected")
+            connection = Connection(reader, writer, session, self._office, METHODS)
+            self._connections[task] = connection
+            await connection.serve()
+            log.debug("a client has gone")
+        finally:
+            self._shares.leave(peer.uid)
 
-    async def _turn_away(self, writer: asyncio.StreamWriter) -> None:
-        limit = self._limits.connections
-        error = CarddError(Reason.BUSY, f"{limit} clients are connected already; close one of them")
+    async def _turn_away(self, writer: asyncio.StreamWriter, error: CarddError) -> None:
         outbox = Outbox(writer, slow_s=self._limits.slow_s, buffer_bytes=self._limits.buffer_bytes)
         await outbox.close(rpc.failure(None, rpc.Code.REFUSED, error), grace_s=_GRACE_S)

@@ -261,14 +261,21 @@ class Services(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True):
-    """How much clients may ask for, and how long the daemon waits for them. Times in seconds."""
+    """How much clients may ask for, and how long the daemon waits for them. Times in seconds.
+
+    `connections` are those of all users together, `requests` and `subscriptions` those of one connection; what is
+    `of_user` is counted over all connections of one user of the machine.
+    """
 
     line_bytes: int = 1 << 20
     connections: int = 64
+    connections_of_user: int = 48
     requests: int = 32
+    requests_of_user: int = 128
     subscriptions: int = 16
+    subscriptions_of_user: int = 128
     patience_s: float = 1.0
-    """How long a request waits for one of the `requests` places before it is refused as BUSY."""
+    """How long a request waits for one of the `requests` places, and of its user's, before it is refused as BUSY."""
     slow_s: float = 10.0
     """How long a client may leave its receiving side full."""
     farewell_s: float = 1.0

@@ -6,6 +6,7 @@ import msgspec
 
 from cardd.api.peer import Peer
 from cardd.api.rights import Right
+from cardd.api.shares import Share
 from cardd.api.subscriptions import Subscription
 
 
@@ -22,6 +23,7 @@ class Session(msgspec.Struct):
 
     peer: Peer
     rights: frozenset[Right]
+    share: Share
     program: str | None = None
     subscriptions: dict[str, Subscription] = msgspec.field(default_factory=dict)
     name: str = msgspec.field(default_factory=_new_name)

@@ -43,6 +43,7 @@ async def _subscribe(call: Call, params: EventsSubscribeParams) -> EventsSubscri
         wanted=wanted,
         audience=Audience(call.session.client, purpose),
     )
+    call.session.share.begin_subscription()
     call.session.subscriptions[subscription.name] = subscription
     call.pump(subscription)
     return EventsSubscribeResult(subscription=subscription.name, cursor=subscription.cursor, snapshot=snapshot)
@@ -52,6 +53,7 @@ async def _unsubscribe(call: Call, params: EventsUnsubscribeParams) -> EventsUns
     subscription = call.session.subscriptions.pop(params.subscription, None)
     if subscription is None:
         raise CarddError(Reason.NOT_FOUND, "this connection has no such subscription", path="$.subscription")
+    call.session.share.end_subscriptions(1)
     subscription.end()
     return EventsUnsubscribeResult(subscription=subscription.name, cursor=subscription.cursor)
 
