@@ -46,6 +46,7 @@ class Status:
         self._engine = engine
         self._authority = authority
         self._began = clock.monotonic()
+        self._began_at = clock.now().timestamp()
         self._down: ServiceWentDown | None = None
         readers.subscribe(self._look)
 
@@ -86,6 +87,7 @@ class Status:
         journal = self._records.journal
         return Sources(
             versions=(__version__, sys.version.split()[0]),
+            began=self._began_at,
             state=Path(self._config.state_dir),
             readers=self._readers.views,
             serves=lambda: self._down is None,

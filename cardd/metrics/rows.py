@@ -130,6 +130,10 @@ CLIENTS: Final = Row("cardd_clients", _GAUGE, "clients that are connected")
 DENIED: Final = Row("cardd_denied", _COUNTER, "requests for want of a right; told once a minute", ("right",))
 REFUSALS: Final = Row("cardd_refusals", _COUNTER, "requests on the socket that were refused", ("method", "reason"))
 DISCLOSED: Final = Row("cardd_disclosures", _COUNTER, "answers and events with whole personal data", ("method",))
+BEGAN: Final = Row("process_start_time_seconds", _GAUGE, "when the daemon began, in seconds since 1970")
+CPU: Final = Row("process_cpu_seconds", _COUNTER, "processor time used")
+MEMORY: Final = Row("process_resident_memory_bytes", _GAUGE, "resident memory")
+FILES: Final = Row("process_open_fds", _GAUGE, "open files and connections")
 
 _ROWS: Final = (
     INFO,
@@ -166,6 +170,10 @@ _ROWS: Final = (
     DENIED,
     REFUSALS,
     DISCLOSED,
+    BEGAN,
+    CPU,
+    MEMORY,
+    FILES,
 )
 
 ROWS: Final = MappingProxyType({row.name: row for row in _ROWS})

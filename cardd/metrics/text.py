@@ -8,7 +8,6 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest as prometheus_text
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_text
-from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from cardd.metrics.book import Figures, Labels, Times
@@ -29,16 +28,12 @@ def _prometheus(figures: Figures) -> str:
 FORMS: Final[Mapping[str, Callable[[Figures], str]]] = MappingProxyType(
     {"openmetrics": _openmetrics, "prometheus": _prometheus}
 )
-"""OpenMetrics 1.0, for `system.metrics`; the older text format 0.0.4, which alone node_exporter takes from files.
-
-Each reads /proc for the figures of the process itself.
-"""
+"""OpenMetrics 1.0, for `system.metrics`; the older text format 0.0.4, which alone node_exporter takes from files."""
 
 
 def _registry(figures: Figures) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_Collector(figures))
-    ProcessCollector(registry=registry)
     return registry
 
 

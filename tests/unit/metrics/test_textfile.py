@@ -131,6 +131,7 @@ async def test_the_first_page_waits_until_the_start_is_over(tmp_path: Path, monk
 def a_page(state: Path) -> Page:
     sources = Sources(
         versions=("0", "3.11"),
+        began=1.0,
         state=state,
         readers=list,
         serves=lambda: False,
