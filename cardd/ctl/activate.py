@@ -50,7 +50,11 @@ def activate(
     request: str | None,
     purpose: str | None,
 ) -> int:
-    """Activate a social security card by ROUTE. With --wait, passwords are asked for on this terminal."""
+    """Activate a social security card by ROUTE.
+
+    With --wait, passwords are asked for on this terminal, and a restart of the daemon is outlived. The exit code is
+    that of the activation's end.
+    """
     params = ActivationStartParams(
         route=Route(route),
         station=station,
@@ -62,13 +66,12 @@ def activate(
         request=request,
         purpose=purpose,
     )
-    with terminal.connect() as client:
-        if wait_s is None:
-            raw = client.call_raw(ACTIVATION_START.name, params)
-        else:
-            raw = follow(client, params, wait_s, quiet=terminal.as_json)
+    if wait_s is None:
+        terminal.ask(ACTIVATION_START, params, _show)
+        return os.EX_OK
+    raw = follow(terminal, params, wait_s)
     terminal.print(raw, ACTIVATION_START, _show)
-    return os.EX_OK if wait_s is None else _code(typed(raw, ActivationResult))
+    return _code(typed(raw, ActivationResult))
 
 
 def _visit(kind: str | None, number: str | None) -> Visit | None:

@@ -30,12 +30,14 @@ class Terminal(Struct, frozen=True):
         """Connect to the daemon. Raises UnreachableError."""
         return Client.connect(self.socket)
 
-    def watch(self, params: EventsSubscribeParams, *, lost: Callable[[Exception], None]) -> Watch:
+    def watch(
+        self, params: EventsSubscribeParams, *, lost: Callable[[Exception], None], patience_s: float | None = None
+    ) -> Watch:
         """Subscribe to events over as many connections as it takes. Raises UnreachableError where there is no daemon.
 
-        `lost` is called once for each connection that was lost.
+        `lost` is called once for each connection that was lost; without a daemon for `patience_s` it is given up.
         """
-        return Watch(params, path=self.socket, program="cardctl watch", reconnect=Reconnect(lost=lost))
+        return Watch(params, path=self.socket, reconnect=Reconnect(lost=lost, patience_s=patience_s))
 
     def ask(self, signature: Signature[P, R], params: P, show: Callable[[R], None], *, wait_s: float = 0) -> None:
         """Ask once and print: the result's JSON on a line, or what `show` makes of it."""
@@ -64,6 +66,11 @@ def command(function: Callable[Concatenate[Terminal, A], R]) -> Callable[A, R]:
         return function(Terminal(str(socket) if socket else None, as_json), *args, **options)
 
     return wrapped
+
+
+def say_lost(_: Exception) -> None:
+    """Say that a watch waits for the daemon."""
+    click.echo("cardctl: the connection is lost; waiting for the daemon.  连接已断开，等待守护进程。", err=True)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import click
 
 from cardd.client.messages import Arrival
-from cardd.ctl.common import Terminal, both, command, scalar
+from cardd.ctl.common import Terminal, both, command, say_lost, scalar
 from cardd.wire.base import Json
 from cardd.wire.events import NOW, Event, EventsSubscribeParams, short_type
 
@@ -31,13 +31,9 @@ def watch(
         personal=purpose is not None,
         purpose=purpose,
     )
-    with terminal.watch(params, lost=_say_lost) as watching:
+    with terminal.watch(params, lost=say_lost) as watching:
         for arrival in watching.events():
             _print(terminal, arrival)
-
-
-def _say_lost(_: Exception) -> None:
-    click.echo("cardctl: the connection is lost; waiting for the daemon.  连接已断开，等待守护进程。", err=True)
 
 
 def _print(terminal: Terminal, arrival: Arrival) -> None:

@@ -18,7 +18,7 @@ from cardd.base.reasons import REASONS, Reason
 from cardd.ctl import pins
 from cardd.ctl.exits import exit_code
 from cardd.ctl.main import main
-from cardd.wire.activation import ActivationStartParams, State
+from cardd.wire.activation import ActivationStartParams, Route, State
 from cardd.wire.cards import CardSummary, Kind
 
 CARDCTL = [sys.executable, "-m", "cardd.ctl.main"]
@@ -391,6 +391,23 @@ def test_watch_ends_where_the_daemon_no_longer_has_what_comes_next(
     assert aside.desk.path.exists()
     assert main(["watch", "--after", "ab.7"]) == exit_code(Reason.CURSOR_GONE, REASONS[Reason.CURSOR_GONE].retry)
     assert "CURSOR_GONE" in capsys.readouterr().err
+
+
+def test_a_followed_activation_outlives_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARDD_SOCKET", str(tmp_path / "cardd.sock"))
+    with counter_aside(tmp_path):
+        cardctl = _cardctl("activate", "pharmacy", "--wait", "20", "--request", "q")
+        assert cardctl.stdout is not None
+        assert cardctl.stderr is not None
+        assert "请插入原医保卡" in cardctl.stdout.readline()
+    assert "等待守护进程" in cardctl.stderr.readline()
+    with counter_aside(tmp_path) as second, cardctl:
+        # this double of a daemon begins anew: what it makes of the same request is act-1 again
+        second.do(second.desk.activations.start(ActivationStartParams(route=Route.PHARMACY), client="root"))
+        second.do(second.desk.activations.end("act-1", State.COMPLETED))
+        out, _ = cardctl.communicate(timeout=5)
+    assert cardctl.returncode == os.EX_OK
+    assert "act-1: completed" in out
 
 
 def test_a_reader_of_the_output_may_leave_early(aside: Aside) -> None:
