@@ -18,6 +18,7 @@ from cardd.rules.files import FILES, Generation
 from cardd.rules.values import ValueFault, decode
 from cardd.rules.values import encode as encode_value
 from fuzz.cards import NAMES, sessions, standard_sessions
+from fuzz.lines import lines, requests
 from fuzz.reader import readings
 
 Target = Callable[[bytes], None]
@@ -140,6 +141,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
         "exchange": exchange,
         "card": sessions,
         "reader": readings,
+        "lines": lines,
     }
 )
 
@@ -190,5 +192,6 @@ _SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
         ),
         "card": tuple(standard_sessions()),
         "reader": tuple(bytes((number,)) for number in range(len(NAMES))),
+        "lines": tuple(request + b"\n" for request in requests()),
     }
 )
