@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from cardd.ctl.common import Terminal, command, scalar, table
+from cardd.ctl.completing import reader_argument
 from cardd.ctl.once import REQUEST, once
 from cardd.ctl.prompting import at_card, call_with_prompts, card_in, of_request
 from cardd.wire.accounts import (
@@ -35,7 +36,6 @@ from cardd.wire.methods import (
 _FEN: Final = 100
 _HEADINGS: Final = ("SEQUENCE", "TIME", "TYPE", "ACCOUNT", "SELF PAID", "POOL", "TERMINAL", "ERROR")
 _YUAN: Final = re.compile(r"([0-9]{1,8})(?:\.([0-9]{1,2}))?")
-_READER = click.argument("reader", required=False)
 
 
 class Yuan(click.ParamType[int]):
@@ -62,7 +62,7 @@ def account() -> None:
 
 
 @account.command()
-@_READER
+@reader_argument
 @click.option("--pin", is_flag=True, help="With the holder's password, for cards that want it even for this.")
 @command
 def balance(terminal: Terminal, reader: str | None, *, pin: bool) -> None:
@@ -77,7 +77,7 @@ def balance(terminal: Terminal, reader: str | None, *, pin: bool) -> None:
 
 
 @account.command()
-@_READER
+@reader_argument
 @click.option("--limit", type=click.IntRange(1, 254), default=254, help="At most so many.")
 @command
 def records(terminal: Terminal, reader: str | None, limit: int) -> None:
@@ -89,7 +89,7 @@ def records(terminal: Terminal, reader: str | None, limit: int) -> None:
 
 
 @account.command()
-@_READER
+@reader_argument
 @click.option("--account", "taken", type=Yuan(), required=True, metavar="YUAN", help="Taken from the account.")
 @click.option("--self-paid", type=Yuan(), default=0, metavar="YUAN", help="Added to the year's sum paid by oneself.")
 @click.option("--pool", type=Yuan(), default=0, metavar="YUAN", help="Added to the year's sum paid by the pool.")
@@ -105,7 +105,7 @@ def debit(terminal: Terminal, reader: str | None, taken: int, self_paid: int, po
 
 @account.command()
 @click.argument("amount", type=Yuan(), metavar="YUAN")
-@_READER
+@reader_argument
 @REQUEST
 @command
 def load(terminal: Terminal, amount: int, reader: str | None, request: str | None) -> None:
@@ -119,7 +119,7 @@ def load(terminal: Terminal, amount: int, reader: str | None, request: str | Non
 
 @account.command()
 @click.argument("request")
-@_READER
+@reader_argument
 @command
 def proof(terminal: Terminal, request: str, reader: str | None) -> None:
     """Ask the card what became of the debit or load with the id REQUEST."""
@@ -129,7 +129,7 @@ def proof(terminal: Terminal, request: str, reader: str | None) -> None:
 
 @account.command()
 @click.argument("day", metavar="MMDD")
-@_READER
+@reader_argument
 @REQUEST
 @command
 def starting_day(terminal: Terminal, day: str, reader: str | None, request: str | None) -> None:

@@ -6,6 +6,7 @@ from typing import Literal, cast
 import click
 
 from cardd.ctl.common import Terminal, command
+from cardd.ctl.completing import reader_argument
 from cardd.ctl.once import REQUEST, once
 from cardd.wire.deeds import CardBlockParams, CardBlockResult
 from cardd.wire.methods import CARD_BLOCK
@@ -15,7 +16,7 @@ _What = Literal["card", "SSSE", "DF03", "DF04"]
 
 @click.command()
 @click.argument("what", type=click.Choice(["card", "SSSE", "DF03", "DF04"]))
-@click.argument("reader", required=False)
+@reader_argument
 @click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
 @REQUEST
 @command

@@ -3,12 +3,13 @@
 import click
 
 from cardd.ctl.common import Terminal, command
+from cardd.ctl.completing import activations
 from cardd.wire.activation import ActivationIdParams, ActivationResult
 from cardd.wire.methods import ACTIVATION_CANCEL
 
 
 @click.command()
-@click.argument("activation")
+@click.argument("activation", shell_complete=activations)
 @command
 def cancel(terminal: Terminal, activation: str) -> None:
     """Cancel an activation by its ID, while nothing has been asked of the card centre yet."""

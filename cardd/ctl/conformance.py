@@ -16,6 +16,7 @@ from cardd.conformance.inserted import introduce
 from cardd.conformance.report import count
 from cardd.conformance.subject import Subject, read_subject
 from cardd.ctl.common import Terminal, command
+from cardd.ctl.completing import reader_argument
 from cardd.ctl.lease_link import LeaseLink
 
 _FIRST = next(case for case in CASES if case.name == "K-INT")
@@ -33,7 +34,7 @@ _NO_CARD = (
 
 
 @click.command()
-@click.argument("reader", required=False)
+@reader_argument
 @click.option(
     "--keys",
     "persona",

@@ -13,6 +13,7 @@ import click
 from cardd.client.blocking import Client
 from cardd.client.errors import CallError, UnreachableError
 from cardd.ctl.common import Terminal, command
+from cardd.ctl.completing import readers
 from cardd.ctl.failures import sentence
 from cardd.wire.methods import READER_LEND, READER_TAKE_BACK
 from cardd.wire.stations import ReaderLendParams
@@ -30,7 +31,7 @@ _Handler = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 
 @click.command()
-@click.argument("reader")
+@click.argument("reader", shell_complete=readers)
 @click.argument("words", nargs=-1, required=True, metavar="-- COMMAND...", type=click.UNPROCESSED)
 @command
 def lend(terminal: Terminal, reader: str, words: tuple[str, ...]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import click
 
 from cardd.ctl.common import Terminal, command
+from cardd.ctl.completing import reader_argument
 from cardd.ctl.prompting import call_with_prompts, of_request
 from cardd.wire.cards import CardChoice
 from cardd.wire.deeds import CardPinParams, CardPinQueryResult, CardPinResult
@@ -33,7 +34,7 @@ def pin() -> None:
 
 
 @pin.command()
-@click.argument("reader", required=False)
+@reader_argument
 @command
 def query(terminal: Terminal, reader: str | None) -> None:
     """Tell how many tries are left, which costs none."""
@@ -41,7 +42,7 @@ def query(terminal: Terminal, reader: str | None) -> None:
 
 
 @pin.command()
-@click.argument("reader", required=False)
+@reader_argument
 @_AT_KEYPAD
 @command
 def verify(terminal: Terminal, reader: str | None, digits: int | None) -> None:
@@ -50,7 +51,7 @@ def verify(terminal: Terminal, reader: str | None, digits: int | None) -> None:
 
 
 @pin.command()
-@click.argument("reader", required=False)
+@reader_argument
 @_AT_KEYPAD
 @command
 def change(terminal: Terminal, reader: str | None, digits: int | None) -> None:
@@ -59,7 +60,7 @@ def change(terminal: Terminal, reader: str | None, digits: int | None) -> None:
 
 
 @pin.command()
-@click.argument("reader", required=False)
+@reader_argument
 @command
 def reload(terminal: Terminal, reader: str | None) -> None:
     """Set a new password with the issuer's right, the holder's identity being checked."""
@@ -67,7 +68,7 @@ def reload(terminal: Terminal, reader: str | None) -> None:
 
 
 @pin.command()
-@click.argument("reader", required=False)
+@reader_argument
 @command
 def unblock(terminal: Terminal, reader: str | None) -> None:
     """Give the password all its tries back with the issuer's right."""

@@ -6,13 +6,14 @@ import click
 import msgspec
 
 from cardd.ctl.common import Terminal, command, tree
+from cardd.ctl.completing import reader_argument
 from cardd.ctl.prompting import call_with_prompts, of_request
 from cardd.wire.cards import CardReadParams, CardReadResult
 from cardd.wire.methods import CARD_READ
 
 
 @click.command()
-@click.argument("reader", required=False)
+@reader_argument
 @click.option("--files", metavar="ADDRESS", help="What to read, in the driver's grammar: SSSEEF05|01|07|$DF04EF08|$")
 @click.option("--wait", "wait_s", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Wait for a card.")
 @click.option("--purpose", help="What whole personal data are needed for; goes on record. Without it they are masked.")

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from cardd.ctl.common import Terminal, command
+from cardd.ctl.completing import reader_argument
 from cardd.ctl.once import REQUEST, once
 from cardd.ctl.prompting import call_with_prompts, of_request
 from cardd.wire.deeds import CardWriteParams, CardWriteResult
@@ -14,7 +15,7 @@ from cardd.wire.methods import CARD_WRITE
 
 @click.command()
 @click.argument("file", type=click.File("rb"))
-@click.argument("reader", required=False)
+@reader_argument
 @click.option("--pin", is_flag=True, help="Read back with the holder's password, which is asked for.")
 @REQUEST
 @command

@@ -61,6 +61,7 @@ def test_a_bundle_after_handoffs_holds_no_person_and_no_key(tmp_path: Path) -> N
     assert types.count("activation.completed") == 2
     assert "personal.disclosed" in types
     assert b'"event":"apdu"' in parts["log.txt"]
+    assert b"# EOF" in parts["metrics.txt"]
     for name, content in parts.items():
         assert found_in(content) == [], name
         assert PURPOSE.encode() not in content

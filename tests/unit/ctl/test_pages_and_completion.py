@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 import pytest
+from support.aside import counter_aside
 
 from cardd.ctl.main import cardctl
+from cardd.wire.activation import ActivationStartParams, Route
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted((ROOT / "docs" / "man").iterdir())
@@ -87,6 +89,21 @@ def completed(*words: str) -> list[str]:
 )
 def test_bash_completes_commands_and_options(words: tuple[str, ...], offered: list[str]) -> None:
     assert completed(*words) == offered
+
+
+def test_readers_and_open_activations_are_completed_by_the_daemon_and_nothing_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARDD_SOCKET", str(tmp_path / "cardd.sock"))
+    assert completed("cardctl", "read", "fr") == []
+    with counter_aside(tmp_path) as running:
+        start = ActivationStartParams(route=Route.PHARMACY)
+        running.do(running.desk.activations.start(start, client="test"))
+        assert completed("cardctl", "read", "fr") == ["front"]
+        assert completed("cardctl", "pin", "verify", "x") == []
+        assert completed("cardctl", "cancel", "a") == ["act-1"]
+        monkeypatch.delenv("CARDD_SOCKET")
+        assert completed("cardctl", "--socket", str(tmp_path / "cardd.sock"), "lend", "f") == ["front"]
 
 
 def test_zsh_reads_the_files() -> None:
