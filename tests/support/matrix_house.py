@@ -9,7 +9,7 @@ from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from unittest.mock import patch
+from unittest.mock import create_autospec, patch
 
 import yaml
 from msgspec.structs import replace
@@ -25,6 +25,8 @@ from cardd.config import load_config
 from cardd.desk.reception import Reception
 from cardd.journal.events import StoredEvent
 from cardd.journal.store import Journal
+from cardd.logs import Logs
+from cardd.service import Standing
 from cardd.wire.cards import ReaderView
 from cardsim.links.inprocess import InProcessBackend
 from support.matrix_cards import Plastic
@@ -237,7 +239,9 @@ class House:
             patch.object(composition, "SystemClock", lambda: self.clock),
             patch.object(composition, "_backend", lambda _: self.backend),
         ):
-            self._daemon = await composition.Daemon.start(load_config(self.directory / "cardd.yaml"))
+            logs = create_autospec(Logs, instance=True)
+            logs.writes.return_value = False
+            self._daemon = await composition.Daemon.start(load_config(self.directory / "cardd.yaml"), logs, Standing())
         await comes_true(lambda: self.told("card.inserted", self._since("service.started")), "the module", _READY_S)
 
     def _since(self, kind: str) -> int:
