@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -11,6 +11,7 @@ from cardd.base.errors import CarddError
 from cardd.ctl.health.findings import Finding, found
 from cardd.ctl.health.patience import PATIENCE_S, within
 from cardd.ctl.health.seen import Seen
+from cardd.wire.events import Event, short_type
 
 _CODES: Final = MappingProxyType(
     {
@@ -26,6 +27,8 @@ _RULES: Final = (
 )
 _ACTION: Final = "org.debian.pcsc-lite."
 _POLKIT: Final = ("usr/lib/polkit-1/polkitd", "usr/libexec/polkitd", "usr/lib/policykit-1/polkitd")
+_ANEW: Final = frozenset({"card.identified", "pcsc.up", "service.started"})
+_LAST_CARD: Final = "the last card was refused (SCardConnect)"
 _PACKAGES: Final = ("libpcsclite1", "pcscd")
 
 
@@ -50,8 +53,20 @@ def _by_the_daemon(seen: Seen) -> Finding:
     assert seen.daemon is not None  # noqa: S101 # the caller has looked
     told = seen.daemon.part("pcsc")
     if told.get("state") == "up":
-        return found("pcsc_up", readers=told.get("readers", "?"))
+        up = found("pcsc_up", readers=told.get("readers", "?"))
+        return found("pcsc_cards_denied", detail=_LAST_CARD) if _refuses_cards(seen.daemon.recent) else up
     return _absent(str(told.get("code") or told.get("reason")), str(told.get("detail")))
+
+
+def _refuses_cards(recent: Sequence[Event]) -> bool:
+    """Tell whether the last card could not be opened for lack of permission: the service itself is up then."""
+    for event in reversed(recent):
+        kind = short_type(event.type)
+        if kind in _ANEW:
+            return False
+        if kind == "card.rejected":
+            return event.data.get("reason") == "PCSC_DENIED"
+    return False
 
 
 def by_asking() -> Finding:

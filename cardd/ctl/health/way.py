@@ -7,7 +7,6 @@ import pwd
 import socket
 import stat
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -19,12 +18,14 @@ from cardd.ctl.health.findings import Finding, found
 from cardd.ctl.health.patience import PATIENCE_S, within
 from cardd.ctl.health.seen import Daemon
 from cardd.wire.base import Json
-from cardd.wire.events import EventsSubscribeParams
+from cardd.wire.events import Event, EventsSubscribeParams
 from cardd.wire.methods import READERS_LIST, SESSION_HELLO, SYSTEM_STATUS
 from cardd.wire.session import HelloParams, HelloResult
 from cardd.wire.system import NoParams
 
-_NEWEST_S: Final = 1.0
+RECENT: Final = 200
+"""So many of the last events are looked at."""
+_RECENT_S: Final = 1.0
 _AWAY: Final = MappingProxyType({errno.ENOENT: "daemon_absent", errno.ECONNREFUSED: "daemon_gone"})
 _OBSERVE: Final = "observe"
 
@@ -66,20 +67,24 @@ def _ask(path: Path) -> Daemon:
             return Daemon(hello)
         status = client.call(SYSTEM_STATUS, NoParams())
         readers = client.call(READERS_LIST, NoParams()).readers
-        return Daemon(hello, status, readers, _newest(client, hello, status.get("journal")))
+        return Daemon(hello, status, readers, _recent(client, hello, status.get("journal")))
 
 
-def _newest(client: Client, hello: HelloResult, journal: Json) -> datetime | None:
-    """Return the time of the newest event: the one that follows the last but one."""
-    last = journal.get("last") if isinstance(journal, dict) else None
-    if not isinstance(last, int) or last < 1:
-        return None
+def _recent(client: Client, hello: HelloResult, journal: Json) -> list[Event]:
+    """Return the last events, as many as a look needs."""
+    last, evicted = (journal.get(name) if isinstance(journal, dict) else None for name in ("last", "evicted"))
+    if not isinstance(last, int) or not isinstance(evicted, int) or last == evicted:
+        return []
+    events: list[Event] = []
     try:
-        client.subscribe(EventsSubscribeParams(after=f"{hello.stream}.{last - 1}"))
-        arrival = next(client.events(_NEWEST_S), None)
-        return None if arrival is None else datetime.fromisoformat(arrival.event.time)
-    except (CallError, ValueError):
-        return None
+        client.subscribe(EventsSubscribeParams(after=f"{hello.stream}.{max(last - RECENT, evicted)}"))
+    except CallError:
+        return []
+    for arrival in client.events(_RECENT_S):
+        events.append(arrival.event)
+        if int(arrival.event.sequence) >= last:
+            break
+    return events
 
 
 def _about(daemon: Daemon, path: Path) -> Iterator[Finding]:

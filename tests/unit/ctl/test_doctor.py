@@ -24,6 +24,7 @@ from cardd.ctl.main import main
 from cardd.journal.connection import FILE_NAME
 from cardd.journal.glance import newest_time
 from cardd.wire.cards import CardSummary, Kind, ReaderView
+from cardd.wire.events import Event
 from cardd.wire.methods import SESSION_HELLO
 from cardd.wire.session import HelloParams, HelloResult, Limits
 
@@ -47,11 +48,11 @@ def service(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def daemon(
-    *, readers: list[ReaderView] | None = None, newest: datetime | None = None, rights: tuple[str, ...] = ("observe",),
-    **status: Any,
+    *, readers: list[ReaderView] | None = None, recent: list[Event] | None = None,
+    rights: tuple[str, ...] = ("observe",), **status: Any,
 ) -> Daemon:  # fmt: skip
     hello = HelloResult("cardd", "0", 1, "ab", list(rights), Limits(1, 1, 1))
-    return Daemon(hello, status, readers, newest)
+    return Daemon(hello, status, readers, recent or [])
 
 
 def view(
@@ -63,6 +64,10 @@ def view(
     told = reader_view(card)
     told.role, told.state, told.station = role, state, station
     return told
+
+
+def event(kind: str, time: datetime = NOW, **data: Any) -> Event:
+    return Event("1.0", "id", "/cardd/x", f"org.cardd.{kind}.v1", time.isoformat(), "1", "front", data=data)
 
 
 def codes(findings: Iterator[Finding]) -> list[str]:
@@ -222,6 +227,24 @@ def test_the_daemons_word_on_the_service_goes_before_ones_own(service: list[str]
     assert codes(pcsc.look(Seen(daemon(pcsc={"backend": "socket", "state": "up"})))) == ["pcsc_simulated"]
 
 
+@pytest.mark.parametrize(
+    ("kinds", "code"),
+    [
+        (["service.started", "card.rejected"], "pcsc_cards_denied"),
+        (["card.rejected", "card.removed"], "pcsc_cards_denied"),
+        (["card.rejected", "card.identified"], "pcsc_up"),
+        (["card.rejected", "service.started"], "pcsc_up"),
+        ([], "pcsc_up"),
+    ],
+)
+def test_a_service_that_is_up_and_refuses_cards_is_known_by_the_last_of_them(
+    service: list[str], kinds: list[str], code: str
+) -> None:
+    assert service
+    recent = [event(kind, reason="PCSC_DENIED") for kind in kinds]
+    assert codes(pcsc.look(Seen(daemon(recent=recent, pcsc={"backend": "pcsc", "state": "up"}))))[0] == code
+
+
 def test_polkit_is_looked_through_in_both_of_its_forms(tmp_path: Path) -> None:
     assert codes(pcsc.polkit(tmp_path)) == ["polkit_none"]
     (tmp_path / "usr/lib/polkit-1").mkdir(parents=True)
@@ -302,9 +325,11 @@ def test_whether_somebody_listens_at_an_address_is_found_out_without_a_daemon() 
 
 
 def test_a_clock_behind_the_journal_is_wrong_and_one_that_nobody_sets_is_noted() -> None:
-    ahead = Seen(daemon(newest=NOW + timedelta(seconds=90)))
+    ahead = Seen(daemon(recent=[event("card.inserted", NOW + timedelta(seconds=90))]))
     assert codes(machine.clock(ahead, NOW, synchronised=False)) == ["clock_unsynchronised", "clock_behind"]
-    assert codes(machine.clock(Seen(daemon(newest=NOW)), NOW, synchronised=True)) == ["clock_right"]
+    assert codes(machine.clock(Seen(daemon(recent=[event("card.inserted")])), NOW, synchronised=True)) == [
+        "clock_right"
+    ]
 
 
 def test_the_daemons_newest_event_is_what_the_clock_is_held_against(aside: Aside) -> None:
@@ -313,8 +338,9 @@ def test_the_daemons_newest_event_is_what_the_clock_is_held_against(aside: Aside
     stored = aside.do(aside.desk.journal.read(0, 10))
     with Client.connect(aside.desk.path) as client:
         hello = client.call(SESSION_HELLO, HelloParams())
-        newest = way._newest(client, hello, {"last": 3})
-    assert newest == datetime.fromisoformat(stored[-1].time)
+        recent = way._recent(client, hello, {"last": 3, "evicted": 0})
+    assert Daemon(hello, {}, [], recent).newest == datetime.fromisoformat(stored[-1].time)
+    assert [int(one.sequence) for one in recent] == [1, 2, 3]
 
 
 def test_without_a_daemon_the_clock_is_held_against_what_is_stored(
