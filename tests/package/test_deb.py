@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from email.parser import HeaderParser
 from pathlib import Path
@@ -72,6 +73,8 @@ def test_units_users_directories_and_rights_lie_where_their_programs_look(inside
         ("usr/lib/tmpfiles.d/cardd.conf", "systemd/cardd.tmpfiles"),
         ("usr/share/polkit-1/rules.d/50-cardd.rules", "systemd/polkit/50-cardd.rules"),
         ("var/lib/polkit-1/localauthority/10-vendor.d/cardd.pkla", "systemd/polkit/cardd.pkla"),
+        ("usr/share/bash-completion/completions/cardctl", "completion/bash/cardctl"),
+        ("usr/share/zsh/vendor-completions/_cardctl", "completion/zsh/_cardctl"),
         ("etc/cardd/cardd.yaml", "config/cardd.yaml"),
         ("usr/share/doc/cardd/examples/pharmacy.yaml", "config/pharmacy.yaml"),
     ):
@@ -104,14 +107,16 @@ def _plain(name: str) -> str:
 
 
 def test_the_lock_of_the_package_holds_every_extra_in_the_tested_versions() -> None:
-    folder = ROOT / "requirements"
-    pinned = {
-        path.stem: set(re.findall(r"^\S+==\S+", path.read_text("utf-8"), re.MULTILINE)) for path in folder.glob("*.txt")
-    }
-    assert pinned["run"] <= pinned["package"]
-    assert pinned["http"] <= pinned["package"]
-    assert pinned["sm2"] <= pinned["package"]
-    assert pinned["package"] <= pinned["dev"] | pinned["run"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    package, dev = pinned("package"), pinned("dev")
+    for name in ("run", *project["project"]["optional-dependencies"]):
+        assert pinned(name) <= package, name
+    assert package <= dev
+
+
+def pinned(name: str) -> set[str]:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    return set(re.findall(r"^\S+==\S+", text, re.MULTILINE))
 
 
 # the packages of Debian 12 that hold what our libraries are linked with
@@ -269,3 +274,29 @@ def test_an_operators_configuration_outlives_an_upgrade_and_a_wrong_one_is_told(
         assert "colour: red" in installed.run("cat /etc/cardd/cardd.yaml")
     finally:
         installed.run("mv /root/kept /etc/cardd/cardd.yaml")
+
+
+RUNNING_SYSTEMD = """
+mkdir -p /run/systemd/system
+mv /bin/systemctl /root/systemctl
+printf '#!/bin/sh\\necho "$@" >>/root/calls\\ncase "$*" in *is-enabled*) echo enabled; esac\\n' >/bin/systemctl
+chmod 755 /bin/systemctl
+"""
+
+
+def test_an_upgrade_restarts_the_service_and_leaves_its_socket_alone(machine: Machine, package: Path) -> None:
+    machine.run(f"dpkg --purge cardd 2>/dev/null; {RUNNING_SYSTEMD}")
+    try:
+        brought = machine.bring(package)
+        assert asked_of_systemd(machine, f"dpkg -i {brought}") == ["start cardd.socket", "start cardd.service"]
+        assert asked_of_systemd(machine, f"dpkg -i {brought}") == ["start cardd.socket", "restart cardd.service"]
+        assert asked_of_systemd(machine, "dpkg --remove cardd") == ["stop cardd.service cardd.socket"]
+    finally:
+        machine.run("mv /root/systemctl /bin/systemctl && rm -r /run/systemd/system /root/calls")
+
+
+def asked_of_systemd(machine: Machine, script: str) -> list[str]:
+    """Return what was to be started and stopped: a program in systemctl's place writes it down."""
+    machine.run(f"rm -f /root/calls; {script}")
+    calls = [re.sub(r"^(--\S+ )+", "", call) for call in machine.run("cat /root/calls").splitlines()]
+    return [call for call in calls if re.match(r"(re)?start |stop |try-", call)]
