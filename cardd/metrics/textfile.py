@@ -30,6 +30,8 @@ class TextFile:
         self._every_s = every_s
         self._keeping: asyncio.Task[None] | None = None
         self._ended = False
+        self._known = ""
+        """What was in the way last."""
 
     def start(self) -> None:
         """Begin, with the event loop running."""
@@ -43,18 +45,33 @@ class TextFile:
         self._remove()
 
     async def _keep(self) -> None:
-        """Write the page for ever. A page that cannot be written is logged, and the next one tried."""
+        """Write the page for ever. That a page cannot be written is logged once, and the next one tried."""
         # whoever starts the daemon waits for it, and the first page takes an import
         await asyncio.sleep(min(_FIRST_S, self._every_s))
         while True:
-            try:
-                text = await self._page()
-                await asyncio.to_thread(self._write, text)
-            except OSError as error:
-                log.warning("metrics are not written", file=str(self._path), problem=error.strerror)
-            except CarddError as error:
-                log.warning("metrics are not written", file=str(self._path), problem=error.detail)
+            self._tell(await self._problem())
             await asyncio.sleep(self._every_s)
+
+    async def _problem(self) -> str:
+        """Write the page; return what was in the way, if anything."""
+        try:
+            text = await self._page()
+            await asyncio.to_thread(self._write, text)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        except CarddError as error:
+            return error.detail
+        return ""
+
+    def _tell(self, problem: str) -> None:
+        """Log what changed: a directory that is not there would else be told for ever."""
+        known, self._known = self._known, problem
+        if problem == known:
+            return
+        if problem:
+            log.warning("metrics are not written", file=str(self._path), problem=problem)
+        else:
+            log.info("metrics are written again", file=str(self._path))
 
     def _remove(self) -> None:
         for path in (self._path, self._beside):

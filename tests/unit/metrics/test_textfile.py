@@ -93,16 +93,21 @@ async def test_an_orderly_end_takes_the_file_away(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "failure", [CarddError(Reason.NOT_FOUND, "no extra"), OSError(28, "No space left on device")], ids=str
 )
-async def test_a_page_that_cannot_be_written_is_logged_and_the_next_one_tried(
+async def test_a_page_that_cannot_be_written_is_logged_once_and_the_next_one_tried(
     failure: Exception, tmp_path: Path
 ) -> None:
     path = tmp_path / "cardd.prom"
-    file = TextFile(path, pages(failure, "later"), every_s=OFTEN_S)
+    file = TextFile(path, pages(failure, failure, failure, "later", "later"), every_s=OFTEN_S)
     with capture_logs() as lines:
         file.start()
         await comes_true(path.exists, "the file")
+        await asyncio.sleep(2 * OFTEN_S)
         file.close()
-    assert [line["problem"] for line in lines] == [str(getattr(failure, "strerror", None) or "no extra")]
+    problem = str(getattr(failure, "strerror", None) or "no extra")
+    assert [(line["event"], line.get("problem")) for line in lines] == [
+        ("metrics are not written", problem),
+        ("metrics are written again", None),
+    ]
 
 
 async def test_what_an_earlier_daemon_left_half_written_is_no_obstacle(tmp_path: Path) -> None:
