@@ -14,7 +14,8 @@ _NEWEST: Final = "SELECT max(time) FROM (SELECT time FROM events ORDER BY sequen
 def newest_time(directory: Path) -> datetime | None:
     """Return the latest time of the newest events in a directory; None where there is none, or it cannot be read.
 
-    That is the last one's, unless the clock was set back among them. Takes no lock and writes nothing. After a crash the last few events may not be seen yet.
+    That is the last one's, unless the clock was set back among them. Takes no lock and writes nothing. After a crash
+    the last few events may not be seen yet.
     """
     uri = f"{(directory / FILE_NAME).absolute().as_uri()}?mode=ro&immutable=1"
     try:
