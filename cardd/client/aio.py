@@ -12,7 +12,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
-from cardd.client.address import socket_path, unreachable
+from cardd.client.address import connected, socket_path, unreachable
 from cardd.client.errors import CallError, ExpelledError, ProtocolError, UnreachableError
 from cardd.client.messages import Answer, Arrival, Beat, Numbering, typed, understand
 from cardd.client.resume import Attempts, Place, Reconnect, is_passing
@@ -63,7 +63,8 @@ class Client:
         """
         where = socket_path(path)
         try:
-            reader, writer = await asyncio.open_unix_connection(os.fspath(where), limit=LINE_BYTES + 1)
+            sock = await asyncio.to_thread(connected, where)
+            reader, writer = await asyncio.open_unix_connection(sock=sock, limit=LINE_BYTES + 1)
         except OSError as error:
             raise unreachable(where, error) from None
         client = cls(reader, writer)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, TypeVar
 
-from cardd.client.address import socket_path, unreachable
+from cardd.client.address import connected, socket_path, unreachable
 from cardd.client.errors import ExpelledError, UnreachableError
 from cardd.client.messages import Answer, Arrival, Beat, Numbering, typed, understand
 from cardd.client.resume import Attempts, Place, Reconnect, is_passing
@@ -51,12 +51,9 @@ class Client:
         Raises UnreachableError with the remedy; TimeoutError, CallError and ProtocolError from the greeting.
         """
         where = socket_path(path)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            sock.settimeout(ANSWER_S)
-            sock.connect(os.fspath(where))
+            sock = connected(where)
         except OSError as error:
-            sock.close()
             raise unreachable(where, error) from None
         client = cls(sock)
         if program is not None:
