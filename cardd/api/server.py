@@ -16,7 +16,7 @@ from cardd.api.rights import Rights
 from cardd.api.services import Limits, Services
 from cardd.api.session import Session
 from cardd.api.shares import Shares
-from cardd.api.sockets import BACKLOG, Listening
+from cardd.api.sockets import BACKLOG, Listening, left_nothing
 from cardd.base.errors import CarddError
 from cardd.wire import rpc
 
@@ -96,7 +96,11 @@ class Server:
     async def _serve(
         self, task: "asyncio.Task[None]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        peer = await peer_of(writer.get_extra_info("socket"))
+        sock = writer.get_extra_info("socket")
+        if left_nothing(sock):
+            # many may come and go while they wait to be taken: who they were is not asked
+            return
+        peer = await peer_of(sock)
         try:
             share = self._shares.join(peer.uid)
         except CarddError as busy:

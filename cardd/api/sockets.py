@@ -2,10 +2,14 @@
 
 import contextlib
 import errno
+import fcntl
 import grp
 import os
+import select
 import socket
 import stat
+import struct
+import termios
 from pathlib import Path
 
 from cardd.base.errors import CarddError
@@ -15,6 +19,7 @@ from cardd.base.structs import Struct
 BACKLOG = 1024
 """How many connections may wait to be taken. A client that must not wait itself is turned away beyond that."""
 _NO_GROUP = -1
+_INT = struct.Struct("i")
 _PATH_BYTES = 107
 """What fits sockaddr_un with its final zero."""
 
@@ -102,3 +107,15 @@ def _gid(group: str | None) -> int:
         return grp.getgrnam(group).gr_gid
     except KeyError:
         raise CarddError(Reason.INVALID, f"this machine has no group `{group}` for the socket; create it") from None
+
+
+def has_gone(sock: socket.socket) -> bool:
+    """Tell a client that has gone from one that is there, or has only closed its sending side."""
+    poll = select.poll()
+    poll.register(sock.fileno(), 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
+
+
+def left_nothing(sock: socket.socket) -> bool:
+    """Tell a client that has gone without a word that is still to be read."""
+    return has_gone(sock) and fcntl.ioctl(sock.fileno(), termios.FIONREAD, _INT.pack(0)) == _INT.pack(0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -222,3 +223,17 @@ async def test_the_daemon_ends_in_time_with_clients_connected_and_waiting(tmp_pa
         assert not desk.path.exists()
         with pytest.raises((EOFError, ConnectionError)):
             await client.read()
+
+
+async def test_what_a_client_says_before_it_is_gone_is_done_and_one_that_says_nothing_is_not_asked_for(
+    tmp_path: Path,
+) -> None:
+    async with counter(tmp_path) as desk:
+        for said in (b"", b'{"jsonrpc":"2.0","method":"activation.start","params":{"route":"pharmacy"}}\n'):
+            with socket.socket(socket.AF_UNIX) as client:
+                # both before the daemon takes the connection: it has had no turn
+                client.connect(os.fspath(desk.path))
+                client.sendall(said)
+        await eventually(desk.under_way)
+        await eventually(desk.deserted)
+        assert len(desk.activations.started_by) == 1
