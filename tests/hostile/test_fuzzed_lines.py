@@ -53,8 +53,7 @@ def _live_through(directory: Path, *, seed: int, lines: int) -> None:
         assert after.memory - before.memory < GROWTH_KIB
         assert after.descriptors <= before.descriptors + 2
         # and it does its work
-        siege.remove()
-        siege.insert("social-jia-3.0")
+        siege.swap("social-jia-3.0")
         siege.read()
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pwd
 import re
 import shutil
 import statistics
@@ -16,6 +17,7 @@ from typing import Any, Final, Self
 
 import yaml
 
+from cardd.api.rights import Right
 from cardd.client.blocking import Client
 from cardd.client.errors import UnreachableError
 from cardd.wire.cards import CardReadParams
@@ -26,18 +28,25 @@ from cardsim.links.messages import SOCKET_VARIABLE
 from cardsim.links.socket import SocketRig
 from cardsim.persona import load_persona
 from cardsim.rig import REGISTER, default_config, program
+from support.hostile_clients import NOBODY
 from support.resources import Resources, steady
+from support.waiting import until
 
 FRONT: Final = "Front"
 SAM: Final = "Sam"
 _TESTS: Final = Path(__file__).parents[1]
+_ALL: Final = sorted(map(str, Right))
 _FAULTS: Final = re.compile(rb"Traceback|a method failed|a connection failed|never retrieved|\bcritical\b")
 
 
 class Siege:
-    """A counter of one reader with its security module. `client` was there before anybody else."""
+    """A counter of one reader with its security module. `client` was there before anybody else.
+
+    The user that runs it may do everything, everybody else may watch.
+    """
 
     def __init__(self, directory: Path, settings: Mapping[str, object] | None = None) -> None:
+        directory.chmod(0o711)
         shutil.copy(REGISTER, directory / "register.yaml")
         self.log: Final = directory / "cardd.log"
         self.socket: Final = directory / "cardd.sock"
@@ -47,7 +56,13 @@ class Siege:
         self._rig.start()
         self.insert("psam", SAM)
         config = directory / "cardd.yaml"
-        stations = {**default_config((FRONT, SAM)), "backend": "socket", **(settings or {})}
+        rights = [{"user": _name(os.geteuid()), "grant": _ALL}, {"user": _name(NOBODY), "grant": ["watch"]}]
+        stations = {
+            **default_config((FRONT, SAM)),
+            "backend": "socket",
+            "socket": {"path": "cardd.sock", "mode": "0666", "rights": rights},
+            **(settings or {}),
+        }
         config.write_text(yaml.safe_dump(stations), encoding="utf-8")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -96,6 +111,17 @@ class Siege:
     def remove(self, slot: str = FRONT) -> None:
         self._rig.remove(slot)
 
+    def swap(self, persona: str) -> None:
+        """Put another card in once it is seen that the one before has gone, and wait until that is seen too."""
+        self.remove()
+        until(lambda: self._state() == "empty", "the reader is empty")
+        self.insert(persona)
+        until(lambda: self._state() == "present", "a card is in")
+
+    def _state(self) -> str:
+        views = self.client.call(READERS_LIST, NoParams()).readers
+        return next(view.state for view in views if view.reader == "reader-0")
+
     def resources(self) -> Resources:
         return Resources.of(self.process.pid)
 
@@ -114,6 +140,10 @@ class Siege:
     def reads(self, number: int) -> float:
         """Return the median of so many."""
         return statistics.median(self.read() for _ in range(number))
+
+
+def _name(user: int) -> str:
+    return pwd.getpwuid(user).pw_name
 
 
 @contextlib.contextmanager
