@@ -91,7 +91,7 @@ def _readers(views: Sequence[ReaderStatus]) -> dict[Labels, float]:
 
 def _write(form: str, figures: Figures, state: Path) -> str:
     try:
-        # asked for by those who measure: the others need not pay for the import, which is half of a start's
+        # asked for by those who measure: the others need not pay for the import, which is a sixth of a start
         from cardd.metrics.text import FORMS  # noqa: PLC0415
     except ImportError:
         raise CarddError(Reason.NOT_FOUND, "metrics need the extra `metrics`: cardd[metrics]") from None

@@ -10,7 +10,7 @@ HEAVY = {
     "httpx": "only for a centre or a security machine on the network",
     "smartcard": "only for real readers",
     "cardsim": "only for simulated ones",
-    "prometheus_client": "a quarter of a start, for those who ask what is measured",
+    "prometheus_client": "for those who ask what is measured",
     "gmssl_pyx": "only where heads are signed with SM2",
     "click": "for the client's commands",
     "cardd.ctl": "the client",

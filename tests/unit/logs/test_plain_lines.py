@@ -101,6 +101,21 @@ def test_the_level_can_be_changed_under_loggers_that_are_in_use(capsys: pytest.C
     assert (logs.writes("warning"), logs.writes("error")) == (False, True)
 
 
+def test_what_repeats_itself_is_held_back_as_configured_and_counted_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs = configure("info", "json", same_a_minute=2)
+    structlog.contextvars.bind_contextvars(activation="a-1")
+    for _ in range(5):
+        structlog.get_logger().warning("again")
+    logs.tell_held_back()
+    logs.close()
+    *lines, count = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["activation"] for line in lines] == ["a-1", "a-1"]
+    assert (count["message"], count["lines"], count["level"]) == ("again", 3, "warning")
+    assert count.keys() == {"event", "message", "lines", "level", "timestamp"}
+
+
 def test_a_log_that_nobody_takes_ends_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def write(self, _: str) -> int:
