@@ -59,12 +59,22 @@ class Audit:
         if events:
             await asyncio.shield(self._journal.record(*events))
 
+    async def close(self) -> None:
+        """Put on record the refusals that are counted and not yet written: there is no next minute."""
+        held, self._held = self._held, {}
+        counted = [_denial(key, count) for key, count in held.items() if count]
+        if counted:
+            try:
+                await self._journal.record(*counted)
+            except CarddError as error:
+                _log.warning("refusals could not be recorded", reason=str(error.reason))
+
     def _hold(self, key: tuple[str, str, str]) -> None:
         self._held[key] = 0
         self._clock.call_later(DENIAL_WINDOW_S, lambda: self._release(key))
 
     def _release(self, key: tuple[str, str, str]) -> None:
-        count = self._held.pop(key)
+        count = self._held.pop(key, 0)
         if count:
             self._hold(key)
             self._journal.record(_denial(key, count)).add_done_callback(_look)

@@ -78,6 +78,7 @@ class Server:
             _, late = await asyncio.wait(self._connections, timeout=grace_s)
             for task in late:
                 task.cancel()
+        await self._office.audit.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

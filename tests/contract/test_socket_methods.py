@@ -390,3 +390,11 @@ async def test_a_cancelled_prompt_reaches_the_engine_as_such(tmp_path: Path) -> 
         prompt = await desk.activations.ask_pin("act-1")
         await client.result("prompt.answer", prompt=prompt, cancel=True)
         assert desk.activations.answers == [(prompt, None)]
+
+
+async def test_refusals_of_the_last_minute_are_on_record_when_the_daemon_ends(tmp_path: Path) -> None:
+    async with counter(tmp_path, rights=granting("watch")) as desk, line(desk.path) as client:
+        for _ in range(4):
+            await client.refusal("card.read")
+        await desk.server.close()
+        assert [one["count"] for one in await desk.recorded("access.denied")] == [1, 3]

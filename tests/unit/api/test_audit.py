@@ -92,6 +92,19 @@ async def test_refusals_are_written_at_once_then_once_a_minute_with_their_number
     assert records.counts() == [1, 4, 1, 1]
 
 
+async def test_refusals_that_are_counted_are_written_when_the_daemon_ends() -> None:
+    records, clock = Records(), StandingClock()
+    audit = Audit(records, clock)
+    for _ in range(5):
+        await audit.denied("till", "card.read", "read_card")
+    await audit.denied("desk", "card.read", "read_card")
+    await audit.close()
+    assert records.counts() == [1, 1, 4]
+    # and not again by a minute that passes meanwhile
+    clock.a_minute_passes()
+    assert records.counts() == [1, 1, 4]
+
+
 async def test_refusals_of_other_users_and_methods_are_written_for_themselves() -> None:
     records = Records()
     audit = Audit(records, StandingClock())
