@@ -191,7 +191,7 @@ def _notice(notice: desk.Notice) -> Notice:
             return CardTrouble(notice.station, notice.reason)
         case desk.CardGone():
             return CardGone(notice.insertion.id, notice.insertion.station)
-        case desk.ModuleCame():
+        case desk.ModuleCame() | desk.KeysAnswer():
             return KeysChanged()
 
 

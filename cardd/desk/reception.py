@@ -81,10 +81,15 @@ class ModuleCame(Struct, frozen=True):
     insertion: Insertion
 
 
-Notice = CardIdentified | CardRejected | CardGone | ModuleCame
-Listener = Callable[[Notice], None]
+class KeysAnswer(Struct, frozen=True):
+    """The key service that was away answers again: what failed for want of it may be tried again."""
+
+
 _Recorded = asyncio.Future[tuple[StoredEvent, ...]]
-_Announcement = tuple[_Recorded, Notice]
+_OnRecord = CardIdentified | CardRejected | CardGone | ModuleCame
+_Announcement = tuple[_Recorded, _OnRecord]
+Notice = _OnRecord | KeysAnswer
+Listener = Callable[[Notice], None]
 
 
 class Reception:
@@ -104,14 +109,14 @@ class Reception:
         self._announcements: asyncio.Queue[_Announcement] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._untold = Untold()
-        self._unannounced: list[Notice] = []
+        self._unannounced: list[_OnRecord] = []
         """What listeners have not heard, because it is not on record yet."""
         self._trying: TimerHandle | None = None
         self._closed = False
         self._came = 0
         """How often somebody came who may judge what nobody could judge."""
         self._stirred = asyncio.Event()
-        self._away = AwayKeys(keys, self._somebody_came, clock=clock)
+        self._away = AwayKeys(keys, self._keys_answer, clock=clock)
         readers.on_release(lambda _: self._stirred.set())
 
     def start(self) -> None:
@@ -177,7 +182,7 @@ class Reception:
         if insertion.id in self._present:
             self._begin(self._identify(insertion))
 
-    def _notice(self, fact: Fact) -> Notice | None:
+    def _notice(self, fact: Fact) -> _OnRecord | None:
         """Return what listeners are told of a fact alone."""
         match fact:
             case CardInserted(insertion) if insertion.role is Role.SAM:
@@ -208,6 +213,11 @@ class Reception:
     def _somebody_came(self) -> None:
         self._came += 1
         self._stirred.set()
+
+    def _keys_answer(self) -> None:
+        self._somebody_came()
+        # whoever holds a station asks by itself: nothing is judged beside it
+        self._tell(KeysAnswer())
 
     async def _find_out(self, insertion: Insertion) -> Identity | None:
         """Ask a card what it is, and record that or why not."""
@@ -282,7 +292,7 @@ class Reception:
     def _station_of(self, reader: str) -> str:
         return next((status.station for status in self._readers.views() if status.reader == reader), "")
 
-    def _record(self, event: NewEvent, notice: Notice | None) -> _Recorded:
+    def _record(self, event: NewEvent, notice: _OnRecord | None) -> _Recorded:
         number = self._untold.number()
         recorded = self._journal.record(event)
         recorded.add_done_callback(lambda _: self._recorded(recorded, number, event, notice))
@@ -290,7 +300,7 @@ class Reception:
             self._announcements.put_nowait((recorded, notice))
         return recorded
 
-    def _recorded(self, recorded: _Recorded, number: int, event: NewEvent, notice: Notice | None) -> None:
+    def _recorded(self, recorded: _Recorded, number: int, event: NewEvent, notice: _OnRecord | None) -> None:
         """Take note of what is on record, and keep what is not until there is room for it."""
         error = None if recorded.cancelled() else recorded.exception()
         if error is None:
@@ -331,7 +341,7 @@ class Reception:
         cards = (status.insertion for status in self._readers.views())
         return {card.reader: event_of(CardInserted(card), self._station_of) for card in cards if card is not None}
 
-    def _still_holds(self, notice: Notice) -> bool:
+    def _still_holds(self, notice: _OnRecord) -> bool:
         insertion = notice.insertion
         inside = {status.insertion.id for status in self._readers.views() if status.insertion is not None}
         return insertion is not None and insertion.id in inside

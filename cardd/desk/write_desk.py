@@ -17,7 +17,7 @@ from cardd.desk.at_card import AtCard, Inside
 from cardd.desk.deed_rows import Deed, Intent, Told
 from cardd.desk.deeds import Deeds, Done, GiveUp, Intend
 from cardd.desk.reading import Identity
-from cardd.desk.reception import CardGone, CardIdentified, ModuleCame, Notice, Reception
+from cardd.desk.reception import CardGone, CardIdentified, KeysAnswer, ModuleCame, Notice, Reception
 from cardd.desk.requests import Chosen
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.updates import Updates, prepare
@@ -72,7 +72,7 @@ class WriteDesk:
                 self._ask(notice)
             case CardGone(insertion):
                 self._unasked.pop(insertion.id, None)
-            case ModuleCame():
+            case ModuleCame() | KeysAnswer():
                 for one in list(self._unasked.values()):
                     self._ask(one)
             case _:

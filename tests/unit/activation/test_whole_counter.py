@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.cards import ROOT
 
 import cardsim
 from cardd.activation.counter import DeskCounter
@@ -15,12 +17,16 @@ from cardd.activation.pins import PinPolicy
 from cardd.activation.policy import Policy
 from cardd.activation.register import LocalRegister
 from cardd.base.clock import SystemClock
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.desk.reception import Reception
 from cardd.desk.stopped import StoppedKeys
 from cardd.journal.store import Journal
 from cardd.keys.psam import PsamKeys
+from cardd.keys.service import KeyService
+from cardd.keys.software import SoftwareKeys
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.registry import Readers
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Outcome, Route, State
@@ -89,7 +95,12 @@ class Whole:
 
 @asynccontextmanager
 async def whole(
-    directory: Path, policy: Policy | None = None, *, psam: bool = True, people: Path = SHIPPED
+    directory: Path,
+    policy: Policy | None = None,
+    *,
+    psam: bool = True,
+    people: Path = SHIPPED,
+    machine: KeyService | None = None,
 ) -> AsyncIterator[Whole]:
     clock = SystemClock()
     journal = Journal.open(directory / "j", sealer=Sm4GcmSealer(Secret(bytes(16))), clock=clock, source="test")
@@ -100,7 +111,7 @@ async def whole(
     if psam:
         slots.insert("sam", make_card(load_persona("psam")))
     readers = Readers(slots, STATIONS, clock=clock, boot=journal.boot)
-    keys, stopped = PsamKeys(readers), StoppedKeys()
+    keys, stopped = machine or PsamKeys(readers), StoppedKeys()
     reception = Reception(readers, journal, keys, clock=clock)
     reception.start()
     counter = DeskCounter(readers, reception, keys, stopped, clock=clock)
@@ -156,6 +167,34 @@ async def test_without_a_psam_it_pauses_and_goes_on_when_one_is_put_in(tmp_path:
         activation = await w.hand_over("old-jia", "social-jia-3.0")
         await w.until_said(activation, "PSAM_ABSENT")
         w.insert("sam", "psam")
+        assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+
+
+class FarKeys(SoftwareKeys):
+    """A security machine on the network that is away until it is told to come back."""
+
+    def __init__(self) -> None:
+        super().__init__(Secret(ROOT), tests_only=True)
+        self.away = True
+
+    def authentication_data(self, *args: Any, **further: Any) -> bytes:
+        if self.away:
+            raise CarddError(Reason.HSM_UNAVAILABLE)
+        return super().authentication_data(*args, **further)
+
+    def reachable(self, *, deadline: float) -> bool:  # noqa: ARG002 - the protocol's
+        return not self.away
+
+
+async def test_without_a_security_machine_it_pauses_and_goes_on_when_that_answers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardd.desk.away.PAUSE_S", 0.05)
+    machine = FarKeys()
+    async with whole(tmp_path, psam=False, machine=machine) as w:
+        activation = await w.hand_over("old-jia", "social-jia-3.0")
+        await w.until_said(activation, "HSM_UNAVAILABLE")
+        machine.away = False
         assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
 
 
