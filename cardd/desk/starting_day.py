@@ -10,7 +10,7 @@ from cardd.base.reasons import Reason
 from cardd.cards.account import Account
 from cardd.cards.ssse import BLOCK
 from cardd.desk.account import refuse_without_account
-from cardd.desk.intending import at_once
+from cardd.desk.intending import at_once, preparing
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
 from cardd.desk.social import reopen_genuine
@@ -43,7 +43,7 @@ def set_starting_day(
 
     Raises CarddError: INVALID, KEY_STOPPED, PSAM_ABSENT without a key service, before the card is touched;
     CARD_DATA_DIFFERS, CARD_NOT_GENUINE; FILE_ABSENT without an account; reasons of the key service; STATUS_WORD, also
-    where another day reads back.
+    where another day reads back. After `intend` the fact `sent` is False where the day was not sent.
     """
     if not _DAY.fullmatch(day):
         raise CarddError(Reason.INVALID, "a starting day is four digits mmdd")
@@ -59,7 +59,7 @@ def set_starting_day(
         if _day_of(account) == day:
             return
         intend()
-        with stopped.trial(insertion.station, KeyName.DSK, deadline):
+        with preparing(), stopped.trial(insertion.station, KeyName.DSK, deadline):
             # a challenge belongs to the application in which it was asked for
             challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
             answer = keys.authentication_data(

@@ -54,6 +54,34 @@ async def test_a_key_that_is_stopped_here_leaves_the_pin_as_it_is_and_the_reques
         assert again["result"]["done"] == done
 
 
+@pytest.mark.parametrize(
+    ("method", "params", "events"),
+    [
+        ("card.block", {"what": "DF04"}, ["card.block_intended", "card.block_refused"]),
+        (
+            "account.set_starting_day",
+            {"day": "0701"},
+            ["account.starting_day_intended", "account.starting_day_refused"],
+        ),
+    ],
+)
+async def test_a_key_service_that_goes_away_before_a_deed_of_the_issuer_leaves_the_request_free(
+    tmp_path: Path, method: str, params: dict[str, str], told: str
+) -> None:
+    async with socket_desk(tmp_path) as at, client(at) as asked:
+        await at.insert(social(tmp_path, Generation.V3, balance=100, files={"DF04EF05": {"8F": "2"}}))
+        await at.desk.remove("sam")
+        error = await asked.line.refusal(method, **params, request="i1")
+        assert error["data"]["reason"] == "PSAM_ABSENT"
+        assert await at.journal.open_deeds() == []
+        kinds = [event.type for event in await at.journal.read(0, 10_000) if event.type.startswith(told)]
+        assert kinds == [f"{told}_intended", f"{told}_refused"]
+        (refused,) = await at.recorded(f"{told}_refused")
+        assert (refused["reason"], refused["request"]) == ("PSAM_ABSENT", "i1")
+        await at.desk.insert("sam", virtual("psam"))
+        assert await asked.line.result(method, **params, request="i1")
+
+
 async def test_what_failed_in_preparing_keeps_all_it_said() -> None:
     before = CarddError(Reason.HSM_UNAVAILABLE, "nobody answers", retry_after_ms=7, key="PUK").in_words("card_pulled")
     assert not was_kept_back(before)
