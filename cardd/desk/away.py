@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from cardd.base.clock import Clock, TimerHandle
@@ -55,10 +55,13 @@ class AwayKeys:
         self._asking = True
 
         def ask() -> None:
-            answers = keys.reachable(deadline=deadline)
-            # the loop may have been closed meanwhile: nobody listens any more
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._answered, answers)
+            answers = False
+            try:
+                answers = keys.reachable(deadline=deadline)
+            finally:
+                # whatever it was that failed: it is asked again. A loop that was closed has nobody left to be told
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._answered, answers)
 
         threading.Thread(target=ask, name="key service away", daemon=True).start()
 

@@ -98,6 +98,23 @@ async def test_a_question_that_is_not_answered_yet_is_not_asked_a_second_time() 
         assert machine.asked == 2
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_question_that_fails_in_an_unforeseen_way_is_asked_again() -> None:
+    class Faulty(Machine):
+        def reachable(self, *, deadline: float) -> bool:
+            if super().reachable(deadline=deadline):
+                return True
+            raise ValueError("no answer at all")
+
+    machine, clock = Faulty(), ManualClock()
+    keys = away(machine, clock)
+    with keys.awaited():
+        await pause(machine, clock)
+        machine.answers = True
+        await pause(machine, clock)
+        assert (machine.asked, machine.told) == (2, 1)
+
+
 async def test_only_a_machine_on_the_network_has_to_be_asked() -> None:
     assert issubclass(RemoteKeys, Reachable)
     assert not issubclass(PsamKeys, Reachable)
