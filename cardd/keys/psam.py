@@ -19,7 +19,7 @@ from cardd.keys.psam_session import Delivery, Session
 from cardd.keys.service import UNASKED
 from cardd.keys.versions import KeyVersions
 from cardd.readers.config import Role
-from cardd.readers.facts import Fact
+from cardd.readers.facts import CardInserted, CardRemoved, Fact
 from cardd.readers.registry import Readers
 from cardd.readers.worker import HeldChannel
 from cardd.rules.keys import KEYS, MONEY_KEYS, KeyName, Usage
@@ -56,7 +56,7 @@ class PsamKeys:
         # replaced whole by the loop's thread, read by the workers'
         self._modules: tuple[_Module, ...] = ()
         self._learned: _Learned = {}
-        readers.subscribe(self._look)
+        readers.subscribe(self._notice)
         self._look()
 
     def authentication_data(
@@ -139,7 +139,12 @@ class PsamKeys:
                 error = max(error, _about_module(module, refused), key=_telling)
         raise error
 
-    def _look(self, _: Fact | None = None) -> None:
+    def _notice(self, fact: Fact) -> None:
+        # of all that happens at the counters nothing concerns a module: whoever puts a card in waits for this
+        if isinstance(fact, CardInserted | CardRemoved) and fact.insertion.role is Role.SAM:
+            self._look()
+
+    def _look(self) -> None:
         self._modules = tuple(
             _Module(view.reader, view.insertion.id)
             for view in self._readers.views()

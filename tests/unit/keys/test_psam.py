@@ -275,3 +275,21 @@ async def test_a_mac_of_another_length_is_not_used() -> None:
         with pytest.raises(CarddError) as caught:
             await maintenance(desk, Algorithm.SM4, None)
         assert caught.value.reason is Reason.PSAM_KEY_MISSING
+
+
+async def test_what_happens_at_the_counters_has_nobody_look_for_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Desk() as desk:
+        await desk.with_modules(["psam"])
+        look, looks = desk.keys._look, list[int]()
+
+        def counted() -> None:
+            looks.append(1)
+            look()
+
+        monkeypatch.setattr(desk.keys, "_look", counted)
+        await desk.insert("front", virtual("social-jia-3.0"))
+        await desk.remove("front")
+        assert looks == []
+        await desk.remove("sam")
+        assert looks == [1]
+        assert desk.keys.status()["available"] is False
