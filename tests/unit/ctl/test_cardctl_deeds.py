@@ -49,6 +49,8 @@ def test_the_same_request_is_the_same_deed(capsys: pytest.CaptureFixture[str]) -
 def test_a_deed_that_fails_says_how_to_ask_for_the_same_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["account", "starting-day", "0701", "elsewhere"]) == os.EX_NOINPUT
     assert "--request " in capsys.readouterr().err
+    assert main(["account", "starting-day", "0701", "elsewhere", "--request", "d1"]) == os.EX_NOINPUT
+    assert "--request" not in capsys.readouterr().err
     assert main(["--json", "account", "starting-day", "0701", "elsewhere"]) == os.EX_NOINPUT
     assert json.loads(capsys.readouterr().err)["error"]["data"]["reason"] == "NOT_FOUND"
 

@@ -16,7 +16,8 @@ from cardd.api.rights import Rights
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.client.blocking import Client
-from cardd.ctl.health import machine, pcsc, roles, texts, trust, way
+from cardd.config import load_config
+from cardd.ctl.health import machine, pcsc, roles, settings, texts, trust, way
 from cardd.ctl.health.findings import Finding, Level, found
 from cardd.ctl.health.patience import within
 from cardd.ctl.health.seen import Daemon, Seen
@@ -143,6 +144,43 @@ def test_a_configuration_that_keeps_the_daemon_from_starting_is_told_with_its_li
     assert "doctored.yaml:1:9" in findings["config_wrong"]["text"]["en"]
 
 
+def test_the_daemon_of_a_configuration_that_was_named_is_the_one_that_is_asked(
+    tmp_path: Path, service: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service
+    with counter_aside(tmp_path):
+        findings = examined(capsys, "--config", configured(tmp_path))
+    assert str(tmp_path / "cardd.sock") in findings["daemon_answers"]["text"]["en"]
+    assert "disk_right" not in findings
+    assert findings["state_absent"]["level"] == "ok"
+
+
+def test_the_usual_configuration_counts_only_for_its_own_daemon(
+    aside: Aside,
+    tmp_path: Path,
+    service: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert service
+    monkeypatch.setattr(settings, "DEFAULT", Path(configured(tmp_path, state_dir="journal")))
+    assert {"config_right", "disk_right"} <= set(examined(capsys))
+    (tmp_path / "other").mkdir()
+    monkeypatch.setattr(settings, "DEFAULT", Path(configured(tmp_path / "other")))
+    assert "config_foreign" in examined(capsys)
+    assert aside.desk.path.exists()
+
+
+def test_a_daemon_from_before_an_upgrade_is_told(
+    aside: Aside, service: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service
+    assert aside.desk.path.exists()
+    assert "daemon_of_other_version" not in examined(capsys)
+    monkeypatch.setattr(way, "__version__", "99.0")
+    assert "systemctl restart cardd" in examined(capsys)["daemon_of_other_version"]["remedy"]["en"]
+
+
 # -- the way to the daemon
 
 
@@ -245,6 +283,17 @@ def test_a_service_that_is_up_and_refuses_cards_is_known_by_the_last_of_them(
     assert codes(pcsc.look(Seen(daemon(recent=recent, pcsc={"backend": "pcsc", "state": "up"}))))[0] == code
 
 
+@pytest.mark.parametrize(("versions", "told"), [("1.9.9 1.9.9 ", []), ("1.9.9 2.3.0 ", ["pcsc_packages_differ"])])
+def test_library_and_service_of_different_releases_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, versions: str, told: list[str]
+) -> None:
+    query = tmp_path / "dpkg-query"
+    query.write_text(f"#!/bin/sh\necho '{versions}'\n")
+    query.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert codes(pcsc.packages()) == told
+
+
 def test_polkit_is_looked_through_in_both_of_its_forms(tmp_path: Path) -> None:
     assert codes(pcsc.polkit(tmp_path)) == ["polkit_none"]
     (tmp_path / "usr/lib/polkit-1").mkdir(parents=True)
@@ -314,6 +363,16 @@ def test_the_authority_is_told_as_the_daemon_has_it(told: dict[str, Any], code: 
     assert codes(trust.look(Seen(daemon(authority=told)))) == [code]
 
 
+def test_a_register_that_cannot_be_read_is_told(
+    tmp_path: Path, service: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service
+    config = configured(tmp_path, authority={"register": "people.yaml"})
+    assert examined(capsys, "--config", config)["register_absent"]["level"] == "wrong"
+    (tmp_path / "people.yaml").touch()
+    assert not {"register_absent", "authority_none_yet"} & set(examined(capsys, "--config", config))
+
+
 def test_whether_somebody_listens_at_an_address_is_found_out_without_a_daemon() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/cards"
@@ -369,6 +428,16 @@ def test_an_sqlite_without_strict_tables_is_too_old(version: str, code: str) -> 
 def test_a_full_disk_is_told_by_the_daemon() -> None:
     assert codes(machine.disk(Seen(daemon(journal={"space": "tight"})))) == ["disk_full"]
     assert codes(machine.disk(Seen(daemon(journal={"space": "ample"})))) == ["disk_enough"]
+
+
+@pytest.mark.parametrize(("free_mb", "code"), [(99, "disk_small"), (100, "disk_right")])
+def test_little_room_is_told_before_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_mb: int, code: str
+) -> None:
+    config = load_config(Path(configured(tmp_path, state_dir=".")))
+    state = os.statvfs_result((1000, 1000, 0, 0, free_mb * 1000, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: state)
+    assert codes(machine.disk(Seen(None, config))) == [code]
 
 
 def test_what_never_answers_is_left_behind_and_what_fails_is_raised() -> None:
