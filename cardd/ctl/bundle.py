@@ -38,6 +38,8 @@ def bundle(terminal: Terminal, file: Path, config: Path | None, log: Path | None
             collected[name] = make()
         except AbsentError as error:
             absent[name] = str(error)
+        except Exception as error:  # noqa: BLE001 - a part that fails keeps no other back
+            absent[name] = f"failed: {type(error).__name__}"
     collected["absent.json"] = msgspec.json.encode(absent)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as out:

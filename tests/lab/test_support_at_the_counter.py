@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import tarfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from support.private import found_in
 
 from cardd.wire.cards import CardReadParams
 from cardd.wire.methods import CARD_READ
-from cardsim.rig import program
+from cardsim.rig import Rig, program
 
 PURPOSE = "a complaint of 测试甲"
 
@@ -65,6 +66,24 @@ def test_a_bundle_after_handoffs_holds_no_person_and_no_key(tmp_path: Path) -> N
     for name, content in parts.items():
         assert found_in(content) == [], name
         assert PURPOSE.encode() not in content
+
+
+def test_a_watch_outlives_the_daemons_sudden_death_and_leaves_nothing_out(tmp_path: Path) -> None:
+    with Rig.start(tmp_path / "c") as rig:
+        command = [program("cardctl"), "--json", "watch", "--after", "earliest"]
+        with subprocess.Popen(command, env=rig.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
+            assert watching.stdout is not None
+            came = [json.loads(watching.stdout.readline())["event"]]
+            for _ in range(2):
+                rig.lab.insert_persona("social-jia-3.0", 0)
+                rig.stop_daemon(signal.SIGKILL)
+                rig.lab.remove(0)
+                rig.start_daemon()
+            while [one["type"] for one in came].count("org.cardd.service.started.v1") < 3:
+                came.append(json.loads(watching.stdout.readline())["event"])
+            watching.terminate()
+        sequences = [int(one["sequence"]) for one in came]
+        assert sequences == list(range(1, len(sequences) + 1))
 
 
 def bundled(clerk: Clerk, out: Path) -> dict[str, bytes]:

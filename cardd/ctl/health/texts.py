@@ -35,6 +35,7 @@ ROWS: Final = MappingProxyType(
         "config_unreadable": Row("config", "note", ("you may not read {path}; what needs it was not looked at", "无权读取 {path}，相关项目未检查"), _AS_ROOT),
         "config_foreign": Row("config", "note", ("{path} is for another socket ({theirs}); what needs it was not looked at", "{path} 对应另一个套接字（{theirs}），相关项目未检查"), ("Name the configuration of this daemon: cardctl doctor --config FILE", "请指定本守护进程的配置：cardctl doctor --config FILE")),
         "config_wrong": Row("config", "wrong", ("the configuration has a mistake: {detail}", "配置有误：{detail}"), ("Correct that line; then: cardd check --config {path}", "请更正该行，然后运行：cardd check --config {path}")),
+        "look_failed": Row("doctor", "note", ("looking at {part} failed ({error})", "检查 {part} 时出错（{error}）"), ("Please report it, with the output of cardctl bundle", "请附上 cardctl bundle 的输出进行报告")),
         # -- the daemon and the way to it
         "daemon_answers": _ok("daemon", "cardd {version} answers on {path}", "cardd {version} 在 {path} 上应答"),
         "daemon_absent": Row("daemon", "wrong", ("the daemon does not run: there is no socket {path}", "守护进程未运行：没有套接字 {path}"), _START),

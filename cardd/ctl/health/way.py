@@ -104,10 +104,9 @@ def _about(daemon: Daemon, path: Path) -> Iterator[Finding]:
 def _closed(path: Path) -> Finding:
     """Say why this user may not open the socket."""
     user = _user()
-    try:
-        state = path.stat()
-    except OSError:
-        state = path.parent.stat()
+    state = _state_of(path) or _state_of(path.parent)
+    if state is None:
+        return found("daemon_unusable", path=path, detail=os.strerror(errno.EACCES))
     group = _name_of_group(state.st_gid)
     for_group = bool(state.st_mode & stat.S_IWGRP) and stat.S_ISSOCK(state.st_mode)
     known: Mapping[str, object] = {"user": user, "path": path, "group": group}
@@ -116,6 +115,13 @@ def _closed(path: Path) -> Finding:
         return found("group_closed", **known, mode=mode, owner=_name_of_user(state.st_uid))
     member = state.st_gid in os.getgrouplist(user, os.getgid())
     return found("group_not_yet" if member else "group_missing", **known)
+
+
+def _state_of(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def _user() -> str:

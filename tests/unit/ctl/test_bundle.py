@@ -63,6 +63,20 @@ def test_a_bundle_is_made_without_a_daemon_and_never_over_another_file(
     assert main(bundle) == os.EX_IOERR
 
 
+def test_a_part_that_fails_keeps_no_other_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> str:
+        raise RuntimeError(NAME)
+
+    monkeypatch.setattr(collect, "_system", fail)
+    out = tmp_path / "out.tar.gz"
+    assert main(["--socket", str(tmp_path / "nobody"), "bundle", str(out)]) == os.EX_OK
+    assert "versions.json  - (failed: RuntimeError)" in capsys.readouterr().out
+    assert "doctor.jsonl" in unpacked(out)
+    assert NAME.encode() not in unpacked(out)["absent.json"]
+
+
 def test_the_configuration_goes_along_without_users_and_without_what_an_address_may_hold(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -181,6 +181,16 @@ def test_a_daemon_from_before_an_upgrade_is_told(
     assert "systemctl restart cardd" in examined(capsys)["daemon_of_other_version"]["remedy"]["en"]
 
 
+def test_a_look_that_fails_keeps_no_other_back(
+    aside: Aside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert aside.desk.path.exists()
+    monkeypatch.setattr(pcsc, "packages", None)
+    findings = examined(capsys)
+    assert findings["look_failed"]["text"]["en"] == "looking at pcsc failed (TypeError)"
+    assert {"clock_right", "clock_unsynchronised"} & set(findings)
+
+
 # -- the way to the daemon
 
 
@@ -221,6 +231,11 @@ def test_a_closed_socket_says_what_to_join_or_to_open(
     monkeypatch.setattr(os, "getgroups", lambda: list(groups))
     monkeypatch.setattr(os, "getgrouplist", lambda *_: [own for _ in listed])
     assert codes(iter(way.reach(path)[1])) == [code]
+
+
+def test_a_socket_that_cannot_even_be_seen_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(way, "_hindrance", lambda _: 13)
+    assert codes(iter(way.reach(tmp_path / "closed" / "deep" / "cardd.sock")[1])) == ["daemon_unusable"]
 
 
 def test_a_user_without_rights_is_told_where_they_come_from(
