@@ -270,7 +270,7 @@ class Journal:
 
     def _deliver(self, recorded: Sequence[Recorded], seconds: float) -> None:
         """Adopt one commit: first our own figures, then the subscribers, then those who wait."""
-        self._timed(seconds)
+        _tell_each([self._timed], seconds)
         events = [event for one in recorded for event in one.value or ()]
         if events:
             self.last = events[-1].sequence
@@ -281,19 +281,21 @@ class Journal:
                 change = self._open.add if one.call.activation.open else self._open.discard
                 change(one.call.activation.id)
         if events:
-            self._tell(events)
+            _tell_each(tuple(self._subscribers.values()), events)
         for one in recorded:
             self._waiting.discard(one.future)
             one.settle()
 
-    def _tell(self, events: Sequence[StoredEvent]) -> None:
-        for callback in tuple(self._subscribers.values()):
-            try:
-                callback(events)
-            except Exception as error:  # noqa: BLE001 - one subscriber's fault is not the others'
-                asyncio.get_running_loop().call_exception_handler(
-                    {"message": "a subscriber of the journal failed", "exception": error}
-                )
+
+def _tell_each(listeners: Sequence[Callable[[T], None]], news: T) -> None:
+    """Tell everybody: one listener's fault is neither the others' nor that of those who wait for their record."""
+    for listener in listeners:
+        try:
+            listener(news)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the journal goes on
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a subscriber of the journal failed", "exception": error}
+            )
 
 
 def _database(directory: Path, notary: Notary | None, reserve: Reserve | None) -> Database:

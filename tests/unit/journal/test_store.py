@@ -161,6 +161,19 @@ async def test_a_failing_subscriber_harms_neither_the_others_nor_the_caller(jour
     assert [str(fault) for fault in faults] == ["broken"]
 
 
+async def test_who_measures_commits_and_fails_keeps_nobody_waiting(journal: Journal) -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+
+    def broken(_: float) -> None:
+        raise ValueError("broken")
+
+    journal.time_commits(broken)
+    (stored,) = await asyncio.wait_for(journal.record(event(1)), 5)
+    assert journal.last == stored.sequence
+    assert [str(fault) for fault in faults] == ["broken"]
+
+
 async def test_an_activation_comes_back_whole(journal: Journal) -> None:
     await journal.record(event(), activation=ACTIVATION)
     assert await journal.activation("a-1") == ACTIVATION
