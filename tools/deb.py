@@ -64,6 +64,7 @@ FILES: Final = (
     Row("docs/schemas/events/*", f"{DOCS}/schemas/events/"),
     Row("docs/schemas/methods/*", f"{DOCS}/schemas/methods/"),
     Row("examples/*", f"{DOCS}/examples/clients/"),
+    Row("packaging/debian/lintian-overrides", "usr/share/lintian/overrides/cardd"),
     Row("CHANGELOG.md", f"{DOCS}/changelog.gz", packed=True),
 )
 
@@ -123,7 +124,7 @@ def _install_python(root: Path, aside: Path) -> None:
     commands = root / HOME / "bin"
     commands.mkdir()
     (root / "usr/bin").mkdir()
-    (commands / "python3").symlink_to(PYTHON)
+    (commands / "python3").symlink_to(f"../../../bin/{Path(PYTHON).name}")
     _write(root / HOME / "pyvenv.cfg", f"home = {Path(PYTHON).parent}\ninclude-system-site-packages = false\n")
     for name, module in COMMANDS.items():
         start = f"#!/{HOME}/bin/python3 -I\nimport sys\n\nfrom {module} import main\n\nsys.exit(main())\n"
