@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import select
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,12 +10,13 @@ from typing import Final
 import msgspec
 import structlog
 
-from cardd.api.dispatch import Methods, answer
+from cardd.api.dispatch import Methods, answer, answer_at_once, identity_of
 from cardd.api.faults import log_fault
 from cardd.api.method import Call, Office
 from cardd.api.outbox import Outbox, SlowConsumerError
 from cardd.api.rights import Rights
 from cardd.api.session import Session
+from cardd.api.sockets import has_gone
 from cardd.api.subscriptions import Subscription
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -28,6 +28,10 @@ _CHUNK: Final = 64 * 1024
 _LOOK_S: Final = 1.0
 
 Work = Callable[[], Awaitable[None]]
+
+
+def _begin_nothing(_: Subscription) -> None:
+    """Begin no subscription: what is answered at once makes none."""
 
 
 class Connection:
@@ -89,16 +93,20 @@ class Connection:
         self._end()
 
     async def _receive(self) -> None:
-        lines = rpc.LineSplitter(self._office.limits.line_bytes)
+        limits = self._office.limits
+        lines, lines_a_turn = rpc.LineSplitter(limits.line_bytes), limits.lines_a_turn
         while not lines.too_long:
             chunk = await self._reader.read(_CHUNK)
             if not chunk:
                 break
-            for line in lines.feed(chunk):
+            for number, line in enumerate(lines.feed(chunk)):
+                if number and number % lines_a_turn == 0:
+                    # the first ones are taken at once: mostly there are no others
+                    await self._office.turns.lot()
                 await self._take(line)
         if lines.too_long:
             await self._refuse_the_rest()
-        elif not self._hung_up():
+        elif not has_gone(self._sock):
             if rest := lines.flush():
                 await self._take(rest)
             self._let_go()
@@ -111,11 +119,14 @@ class Connection:
         except rpc.RpcError as error:
             await self._outbox.send(rpc.failure(None, error.code, error.error))
             return
+        if self._outbox.has_room and (line_back := answer_at_once(self._methods, request, self._call(request))):
+            await self._reply(request, line_back)
+            return
         try:
             async with asyncio.timeout(self._office.limits.patience_s):
                 await self._take_place()
         except TimeoutError:
-            await self._reply(request, rpc.failure(_identity(request), rpc.Code.REFUSED, self._full()))
+            await self._reply(request, rpc.failure(identity_of(request), rpc.Code.REFUSED, self._full()))
             return
         # with the task, not in it: one that is cancelled before it began has places too
         self._spawn(partial(self._carry_out, request), self._requests).add_done_callback(self._leave_place)
@@ -135,12 +146,15 @@ class Connection:
 
     async def _carry_out(self, request: rpc.Request) -> None:
         begun: list[Subscription] = []
-        call = Call(request.method, self._office, self._session, self._outbox, begun.append)
+        call = self._call(request, begun.append)
         await self._reply(request, await answer(self._methods, request, call))
         for subscription in begun:
             # it may have been ended already, by a request that came right behind
             if subscription.name in self._session.subscriptions:
                 subscription.pump = self._spawn(subscription.run, self._pumps)
+
+    def _call(self, request: rpc.Request, pump: Callable[[Subscription], None] = _begin_nothing) -> Call:
+        return Call(request.method, self._office, self._session, self._outbox, pump)
 
     def _let_go(self) -> None:
         """End what this connection holds. A request under way that would hold something finds that it may not."""
@@ -153,7 +167,7 @@ class Connection:
 
     async def _finish(self) -> None:
         """Wait until all that the client asked for has ended, or it has gone: nothing tells that of itself here."""
-        while (running := self._requests | self._pumps) and not self._hung_up():
+        while (running := self._requests | self._pumps) and not has_gone(self._sock):
             await asyncio.wait(running, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
 
     async def _refuse_the_rest(self) -> None:
@@ -165,12 +179,6 @@ class Connection:
             async with asyncio.timeout(self._office.limits.farewell_s):
                 while await self._reader.read(_CHUNK):
                     pass
-
-    def _hung_up(self) -> bool:
-        """Tell a client that has gone from one that has only closed its sending side."""
-        poll = select.poll()
-        poll.register(self._sock.fileno(), 0)
-        return any(events & select.POLLHUP for _, events in poll.poll(0))
 
     def _full(self) -> CarddError:
         limits = self._office.limits
@@ -217,7 +225,3 @@ async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _identity(request: rpc.Request) -> rpc.RequestId:
-    return None if isinstance(request.id, msgspec.UnsetType) else request.id

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from cardd.api.dispatch import Methods
-from cardd.api.method import Method
+from cardd.api.method import Row
 from cardd.base.reasons import REASONS, Reason
 from cardd.wire.base import Json, Params, Result
 from cardd.wire.event_types import EVENTS
@@ -61,7 +61,7 @@ def document(methods: Methods) -> Schema:
     }
 
 
-def reasons_of(row: Method[Params, object]) -> list[Reason]:
+def reasons_of(row: Row[Params, object]) -> list[Reason]:
     """Return every reason that a method may refuse with, in the order of the table of reasons."""
     known = row.signature.reasons | {*_EVERYWHERE} | ({Reason.FORBIDDEN} if row.right else set())
     return [reason for reason in Reason if reason in known]
@@ -100,7 +100,7 @@ def _below(kind: type[object]) -> Iterator[type[object]]:
         yield from _below(one)
 
 
-def _method(row: Method[Params, object], components: Mapping[str, Schema]) -> Schema:
+def _method(row: Row[Params, object], components: Mapping[str, Schema]) -> Schema:
     signature = row.signature
     taken = components[signature.params.__name__]
     return {

@@ -8,12 +8,14 @@ import msgspec
 import structlog
 
 from cardd.api.audit import Audit
+from cardd.api.encoded import Encoded
 from cardd.api.feed import Feed
 from cardd.api.outbox import Outbox
 from cardd.api.rights import Right
 from cardd.api.services import Limits, Services
 from cardd.api.session import Session
 from cardd.api.subscriptions import Subscription
+from cardd.api.turns import Turns
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
@@ -57,6 +59,8 @@ class Office(Struct, frozen=True):
     audit: Audit
     feed: Feed
     deeds: Deeds = msgspec.field(default_factory=Deeds)
+    encoded: Encoded = msgspec.field(default_factory=Encoded)
+    turns: Turns = msgspec.field(default_factory=Turns)
 
 
 class Call(Struct, frozen=True):
@@ -89,17 +93,28 @@ class Call(Struct, frozen=True):
         return True
 
 
-class Method(Struct, Generic[P, R], frozen=True):
-    """A row: name and types, the right it needs (None: anybody who may connect), and who does it."""
+class Row(Struct, Generic[P, R], frozen=True):
+    """A row: name and types, and the right it needs (None: anybody who may connect)."""
 
     signature: Signature[P, R]
     right: Right | None
-    handler: Callable[[Call, P], Awaitable[R]]
 
     @property
     def name(self) -> str:
         """Return the name on the socket."""
         return self.signature.name
+
+
+class Method(Row[P, R], frozen=True):
+    """A row of the table, and who does it."""
+
+    handler: Callable[[Call, P], Awaitable[R]]
+
+
+class Look(Row[P, R], frozen=True):
+    """A row whose answer is there at once: who gives it waits for nothing, so the request needs no task of its own."""
+
+    handler: Callable[[Call, P], R]
 
 
 def seconds(value: float | None, path: str, *, most: float = 3600) -> float:

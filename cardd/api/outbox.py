@@ -17,6 +17,8 @@ class Outbox:
 
     def __init__(self, writer: asyncio.StreamWriter, *, slow_s: float, buffer_bytes: int) -> None:
         self._writer = writer
+        self._transport = writer.transport
+        self._most = buffer_bytes
         self._slow_s = slow_s
         self._turn = asyncio.Lock()
         self._is_slow = False
@@ -27,13 +29,12 @@ class Outbox:
 
         Cancelled or not, a line that was begun is in the buffer as a whole; `begun` is called when they are there.
         """
+        if self.has_room:
+            self._begin(lines)
+            begun()
+            return
         async with self._turn:
-            if self._writer.is_closing():
-                raise ConnectionResetError
-            if self._is_slow:
-                # where it was cut off is being told: nothing may go out behind that place
-                raise SlowConsumerError
-            self._writer.write(lines)
+            self._begin(lines)
             begun()
             try:
                 async with asyncio.timeout(self._slow_s):
@@ -41,6 +42,19 @@ class Outbox:
             except TimeoutError:
                 self._is_slow = True
                 raise SlowConsumerError from None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether lines can be sent without waiting: nobody waits already, and what is buffered is little enough."""
+        return not self._turn.locked() and self._transport.get_write_buffer_size() <= self._most
+
+    def _begin(self, lines: bytes) -> None:
+        if self._transport.is_closing():
+            raise ConnectionResetError
+        if self._is_slow:
+            # where it was cut off is being told: nothing may go out behind that place
+            raise SlowConsumerError
+        self._transport.write(lines)
 
     async def close(self, last_words: bytes = b"", *, grace_s: float) -> None:
         """Send last words without waiting for room, and close; what is not taken in `grace_s` is lost."""

@@ -274,6 +274,8 @@ class Limits(Struct, frozen=True):
     requests_of_user: int = 128
     subscriptions: int = 16
     subscriptions_of_user: int = 128
+    lines_a_turn: int = 4
+    """How many lines of one connection are taken before it is others' turn."""
     patience_s: float = 1.0
     """How long a request waits for one of the `requests` places, and of its user's, before it is refused as BUSY."""
     slow_s: float = 10.0

@@ -94,6 +94,9 @@ class LineSplitter:
         """Return the lines that are complete now and stand before any that is too long, without their newlines."""
         if self.too_long:
             return []
+        if not self._rest and 0 <= chunk.find(b"\n") == len(chunk) - 1 <= self._limit:
+            # one line and no more, as most clients send them
+            return [chunk[:-1]]
         first, newline, tail = chunk.partition(b"\n")
         self._rest += first
         lines: list[bytes] = []

@@ -58,12 +58,12 @@ async def test_a_users_requests_under_way_are_counted_over_all_connections(tmp_p
     async with counter(tmp_path, limits=limits) as desk, line(desk.path) as first, line(desk.path) as second:
         desk.cards.present.clear()
         waiting = [await one.send("card.read", wait_s=60) for one in (first, second)]
-        error = await second.refusal("readers.list")
+        error = await second.refusal("activation.list")
         assert error["data"]["reason"] == "BUSY"
         assert "2 requests of this user" in error["message"]
         desk.cards.present.set()
         assert "result" in await second.answer(waiting[1])
-        await second.result("readers.list")
+        await second.result("activation.list")
 
 
 async def test_a_client_that_goes_with_requests_under_way_gives_its_users_places_back(tmp_path: Path) -> None:
@@ -75,4 +75,4 @@ async def test_a_client_that_goes_with_requests_under_way_gives_its_users_places
                 await asyncio.sleep(0.02)
             await eventually(desk.deserted)
         async with line(desk.path) as client:
-            await client.result("readers.list")
+            await client.result("activation.list")

@@ -110,7 +110,7 @@ async def test_more_requests_than_there_are_places_are_refused_as_busy_and_the_p
     async with counter(tmp_path, limits=Limits(requests=2, patience_s=0.05)) as desk, line(desk.path) as client:
         desk.cards.present.clear()
         waiting = [await client.send("card.read", wait_s=30) for _ in range(2)]
-        assert (await client.refusal("readers.list"))["data"]["reason"] == "BUSY"
+        assert (await client.refusal("activation.list"))["data"]["reason"] == "BUSY"
         desk.cards.present.set()
         for identity in waiting:
             assert "result" in await client.answer(identity)

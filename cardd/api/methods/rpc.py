@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final, cast
 
-from cardd.api.method import Call, Method
+from cardd.api.method import Call, Look, Method
 from cardd.wire.base import Params
 from cardd.wire.methods import RPC_DISCOVER
 from cardd.wire.system import Document, NoParams
 
-Row = Method[Params, object]
+Row = Method[Params, object] | Look[Params, object]
 
 
 def discover(rows: Iterable[Row]) -> Row:

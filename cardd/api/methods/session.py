@@ -1,7 +1,7 @@
 """The greeting."""
 
 from cardd import __version__
-from cardd.api.method import Call, Method
+from cardd.api.method import Call, Look
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.wire.methods import SESSION_HELLO
@@ -10,7 +10,7 @@ from cardd.wire.session import API, HelloParams, HelloResult, Limits
 _NAME_CHARACTERS = 64
 
 
-async def _hello(call: Call, params: HelloParams) -> HelloResult:
+def _hello(call: Call, params: HelloParams) -> HelloResult:
     if params.api != API:
         raise CarddError(Reason.INVALID, f"this daemon speaks api {API}", path="$.api", api=API)
     if params.client is not None:
@@ -29,4 +29,4 @@ async def _hello(call: Call, params: HelloParams) -> HelloResult:
     )
 
 
-METHODS = (Method(SESSION_HELLO, None, _hello),)
+METHODS = (Look(SESSION_HELLO, None, _hello),)

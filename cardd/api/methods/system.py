@@ -1,6 +1,6 @@
 """The daemon as a whole."""
 
-from cardd.api.method import Call, Method
+from cardd.api.method import Call, Look, Method
 from cardd.api.rights import Right
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -8,7 +8,7 @@ from cardd.wire.methods import SYSTEM_METRICS, SYSTEM_STATUS
 from cardd.wire.system import NoParams, SystemMetricsResult, SystemStatus
 
 
-async def _status(call: Call, _: NoParams) -> SystemStatus:
+def _status(call: Call, _: NoParams) -> SystemStatus:
     return dict(call.office.services.status())
 
 
@@ -20,6 +20,6 @@ async def _metrics(call: Call, _: NoParams) -> SystemMetricsResult:
 
 
 METHODS = (
-    Method(SYSTEM_STATUS, Right.OBSERVE, _status),
+    Look(SYSTEM_STATUS, Right.OBSERVE, _status),
     Method(SYSTEM_METRICS, Right.OBSERVE, _metrics),
 )
