@@ -5,7 +5,7 @@ once the event is durable; notices keep the order of the journal.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import nullcontext
 from typing import Final
 
@@ -27,7 +27,7 @@ from cardd.journal.events import NewEvent, StoredEvent
 from cardd.journal.store import Journal
 from cardd.keys.service import KeyService
 from cardd.readers.config import Role
-from cardd.readers.facts import CardInserted, CardRemoved, CardTrouble, Cause, Fact
+from cardd.readers.facts import CardInserted, CardRemoved, CardTrouble, Cause, Fact, ReaderStatus
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 from cardd.wire.cards import CardSummary, Kind, ReaderView
@@ -105,6 +105,7 @@ class Reception:
         self._clock = clock
         self._present: set[str] = set()
         self._identities: dict[str, Identity] = {}
+        self._shown: tuple[object, tuple[ReaderView, ...]] | None = None
         self._listeners: list[Listener] = []
         self._announcements: asyncio.Queue[_Announcement] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,9 +142,15 @@ class Reception:
         """Return what a card was identified as; None while that is not known, and once the insertion is over."""
         return self._identities.get(insertion)
 
-    def readers(self) -> list[ReaderView]:
-        """Return every reader as clients see it, with the card that is in it."""
-        return [
+    def readers(self) -> tuple[ReaderView, ...]:
+        """Return every reader as clients see it, with the card that is in it; the same tuple while nothing changes."""
+        statuses = self._readers.views()
+        if self._shown is None or self._shown[0] is not statuses:
+            self._shown = (statuses, self._views(statuses))
+        return self._shown[1]
+
+    def _views(self, statuses: Iterable[ReaderStatus]) -> tuple[ReaderView, ...]:
+        return tuple(
             ReaderView(
                 reader=status.reader,
                 station=status.station,
@@ -155,8 +162,8 @@ class Reception:
                 serial=status.serial,
                 usb=status.usb,
             )
-            for status in self._readers.views()
-        ]
+            for status in statuses
+        )
 
     def _summary(self, insertion: Insertion) -> CardSummary:
         if insertion.role is Role.SAM:
@@ -175,6 +182,7 @@ class Reception:
         elif isinstance(fact, CardRemoved):
             self._present.discard(fact.insertion.id)
             self._identities.pop(fact.insertion.id, None)
+            self._shown = None
             self._stirred.set()
 
     def _meet(self, insertion: Insertion) -> None:
@@ -361,6 +369,7 @@ class Reception:
     def _tell(self, notice: Notice) -> None:
         if isinstance(notice, CardIdentified) and notice.insertion.id in self._present:
             self._identities[notice.insertion.id] = notice.identity
+            self._shown = None
         for listener in self._listeners:
             try:
                 listener(notice)
