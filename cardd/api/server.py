@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 
+from cardd.api.accepting import Door
 from cardd.api.audit import Audit
 from cardd.api.connection import Connection
 from cardd.api.feed import Feed
@@ -16,15 +17,13 @@ from cardd.api.rights import Rights
 from cardd.api.services import Limits, Services
 from cardd.api.session import Session
 from cardd.api.shares import Shares
-from cardd.api.sockets import BACKLOG, Listening, left_nothing
+from cardd.api.sockets import Listening, left_nothing
 from cardd.base.errors import CarddError
 from cardd.wire import rpc
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 _GRACE_S: Final = 0.5
-_ACCEPTED_A_TURN: Final = 8
-"""How many connections are taken before the loop goes on to other work: a crowd must not hold up a card."""
 _DEFAULTS: Final = Limits()
 
 
@@ -44,15 +43,14 @@ class Server:
         self._office = Office(services, limits, Audit(services.journal, services.clock), feed)
         self._connections: dict[asyncio.Task[None], Connection | None] = {}
         self._listening: Listening | None = None
-        self._server: asyncio.Server | None = None
+        self._door: Door | None = None
 
     async def serve(self, listening: Listening) -> None:
         """Begin to take connections, and return."""
         listening.sock.setblocking(False)
         self._listening = listening
-        self._server = await asyncio.start_unix_server(self._accept, sock=listening.sock, backlog=_ACCEPTED_A_TURN)
-        # asyncio's backlog is both: how many it takes in a turn, and, which is not meant, how many may wait
-        listening.sock.listen(BACKLOG)
+        self._door = Door(listening.sock, self._accept)
+        self._door.open()
 
     def follow(self, rights: Rights) -> None:
         """Go by other rights from now on. Whoever loses one is sent away, and may come again with what is left."""
@@ -68,8 +66,8 @@ class Server:
 
     async def close(self, grace_s: float = _GRACE_S) -> None:
         """Take no more connections, let subscriptions send what is committed, and end all, each within the grace."""
-        if self._server is not None:
-            self._server.close()
+        if self._door is not None:
+            self._door.close()
         if self._listening is not None:
             self._listening.remove()
         self._office.feed.close()

@@ -59,7 +59,9 @@ def floods(path: str, seconds: float) -> dict[str, Any]:
     while time.monotonic() < end and queues:
         readable, writable, _ = select.select(list(queues), list(queues), [], 0.2)
         for sock in readable:
-            chunk = sock.recv(1 << 18)
+            chunk = b""
+            with contextlib.suppress(ConnectionError):
+                chunk = sock.recv(1 << 18)
             if not chunk:
                 del queues[sock]
                 continue
@@ -68,7 +70,7 @@ def floods(path: str, seconds: float) -> dict[str, Any]:
         for sock in writable:
             if sock in queues:
                 queues[sock] = queues[sock] or lines
-                with contextlib.suppress(BlockingIOError):
+                with contextlib.suppress(BlockingIOError, ConnectionError):
                     queues[sock] = queues[sock][sock.send(queues[sock], socket.MSG_DONTWAIT) :]
     return {"answers a second": round(answers / seconds), "refused": refused["BUSY"], "left": len(queues)}
 
