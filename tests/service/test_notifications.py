@@ -31,7 +31,7 @@ def test_a_daemon_that_the_first_client_starts_tells_all_of_its_life(manager: Se
         # it waits in the socket until there is a daemon, which is not there before
         assert client.call(SYSTEM_STATUS, NoParams())["uptime_s"] is not None
     manager.hear("READY=1")
-    assert [message for message in manager.told if message.startswith("STATUS=")][-1].startswith("STATUS=serving ")
+    assert f"STATUS=serving {own}" in manager.told
     manager.hear("WATCHDOG=1")
     manager.reload()
     manager.process.send_signal(signal.SIGTERM)
