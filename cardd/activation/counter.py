@@ -96,7 +96,9 @@ class DeskCounter:
         if identity.authentic is False:
             raise CarddError(Reason.CARD_NOT_GENUINE, "internal authentication failed")
         if identity.authentic is None:
-            raise CarddError(identity.unproven or Reason.PSAM_ABSENT, "nobody could judge the card's proof")
+            reason = identity.unproven or Reason.PSAM_ABSENT
+            self._heed(insertion, reason)
+            raise CarddError(reason, "nobody could judge the card's proof")
         if reading.issuer is None or reading.holder is None:
             raise CarddError(Reason.RECORD_ABSENT, "the card's basic data are not there")
         return SocialReading(
@@ -159,7 +161,20 @@ class DeskCounter:
         return await self._run(insertion, operation, timeout_s)
 
     async def _run(self, insertion: str, operation: Callable[[Channel, Insertion], T], timeout_s: float) -> T:
-        return await self._readers.run(self._halves.standing_for(insertion), operation, timeout_s=timeout_s)
+        standing = self._halves.standing_for(insertion)
+        try:
+            return await self._readers.run(standing, operation, timeout_s=timeout_s)
+        except CarddError as error:
+            self._heed(insertion, error.reason)
+            raise
+
+    def _heed(self, insertion: str, reason: Reason) -> None:
+        """See to it that the end of what work on a card failed for is told.
+
+        A module that comes is seen; a security machine that answers again is not, unless somebody asks it.
+        """
+        if reason is Reason.HSM_UNAVAILABLE:
+            self._reception.await_keys(self._halves.standing_for(insertion))
 
     def _expected(self, insertion: str) -> Identity:
         identity = self._reception.identity_of(self._halves.standing_for(insertion))

@@ -114,6 +114,8 @@ class Reception:
         """What listeners have not heard, because it is not on record yet."""
         self._trying: TimerHandle | None = None
         self._closed = False
+        self._without_keys: set[str] = set()
+        """The insertions with a card at which work failed for want of a key service."""
         self._came = 0
         """How often somebody came who may judge what nobody could judge."""
         self._stirred = asyncio.Event()
@@ -137,6 +139,12 @@ class Reception:
     def subscribe(self, listener: Listener) -> None:
         """Tell a listener every notice from now on. It returns at once."""
         self._listeners.append(listener)
+
+    def await_keys(self, insertion: str) -> None:
+        """Have listeners told when a key service that was away just now answers again, while that card is in."""
+        if insertion in self._present and insertion not in self._without_keys:
+            self._without_keys.add(insertion)
+            self._begin(self._until_keys_answer(insertion))
 
     def identity_of(self, insertion: str) -> Identity | None:
         """Return what a card was identified as; None while that is not known, and once the insertion is over."""
@@ -212,11 +220,19 @@ class Reception:
         identity = await self._find_out(insertion)
         while identity is not None and identity.unproven in _WAITED_FOR:
             with self._away.awaited() if identity.unproven is Reason.HSM_UNAVAILABLE else nullcontext():
-                await self._until(lambda: self._came != came, insertion)  # noqa: B023 - awaited in this turn
+                await self._until(lambda: self._came != came, insertion.id)  # noqa: B023 - awaited in this turn
             if insertion.id not in self._present:
                 return
             came = self._came
             identity = await self._judge_again(insertion, identity)
+
+    async def _until_keys_answer(self, insertion: str) -> None:
+        came = self._came
+        try:
+            with self._away.awaited():
+                await self._until(lambda: self._came != came, insertion)
+        finally:
+            self._without_keys.discard(insertion)
 
     def _somebody_came(self) -> None:
         self._came += 1
@@ -251,7 +267,7 @@ class Reception:
         A card that cannot be asked now stays what it was identified as.
         """
         # an activation or a deed asks by itself, and is not to be told of its own card as of one that came
-        await self._until(lambda: not self._is_held(insertion), insertion)
+        await self._until(lambda: not self._is_held(insertion), insertion.id)
         try:
             identity = await self._ask(insertion)
         except CarddError as error:
@@ -267,9 +283,9 @@ class Reception:
         readers = self._readers
         return readers.reserved_by(insertion.station) is not None or readers.lease_of(insertion.id) is not None
 
-    async def _until(self, condition: Callable[[], bool], insertion: Insertion) -> None:
+    async def _until(self, condition: Callable[[], bool], insertion: str) -> None:
         """Wait until something is so, or the insertion is over."""
-        while insertion.id in self._present and not condition():
+        while insertion in self._present and not condition():
             self._stirred.clear()
             await self._stirred.wait()
 
@@ -289,7 +305,7 @@ class Reception:
 
     async def _ask_once(self, insertion: Insertion) -> Identity:
         """Identify a card, once nobody leases it: a client's selection and challenge are not to be disturbed."""
-        await self._until(lambda: self._readers.lease_of(insertion.id) is None, insertion)
+        await self._until(lambda: self._readers.lease_of(insertion.id) is None, insertion.id)
         end = self._clock.monotonic() + IDENTIFY_S
 
         def operation(channel: Channel, insertion: Insertion) -> Identity:

@@ -171,18 +171,24 @@ async def test_without_a_psam_it_pauses_and_goes_on_when_one_is_put_in(tmp_path:
 
 
 class FarKeys(SoftwareKeys):
-    """A security machine on the network that is away until it is told to come back."""
+    """A security machine on the network: away until it is told to come back, or after so many answers."""
 
     def __init__(self) -> None:
         super().__init__(Secret(ROOT), tests_only=True)
         self.away = True
+        self.answers: int | None = None
+        self.asked = 0
 
     def authentication_data(self, *args: Any, **further: Any) -> bytes:
+        if self.answers is not None:
+            self.away = self.away or self.answers <= 0
+            self.answers -= 1
         if self.away:
             raise CarddError(Reason.HSM_UNAVAILABLE)
         return super().authentication_data(*args, **further)
 
     def reachable(self, *, deadline: float) -> bool:  # noqa: ARG002 - the protocol's
+        self.asked += 1
         return not self.away
 
 
@@ -195,6 +201,28 @@ async def test_without_a_security_machine_it_pauses_and_goes_on_when_that_answer
         activation = await w.hand_over("old-jia", "social-jia-3.0")
         await w.until_said(activation, "HSM_UNAVAILABLE")
         machine.away = False
+        assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+
+
+async def test_a_security_machine_that_goes_away_after_the_card_is_known_is_asked_as_often_as_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardd.desk.away.PAUSE_S", 0.05)
+    machine = FarKeys()
+    machine.away = False
+    async with whole(tmp_path, psam=False, machine=machine) as w:
+        machine.answers = 1
+        activation = await w.hand_over("old-jia", "social-jia-3.0")
+        for _ in range(2):
+            # it answers that it is there, and fails at the card once more
+            await w.until_said(activation, "HSM_UNAVAILABLE")
+            machine.away = False
+            asked = machine.asked
+            for _ in range(500):
+                if machine.asked > asked:
+                    break
+                await asyncio.sleep(0.01)
+        machine.answers, machine.away = None, False
         assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
 
 
