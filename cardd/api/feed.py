@@ -2,16 +2,36 @@
 
 A subscription asks for what follows its position. The ring answers while it reaches back that far, the journal's pages
 otherwise, and both hold the same committed events: there is no hand-over between history and live, so no gap.
+
+What is the same for all who listen is made once: a page, an event's line but for the subscription's name, and the lines
+of a page for all whose name and filter are the same.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import Final
 
+import msgspec
+
+from cardd.api.filters import Filter, Judge
 from cardd.api.services import DeliveryService, JournalService
+from cardd.journal import cursor as cursors
 from cardd.journal.erasing import ERASED
 from cardd.journal.events import StoredEvent
+from cardd.wire.events import EVENT
+
+_REST: Final = 4.0
+"""The bell is silent for so many times what its last ring kept the loop busy: one fifth of the loop is for events."""
+_LEAST_REST_S: Final = 0.001
+"""Timers of the loop are no finer; with few listeners there is no rest at all."""
+_JOINED: Final = 64
+"""So many joined pages are kept, of the newest commit only."""
+_JOINED_BYTES: Final = 256 * 1024
+"""A longer one is joined for each."""
+
+_LINE: Final = f'{{"jsonrpc":"2.0","method":"{EVENT}","params":{{"subscription":'.encode()
 
 
 class Ring:
@@ -50,11 +70,15 @@ class Feed:
     ) -> None:
         self._journal = journal
         self._delivery = delivery
-        self._page_events = page_events
+        self.page_events = page_events
         self._ring = Ring(ring_events, journal.last)
-        self._masked: dict[int, bytes] = {}
-        self._masked_most = ring_events
-        self._news = asyncio.Event()
+        self._judge = Judge()
+        self._tails: dict[int, bytes] = {}
+        self._tails_most = ring_events
+        self._pages: dict[int, list[StoredEvent] | None] = {}
+        self._joined: dict[tuple[str, Filter, int, int], bytes] = {}
+        self._reading: dict[int, asyncio.Task[list[StoredEvent]]] = {}
+        self._bell = Bell()
         self._leave: Callable[[], None] = journal.subscribe(self._committed)
         self.closed = False
 
@@ -70,48 +94,146 @@ class Feed:
 
     async def page(self, after: int) -> Sequence[StoredEvent]:
         """Return the next events, none at the live end. Raises CarddError(CURSOR_GONE) where they were evicted."""
-        recent = self._ring.after(after, self._page_events)
-        if recent is not None:
-            return recent
-        return await self._journal.read(after, self._page_events)
+        if after not in self._pages:
+            self._pages[after] = self._ring.after(after, self.page_events)
+        recent = self._pages[after]
+        return await self._read(after) if recent is None else recent
 
-    async def news(self, after: int, seconds: float) -> bool:
-        """Wait until there is more than `after` or the feed closes: True; or so many seconds: False."""
-        if self._ring.last > after or self.closed:
-            return True
-        try:
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        except TimeoutError:
-            return False
-        return True
+    def listen(self, after: int) -> asyncio.Future[None]:
+        """Return what is done when there is more than `after`, or the feed closes. Hand it to `forget` in any case."""
+        return self._bell.listen(rung=self._ring.last > after or self.closed)
+
+    def forget(self, listening: asyncio.Future[None]) -> None:
+        """Wake whoever listened no more."""
+        self._bell.forget(listening)
 
     def masked(self, stored: StoredEvent) -> bytes:
-        """Return the event as anybody may see it, encoded once for all who listen to the live end."""
-        encoded = self._masked.get(stored.sequence)
-        if encoded is None:
-            encoded = self._delivery.event(stored, personal=False)
-            while len(self._masked) >= self._masked_most:
-                # the one that was encoded first
-                del self._masked[next(iter(self._masked))]
-            self._masked[stored.sequence] = encoded
-        return encoded
+        """Return the event as anybody may see it."""
+        return self._delivery.event(stored, personal=False)
 
     def whole(self, stored: StoredEvent) -> bytes:
         """Return the event with whole personal data. Never kept: it lives as short as it can."""
         return self._delivery.event(stored, personal=True)
 
+    def wanted(self, page: Sequence[StoredEvent], wanted: Filter) -> list[StoredEvent]:
+        """Return those events of a page that a filter lets through."""
+        return [stored for stored in page if self._judge.passes(wanted, stored)]
+
+    def lines(self, subscription: str, wanted: Filter, after: int, page: Sequence[StoredEvent]) -> bytes:
+        """Return the lines of the page that follows a place, as anybody may see them; nothing where none is wanted."""
+        key = (subscription, wanted, after, page[-1].sequence)
+        joined = self._joined.get(key)
+        if joined is None:
+            head = _head(subscription)
+            joined = b"".join([head + self._masked_tail(stored) for stored in self.wanted(page, wanted)])
+            if len(self._joined) < _JOINED and len(joined) <= _JOINED_BYTES:
+                self._joined[key] = joined
+        return joined
+
+    def line(self, subscription: str, stored: StoredEvent, event: bytes) -> bytes:
+        """Return the line of one event that was encoded for this subscription."""
+        return _head(subscription) + self._tail(stored, event)
+
     def close(self) -> None:
         """Let subscriptions end once they have sent what is committed now."""
         self._leave()
         self.closed = True
-        self._ring_bell()
+        self._bell.ring_at_once()
+
+    async def _read(self, after: int) -> list[StoredEvent]:
+        """Read a page of the journal, once for all who wait for the same."""
+        reading = self._reading.get(after)
+        if reading is None:
+            reading = asyncio.ensure_future(self._journal.read(after, self.page_events))
+            self._reading[after] = reading
+            reading.add_done_callback(lambda done: self._was_read(after, done))
+        return await asyncio.shield(reading)
+
+    def _was_read(self, after: int, done: asyncio.Task[list[StoredEvent]]) -> None:
+        del self._reading[after]
+        # looked at, so that asyncio does not complain: whoever wanted it may have gone
+        if not done.cancelled():
+            done.exception()
+
+    def _masked_tail(self, stored: StoredEvent) -> bytes:
+        tail = self._tails.get(stored.sequence)
+        if tail is None:
+            tail = self._tail(stored, self.masked(stored))
+            while len(self._tails) >= self._tails_most:
+                # the one that was encoded first
+                del self._tails[next(iter(self._tails))]
+            self._tails[stored.sequence] = tail
+        return tail
+
+    def _tail(self, stored: StoredEvent, event: bytes) -> bytes:
+        cursor = cursors.encode(self.stream, stored.sequence).encode()
+        return b',"cursor":"' + cursor + b'","event":' + event + b"}}\n"
 
     def _committed(self, events: Sequence[StoredEvent]) -> None:
         for stored in events:
             self._ring.append(stored)
-        self._ring_bell()
+        self._pages.clear()
+        self._joined.clear()
+        self._bell.ring()
 
-    def _ring_bell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+
+class Bell:
+    """Wakes all who listen. The more work that made, the longer it is silent before it rings again.
+
+    So many listeners get few long pages rather than many short ones, and cards have the loop in between.
+    """
+
+    def __init__(self) -> None:
+        self._listening: dict[asyncio.Future[None], None] = {}
+        self._resting = False
+        self._wanted = False
+
+    def listen(self, *, rung: bool) -> asyncio.Future[None]:
+        """Return what is done when the bell rings; `rung`: it has done so already."""
+        one: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if rung:
+            one.set_result(None)
+        else:
+            self._listening[one] = None
+        return one
+
+    def forget(self, one: asyncio.Future[None]) -> None:
+        """Take one who listens off the list."""
+        self._listening.pop(one, None)
+
+    def ring(self) -> None:
+        """Wake all now, or at the end of a rest."""
+        self._wanted = True
+        if not self._resting:
+            self.ring_at_once()
+
+    def ring_at_once(self) -> None:
+        """Wake all now."""
+        self._wanted = False
+        if not self._listening:
+            return
+        woken, self._listening = self._listening, {}
+        for one in woken:
+            if not one.done():
+                one.set_result(None)
+        if not self._resting:
+            self._resting = True
+            loop = asyncio.get_running_loop()
+            # those who were woken do their work in the loop's next round, before this is called in the same
+            loop.call_soon(self._rest, loop, loop.time())
+
+    def _rest(self, loop: asyncio.AbstractEventLoop, since: float) -> None:
+        rest = _REST * (loop.time() - since)
+        if rest < _LEAST_REST_S:
+            self._rested()
+        else:
+            loop.call_later(rest, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        if self._wanted:
+            self.ring_at_once()
+
+
+def _head(subscription: str) -> bytes:
+    return _LINE + msgspec.json.encode(subscription)

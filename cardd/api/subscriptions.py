@@ -1,7 +1,6 @@
 """Subscriptions: each is a position in the stream and a filter, and a pump that sends what follows."""
 
 import asyncio
-import fnmatch
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,8 +8,10 @@ import msgspec
 
 from cardd.api.audit import Audit, Disclosure, fields_beyond
 from cardd.api.feed import Feed
+from cardd.api.filters import Filter
 from cardd.api.outbox import Outbox, SlowConsumerError
-from cardd.base.clock import Clock
+from cardd.api.turns import Turns
+from cardd.base.clock import Clock, TimerHandle
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
@@ -18,26 +19,7 @@ from cardd.journal import cursor as cursors
 from cardd.journal.events import StoredEvent
 from cardd.wire import rpc
 from cardd.wire.base import Json
-from cardd.wire.events import EVENT, HEARTBEAT, EventParams, HeartbeatParams, short_type, whole_type
-
-
-class Filter(Struct, frozen=True):
-    """Globs on an event's type (short or whole name) and on its subject; an empty row of globs passes all."""
-
-    types: Sequence[str] = ()
-    readers: Sequence[str] = ()
-
-    def passes(self, stored: StoredEvent) -> bool:
-        """Tell whether a subscriber wants the event."""
-        names = (short_type(stored.type), whole_type(stored.type))
-        return _fits(names, self.types) and _fits((stored.subject,), self.readers)
-
-
-def _fits(names: Sequence[str], globs: Sequence[str]) -> bool:
-    if not globs:
-        return True
-    # a reader's own name may hold brackets, which a glob would take for a set of characters
-    return any(name == glob or fnmatch.fnmatchcase(name, glob) for glob in globs for name in names)
+from cardd.wire.events import HEARTBEAT, HeartbeatParams
 
 
 class Audience(Struct, frozen=True):
@@ -53,6 +35,7 @@ class Delivering(Struct, frozen=True):
     feed: Feed
     outbox: Outbox
     audit: Audit
+    turns: Turns
     clock: Clock
     heartbeat_s: float
 
@@ -82,6 +65,8 @@ class Subscription:
         self._wanted = wanted
         self._audience = audience
         self._beat_at = 0.0
+        self._alarm: TimerHandle | None = None
+        self._listening: asyncio.Future[None] | None = None
         self.pump: asyncio.Task[None] | None = None
 
     @property
@@ -99,18 +84,51 @@ class Subscription:
 
         Raises SlowConsumerError when the client does not take it in time or its place was evicted, ConnectionError.
         """
+        try:
+            await self._pump()
+        finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
+
+    async def _pump(self) -> None:
         feed, clock = self._channel.feed, self._channel.clock
         self._quiet_from_now()
         while True:
             page = await self._page()
             if page:
                 await self._send(page)
+                if len(page) == feed.page_events:
+                    # who has much to catch up with goes on when it is its turn
+                    await self._channel.turns.lot()
             elif feed.closed:
                 return
             else:
-                await feed.news(self._position, max(self._beat_at - clock.monotonic(), 0))
+                await self._listen()
             if clock.monotonic() >= self._beat_at:
                 await self._beat()
+
+    async def _listen(self) -> None:
+        """Return when there are more events, or when it is time for a sign of life."""
+        listening = self._listening = self._channel.feed.listen(self._position)
+        if self._alarm is None:
+            self._set_alarm()
+        try:
+            await listening
+        finally:
+            self._listening = None
+            self._channel.feed.forget(listening)
+
+    def _set_alarm(self) -> None:
+        clock = self._channel.clock
+        self._alarm = clock.call_later(max(self._beat_at - clock.monotonic(), 0), self._ring_alarm)
+
+    def _ring_alarm(self) -> None:
+        # set once for many events: each of them has put the sign of life off
+        self._alarm = None
+        if self._channel.clock.monotonic() < self._beat_at:
+            self._set_alarm()
+        elif self._listening is not None and not self._listening.done():
+            self._listening.set_result(None)
 
     async def _page(self) -> Sequence[StoredEvent]:
         try:
@@ -121,9 +139,7 @@ class Subscription:
             raise
 
     async def _send(self, page: Sequence[StoredEvent]) -> None:
-        wanted = [stored for stored in page if self._wanted.passes(stored)]
-        encoded = await self._encoded(wanted)
-        lines = [self._line(stored, event) for stored, event in zip(wanted, encoded, strict=True)]
+        lines = await self._lines(page)
 
         def passed() -> None:
             self._position = page[-1].sequence
@@ -131,23 +147,24 @@ class Subscription:
         if lines:
             # moved with the lines, not before: while another's are sent, the client may be found too slow for both.
             # Nor after: should it be too slow for these, they are in its buffer before it is told so
-            await self._channel.outbox.send(b"".join(lines), passed)
+            await self._channel.outbox.send(lines, passed)
             self._quiet_from_now()
         else:
             passed()
 
-    async def _encoded(self, wanted: Sequence[StoredEvent]) -> list[bytes]:
-        feed = self._channel.feed
-        if self._audience.purpose is None:
-            return [feed.masked(stored) for stored in wanted]
+    async def _lines(self, page: Sequence[StoredEvent]) -> bytes:
+        feed, purpose = self._channel.feed, self._audience.purpose
+        if purpose is None:
+            return feed.lines(self.name, self._wanted, self._position, page)
+        wanted = feed.wanted(page, self._wanted)
         encoded = [feed.masked(stored) if stored.sealed is None else feed.whole(stored) for stored in wanted]
         disclosures = [
-            self._disclosure(stored, self._audience.purpose, feed.masked(stored), whole)
+            self._disclosure(stored, purpose, feed.masked(stored), whole)
             for stored, whole in zip(wanted, encoded, strict=True)
             if stored.sealed
         ]
         await self._channel.audit.disclosed(disclosures)
-        return encoded
+        return b"".join(feed.line(self.name, stored, event) for stored, event in zip(wanted, encoded, strict=True))
 
     def _disclosure(self, stored: StoredEvent, purpose: str, masked: bytes, whole: bytes) -> Disclosure:
         return Disclosure(
@@ -168,10 +185,6 @@ class Subscription:
 
     def _quiet_from_now(self) -> None:
         self._beat_at = self._channel.clock.monotonic() + self._channel.heartbeat_s
-
-    def _line(self, stored: StoredEvent, event: bytes) -> bytes:
-        params = EventParams(subscription=self.name, cursor=self._cursor(stored.sequence), event=msgspec.Raw(event))
-        return rpc.notification(EVENT, params)
 
     def _cursor(self, sequence: int) -> str:
         return cursors.encode(self._channel.feed.stream, sequence)

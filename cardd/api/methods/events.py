@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from itertools import count
 
+from cardd.api.filters import Filter
 from cardd.api.method import Call, Method
 from cardd.api.rights import Right
-from cardd.api.subscriptions import Audience, Delivering, Filter, Subscription
+from cardd.api.subscriptions import Audience, Delivering, Subscription
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.wire.events import (
@@ -36,6 +37,7 @@ async def _subscribe(call: Call, params: EventsSubscribeParams) -> EventsSubscri
             call.office.feed,
             call.outbox,
             call.office.audit,
+            call.office.turns,
             call.office.services.clock,
             call.office.limits.heartbeat_s,
         ),
