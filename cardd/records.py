@@ -71,7 +71,7 @@ def sealing_key(config: Config) -> Secret:
     """Take the sealing key from a credential of the service manager, the configured file, or our own."""
     own = Path(config.journal.key_file or Path(config.state_dir) / "journal.key")
     path = _given(_SEALING_CREDENTIAL) or own
-    if not path.exists() and (Path(config.state_dir) / FILE_NAME).exists():
+    if not _there(path) and (Path(config.state_dir) / FILE_NAME).exists():
         log.error("journal.key_lost", file=str(path), meaning="a new one is made; what the old one sealed stays shut")
     return _key(path, own, KEY_LENGTH)
 
@@ -86,7 +86,18 @@ def signing_key(config: Config) -> Secret:
 def _given(credential: str) -> Path | None:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     path = None if directory is None else Path(directory) / credential
-    return path if path is not None and path.exists() else None
+    return path if path is not None and _there(path) else None
+
+
+def _there(path: Path) -> bool:
+    """Tell whether there is a key. What may not be looked at counts: to read it fails in words, and no other is taken."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _key(path: Path, own: Path, length: int) -> Secret:

@@ -49,6 +49,22 @@ def test_a_credential_goes_before_the_file_and_the_file_before_one_of_our_own(
 
 
 @pytest.mark.parametrize(("take", "credential", "option", "length"), KEYS)
+def test_a_credential_that_is_there_and_cannot_be_opened_is_told_in_words_and_no_other_key_is_taken(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    take: Callable[[Config], Secret],
+    credential: str,
+    option: str,
+    length: int,
+) -> None:
+    configured = config(tmp_path, option, written(tmp_path / "keys" / "configured", "b", length))
+    (tmp_path / credential).symlink_to(tmp_path / credential)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(CarddError, match="cannot be read"):
+        take(configured)
+
+
+@pytest.mark.parametrize(("take", "credential", "option", "length"), KEYS)
 def test_a_credential_that_others_can_read_is_refused_and_no_other_key_is_taken(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
