@@ -90,7 +90,7 @@ def _given(credential: str) -> Path | None:
 
 
 def _there(path: Path) -> bool:
-    """Tell whether there is a key. What may not be looked at counts: to read it fails in words, and no other is taken."""
+    """Tell whether there is a key. One that may not be looked at counts: reading it fails, and no other is taken."""
     try:
         path.lstat()
     except FileNotFoundError:
