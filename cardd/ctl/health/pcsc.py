@@ -122,7 +122,7 @@ def polkit(root: Path) -> Iterator[Finding]:
     if not any((root / place).exists() for place in _POLKIT):
         yield found("polkit_none")
         return
-    closed = [place.parent for glob in _RULES for place in [root / glob] if _is_closed(place.parent)]
+    closed = [place for glob in _RULES if (place := _closed(root, glob)) is not None]
     rule = next((path for glob in _RULES for path in sorted(root.glob(glob)) if _has_rule(path)), None)
     if rule is not None:
         yield found("polkit_rule", path=rule)
@@ -132,8 +132,17 @@ def polkit(root: Path) -> Iterator[Finding]:
         yield found("polkit_rule_absent")
 
 
-def _is_closed(directory: Path) -> bool:
-    return directory.is_dir() and not os.access(directory, os.R_OK | os.X_OK)
+def _closed(root: Path, glob: str) -> Path | None:
+    """Return the first directory on the way to the files of a glob that this user may not look into."""
+    way = root
+    for name in Path(glob).parent.parts:
+        way /= name
+        # only one below directories that are open can be looked at
+        if "*" in name or not way.is_dir():
+            return None
+        if not os.access(way, os.R_OK | os.X_OK, effective_ids=True):
+            return way
+    return None
 
 
 def _has_rule(path: Path) -> bool:

@@ -2,6 +2,7 @@ import json
 import os
 import socket
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from cardd.wire.methods import SESSION_HELLO
 from cardd.wire.session import HelloParams, HelloResult, Limits
 
 NOW = datetime(2026, 5, 7, 8, tzinfo=UTC)
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -318,6 +320,37 @@ def test_polkit_is_looked_through_in_both_of_its_forms(tmp_path: Path) -> None:
     rules.mkdir(parents=True)
     (rules / "cardd.pkla").write_text("Action=org.debian.pcsc-lite.access_pcsc")
     assert codes(pcsc.polkit(tmp_path)) == ["polkit_rule"]
+
+
+@pytest.fixture
+def ordinary() -> Iterator[Path]:
+    """A directory whose owner looks at it without the rights of root."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory)
+        if os.geteuid() != 0:
+            yield path
+            return
+        os.chown(path, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield path
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("closed", ["etc/polkit-1/rules.d", "var/lib/polkit-1"])
+def test_directories_of_polkit_that_only_it_may_look_into_are_named(ordinary: Path, closed: str) -> None:
+    (ordinary / "usr/lib/polkit-1").mkdir(parents=True)
+    (ordinary / "usr/lib/polkit-1/polkitd").touch()
+    place = ordinary / closed
+    place.mkdir(parents=True)
+    place.chmod(0)
+    try:
+        findings = list(pcsc.polkit(ordinary))
+    finally:
+        place.chmod(0o700)
+    assert codes(iter(findings)) == ["polkit_unreadable"]
+    assert str(place) in findings[0].text["en"]
 
 
 # -- readers, keys, the authority
