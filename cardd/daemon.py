@@ -205,8 +205,8 @@ class _Parts:
         await server.serve(listening)
         stack.push_async_callback(server.close)
         readers.start()
-        # under the service manager's socket the configured path is not asked
-        socket_path = os.fsdecode(listening.sock.getsockname())
+        # a socket of the service manager's has the name it was given; one of our own was made under another name
+        socket_path = str(listening.path or os.fsdecode(listening.sock.getsockname()))
         log.info("ready", socket=socket_path, stream=journal.stream, boot=journal.boot)
         self._standing.say("service", f"serving {socket_path}")
         return journal, {

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.bare_daemon import bare_daemon
+
 HEAVY = {
     "rich": "structlog imports it wherever it finds it, so the linter that needs it stands apart",
     "importlib.metadata": "looks through everything that is installed; brings e-mail and archives",
@@ -63,3 +65,9 @@ def test_garbage_is_looked_for_from_readiness_on_and_only_in_what_came_since(tmp
     run = [sys.executable, "-c", WATCHED_START, str(config)]
     told = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
     assert told[0] == "READY=1 True True True"
+
+
+def test_a_daemon_names_the_socket_at_which_clients_find_it(tmp_path: Path) -> None:
+    with bare_daemon(tmp_path, "backend: in-process\nkeys: {provider: none}\n") as daemon:
+        pass
+    assert f"socket={daemon.socket} " in daemon.log.read_text(encoding="utf-8")
