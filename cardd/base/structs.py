@@ -5,7 +5,7 @@ the time until the daemon was ready, and each instance takes a third as long to 
 """
 
 from functools import cache
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -17,8 +17,15 @@ Hidden = Annotated[T, _HIDDEN]
 """The type of a field that `repr` leaves out, so that it reaches no log, no error and no failed assertion."""
 
 
+def unshown(_record: object) -> list[tuple[str, Any]]:
+    """Show nothing to `rich`, which asks msgspec's structs for all that they hold: their `__rich_repr__`."""
+    return []
+
+
 class Struct(msgspec.Struct, frozen=True):
     """A value of named fields, immutable, equal and hashed by them; `repr` leaves `Hidden` ones out."""
+
+    __rich_repr__ = unshown
 
     def __repr__(self) -> str:
         shown = (f"{name}={getattr(self, name)!r}" for name in _shown(type(self)))

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from cardd.base.structs import unshown
+
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 CardStatus = Literal["not_enabled", "normal", "lost", "pre_lost", "void", "sealed"]
 OldCardStatus = Literal["valid", "lost", "void", "frozen"]
@@ -13,6 +15,8 @@ TRIES = 6
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """A mapping in which an unknown key is an error; it shows only its name when it is printed."""
+
+    __rich_repr__ = unshown
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import msgspec
 
 from cardd.base.reasons import Reason
+from cardd.base.structs import unshown
 
 Updates = dict[str, dict[str, str]]
 """Records to write on the card: `{FILE: {tag: text}}`, for example `{"SSSEEF05": {"06": "20400101"}}`."""
@@ -37,6 +38,8 @@ REFUSALS: Final = frozenset(
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """A message that shows only its name when it is printed."""
+
+    __rich_repr__ = unshown
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

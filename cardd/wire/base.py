@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from cardd.base.structs import unshown
+
 if TYPE_CHECKING:
     Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 else:
@@ -13,6 +15,8 @@ else:
 
 class _Closed(msgspec.Struct, kw_only=True):
     """A message that shows only its name when it is printed: what it holds may be a person's, or a PIN."""
+
+    __rich_repr__ = unshown
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

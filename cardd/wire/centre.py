@@ -11,7 +11,7 @@ from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 
-from cardd.base.structs import Struct
+from cardd.base.structs import Struct, unshown
 from cardd.wire.authority import (
     ActivationRequest,
     Closed,
@@ -82,6 +82,8 @@ class Answer(msgspec.Struct, Generic[T_co], frozen=True, kw_only=True):
     question: Id
     key: Id | None
     result: T_co
+
+    __rich_repr__ = unshown
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -12,6 +12,7 @@ import msgspec
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.base.structs import unshown
 from cardd.wire.base import Json
 
 LINE_BYTES: Final = 1 << 20
@@ -55,6 +56,8 @@ class Request(msgspec.Struct):
     method: str
     id: RequestId | msgspec.UnsetType = msgspec.UNSET
     params: msgspec.Raw = NO_PARAMS
+
+    __rich_repr__ = unshown
 
     def __repr__(self) -> str:
         """Leave the parameters out: they may hold a PIN."""
