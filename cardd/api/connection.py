@@ -147,7 +147,9 @@ class Connection:
     async def _carry_out(self, request: rpc.Request) -> None:
         begun: list[Subscription] = []
         call = self._call(request, begun.append)
-        await self._reply(request, await answer(self._methods, request, call))
+        made = await answer(self._methods, request, call)
+        if request.id is not msgspec.UNSET:
+            await self._outbox.send_made(made)
         for subscription in begun:
             # it may have been ended already, by a request that came right behind
             if subscription.name in self._session.subscriptions:

@@ -1,6 +1,7 @@
 """From a request to its answer: find the row, check the right, read the parameters, call, and put errors into words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -17,11 +18,23 @@ _NAME_CHARACTERS = 100
 Methods = Mapping[str, Method[Params, object] | Look[Params, object]]
 
 
-async def answer(methods: Methods, request: rpc.Request, call: Call) -> bytes:
-    """Carry out a request and return the line to send back."""
+async def answer(methods: Methods, request: rpc.Request, call: Call) -> Callable[[], bytes]:
+    """Carry out a request and return what makes the line to send back, which is for the moment when it is sent.
+
+    Many answers may wait for a client that does not read, and their lines may be long.
+    """
     try:
-        return _told(request, call, await _result(methods, request, call))
+        result = await _result(methods, request, call)
     except Exception as error:  # noqa: BLE001 - whatever it was, the client is told and the connection lives
+        refusal = _refused(request, call, error)
+        return lambda: refusal
+    return partial(_line, request, call, result)
+
+
+def _line(request: rpc.Request, call: Call, result: object) -> bytes:
+    try:
+        return _told(request, call, result)
+    except Exception as error:  # noqa: BLE001 - as above
         return _refused(request, call, error)
 
 

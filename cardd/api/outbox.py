@@ -29,12 +29,16 @@ class Outbox:
 
         Cancelled or not, a line that was begun is in the buffer as a whole; `begun` is called when they are there.
         """
+        await self.send_made(lambda: lines, begun)
+
+    async def send_made(self, made: Callable[[], bytes], begun: Callable[[], None] = _nothing) -> None:
+        """Send whole lines that are made when it is their turn, so that only what made them waits. Raises as `send`."""
         if self.has_room:
-            self._begin(lines)
+            self._begin(made())
             begun()
             return
         async with self._turn:
-            self._begin(lines)
+            self._begin(made())
             begun()
             try:
                 async with asyncio.timeout(self._slow_s):

@@ -1,6 +1,7 @@
 """What the socket says of itself."""
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from typing import Final, cast
 
@@ -25,15 +26,20 @@ class _Discover:
         self.row: Final = cast("Row", Method(RPC_DISCOVER, None, self._answer))
         self._rows: Final = (*rows, self.row)
         self._document: Document | None = None
+        self._making = threading.Lock()
 
     async def _answer(self, _call: Call, _params: NoParams) -> Document:
-        if self._document is None:
-            # it takes twenty milliseconds, which the loop's other clients are not to wait for
-            self._document = await asyncio.to_thread(self._made)
-        return self._document
+        if self._document is not None:
+            return self._document
+        # it takes twenty milliseconds, which the loop's other clients are not to wait for
+        return await asyncio.to_thread(self._made)
 
     def _made(self) -> Document:
         # what makes JSON Schema of types is of no use to a daemon that is never asked
         from cardd.api.discover import document  # noqa: PLC0415
 
-        return document({row.name: row for row in self._rows})
+        # many may ask before it is there: it is some megabytes, and one does for all
+        with self._making:
+            if self._document is None:
+                self._document = document({row.name: row for row in self._rows})
+            return self._document
