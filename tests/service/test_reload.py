@@ -114,7 +114,7 @@ def test_what_needs_a_restart_is_named_in_the_log_and_the_status_until_it_is_und
     assert [line["taken_up"] for line in log(manager) if "taken_up" in line] == ["activation.routes"]
     manager.write(STATION + JSON)
     manager.reload()
-    assert "restart" not in manager.told[-2]
+    assert "not changed while running" not in manager.told[-2]
 
 
 def test_a_file_with_a_mistake_changes_nothing_and_is_told_with_its_place(manager: ServiceManager) -> None:
