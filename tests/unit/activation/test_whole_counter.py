@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cards import ROOT
+from support.cards import ROOT, STK_ROOT
 
 import cardsim
 from cardd.activation.counter import DeskCounter
@@ -29,6 +29,7 @@ from cardd.keys.service import KeyService
 from cardd.keys.software import SoftwareKeys
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.registry import Readers
+from cardd.rules.keys import KeyName
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Outcome, Route, State
 from cardsim.card.base import VirtualCard
 from cardsim.card.make import make_card
@@ -174,7 +175,7 @@ class FarKeys(SoftwareKeys):
     """A security machine on the network: away until it is told to come back, or after so many answers."""
 
     def __init__(self) -> None:
-        super().__init__(Secret(ROOT), tests_only=True)
+        super().__init__(Secret(ROOT), tests_only=True, stk_root=Secret(STK_ROOT))
         self.away = True
         self.answers: int | None = None
         self.asked = 0
@@ -223,6 +224,32 @@ async def test_a_security_machine_that_goes_away_after_the_card_is_known_is_aske
                     break
                 await asyncio.sleep(0.01)
         machine.answers, machine.away = None, False
+        assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
+
+
+class WithoutPuk(FarKeys):
+    """A security machine that goes away when the PIN is to be set."""
+
+    def authentication_data(self, key: KeyName, *args: Any, **further: Any) -> bytes:
+        if self.away and key is KeyName.PUK:
+            raise CarddError(Reason.HSM_UNAVAILABLE)
+        return SoftwareKeys.authentication_data(self, key, *args, **further)
+
+
+async def test_a_pin_that_no_machine_could_set_is_set_when_the_machine_answers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardd.desk.away.PAUSE_S", 0.05)
+    machine = WithoutPuk()
+    async with whole(tmp_path, Policy(pin_policy=PinPolicy.TAKE_OVER), psam=False, machine=machine) as w:
+        activation = await w.hand_over("old-jia", "social-jia-3.0")
+        prompt = (await w.until(activation, State.WAITING_PIN)).prompt
+        assert prompt is not None
+        assert prompt.prompt is not None
+        await w.engine.answer(prompt.prompt, Secret(b"246810"))
+        await w.until_said(activation, "HSM_UNAVAILABLE")
+        assert (await w.until(activation, State.WAITING_SAME_CARD)).reason is None
+        machine.away = False
         assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
 
 
