@@ -151,11 +151,12 @@ def _config(sources: Sources) -> bytes:
     from cardd.config import load_config  # noqa: PLC0415 - the daemon's, for this part alone
 
     path = sources.config or settings.DEFAULT
+    _contents(path)
     try:
         told = msgspec.to_builtins(load_config(path))
     except DocumentError as error:
         # its sentence may quote what stands there
-        raise AbsentError(f"line {error.line}, column {error.column}") from None
+        raise AbsentError(f"a mistake in line {error.line}, column {error.column}") from None
     return msgspec.json.format(msgspec.json.encode(redact.config(told)))
 
 
@@ -163,10 +164,14 @@ def _log(sources: Sources) -> bytes:
     if sources.log is None:
         said = _output("journalctl", "--unit", "cardd", "--lines", _LOG_LINES, "--output", "cat", "--no-pager")
         return said[-_LOG_BYTES:]
+    return _contents(sources.log)[-_LOG_BYTES:]
+
+
+def _contents(path: Path) -> bytes:
     try:
-        return sources.log.read_bytes()[-_LOG_BYTES:]
+        return path.read_bytes()
     except OSError as error:
-        raise AbsentError(error.strerror or "it cannot be read") from None
+        raise AbsentError(f"{path}: {error.strerror or 'cannot be read'}") from None
 
 
 def _output(*command: str) -> bytes:

@@ -26,6 +26,13 @@ _QUOTES: Final = frozenset({"config_wrong"})
 _LONG_NUMBER: Final = re.compile(rb"(?<![0-9A-Fa-f])[0-9]{12,}[Xx]?(?![0-9A-Fa-f])")
 _LENT_TO: Final = "lent"
 REDACTED: Final = "(not told)"
+_SAID: Final = REDACTED.encode()
+_JSON_USER: Final = re.compile(rb'("(?:user|client)":)"(?:[^"\\\n]|\\.)*"')
+_TEXT_USER: Final = re.compile(rb"""\b((?:user|client)=)('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\S+)""")
+_MISTAKE: Final = rb"(\S:[0-9]+:[0-9]+: )"
+"""A place in the configuration: the sentence after it may quote what stands there."""
+_JSON_MISTAKE: Final = re.compile(_MISTAKE + rb'(?:[^"\\\n]|\\.)*')
+_TEXT_MISTAKE: Final = re.compile(_MISTAKE + rb".*")
 
 
 def event(one: Event) -> dict[str, Json]:
@@ -95,5 +102,14 @@ def _setting(key: str, value: Json) -> Json:
 
 
 def log(lines: bytes) -> bytes:
-    """Return a log, which holds no person by its making, with long numbers taken out all the same."""
-    return _LONG_NUMBER.sub(REDACTED.encode(), lines)
+    """Return a log without users, clients and what quotes the configuration.
+
+    It holds no other person by its making; long numbers are taken out all the same.
+    """
+    return b"".join(_log_line(line) for line in _LONG_NUMBER.sub(_SAID, lines).splitlines(keepends=True))
+
+
+def _log_line(line: bytes) -> bytes:
+    line = _JSON_USER.sub(rb'\1"' + _SAID + b'"', _TEXT_USER.sub(rb"\1" + _SAID, line))
+    mistake = _JSON_MISTAKE if b'{"' in line else _TEXT_MISTAKE
+    return mistake.sub(rb"\1" + _SAID, line)

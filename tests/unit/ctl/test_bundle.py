@@ -1,10 +1,12 @@
 import json
 import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import yaml
 from support.aside import counter_aside
 from support.counter import NAME, NUMBER
@@ -12,8 +14,15 @@ from support.counter import NAME, NUMBER
 from cardd.ctl.health.findings import found
 from cardd.ctl.main import main
 from cardd.ctl.support import collect, redact
+from cardd.logs import configure
 from cardd.wire.event_data import ActivationCompleted, PersonalDisclosed
 from cardd.wire.events import Event
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 def unpacked(path: Path) -> dict[str, bytes]:
@@ -133,3 +142,41 @@ def test_whom_a_reader_was_lent_to_and_the_numbers_of_cards_are_not_told() -> No
 @pytest.mark.parametrize("text", [NUMBER, "51010119000101001X", "6228480000000000001"])
 def test_long_numbers_are_taken_out_of_a_log(text: str) -> None:
     assert redact.log(f"at {text}, 1-2".encode()) == f"at {redact.REDACTED}, 1-2".encode()
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize("who", ["zhang", "zhang/till 3", 'zhang\'s "till" 3'])
+def test_users_and_clients_are_taken_out_of_a_log_as_it_is_written(
+    capsys: pytest.CaptureFixture[str], form: str, who: str
+) -> None:
+    configure("debug", form)
+    structlog.get_logger().bind(user=who, pid=4711).debug("a client has connected")
+    structlog.get_logger().warning("a client reads too slowly", client=who, seconds=10)
+    told = redact.log(capsys.readouterr().err.encode()).decode()
+    assert "zhang" not in told
+    assert "till" not in told
+    assert told.count(redact.REDACTED) == 2
+    assert "4711" in told
+    assert "seconds" in told
+    if form == "json":
+        assert [json.loads(line).keys() for line in told.splitlines()]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_a_log_quotes_of_the_configuration_is_taken_out_but_its_place(
+    capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    problem = 'cardd.yaml:1:44: `socket.rights[0].user`: this machine has no user `zhang`: "create" it'
+    configure("info", form)
+    structlog.get_logger().error("the configuration was not taken up", problem=problem)
+    told = redact.log(capsys.readouterr().err.encode() + f"cardd: {problem}\n".encode()).decode()
+    assert "zhang" not in told
+    assert told.count("cardd.yaml:1:44: ") == 2
+    if form == "json":
+        assert json.loads(told.splitlines()[0])["level"] == "error"
+
+
+def test_a_configuration_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    parts = collect.parts(collect.Sources(str(tmp_path / "x"), tmp_path / "none.yaml", None))
+    with pytest.raises(collect.AbsentError, match="No such file"):
+        parts["config.json"]()
