@@ -66,7 +66,7 @@ def _read(package: Path, part: str) -> dict[str, tuple[tarfile.TarInfo, bytes | 
 
 
 class Machine:
-    """A Debian 12 in a directory, with what a package depends on and nothing more. It has no network and no systemd.
+    """A Debian 12 in a directory, with the packages that are named. It has no network and no running systemd.
 
     Commands run in mounts and processes of their own, so that nothing of them is left.
     """
