@@ -36,7 +36,9 @@ def look(seen: Seen) -> Iterator[Finding]:
     """Tell how the smart-card service stands: by the daemon's word, else by asking it."""
     backend = _backend(seen)
     if backend not in {None, "pcsc"}:
-        yield found("pcsc_simulated", backend=backend)
+        told = {} if seen.daemon is None else seen.daemon.part("pcsc")
+        away = told.get("state") == "down"
+        yield found("pcsc_simulator_away" if away else "pcsc_simulated", backend=backend, detail=told.get("detail"))
         return
     yield _by_the_daemon(seen) if seen.daemon is not None and seen.daemon.part("pcsc") else by_asking()
     yield from packages()

@@ -28,6 +28,8 @@ RECENT: Final = 200
 _RECENT_S: Final = 1.0
 _AWAY: Final = MappingProxyType({errno.ENOENT: "daemon_absent", errno.ECONNREFUSED: "daemon_gone"})
 _OBSERVE: Final = "observe"
+_ROOT: Final = 0
+"""A group that nobody is to be put into for the sake of a socket."""
 
 
 def reach(path: Path) -> tuple[Daemon | None, list[Finding]]:
@@ -113,6 +115,8 @@ def _closed(path: Path) -> Finding:
     if not for_group or state.st_gid in os.getgroups():
         mode = stat.filemode(state.st_mode)
         return found("group_closed", **known, mode=mode, owner=_name_of_user(state.st_uid))
+    if state.st_gid == _ROOT:
+        return found("group_of_root", **known)
     member = state.st_gid in os.getgrouplist(user, os.getgid())
     return found("group_not_yet" if member else "group_missing", **known)
 

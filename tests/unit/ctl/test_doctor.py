@@ -2,6 +2,7 @@ import json
 import os
 import socket
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -225,14 +226,27 @@ def test_a_closed_socket_says_what_to_join_or_to_open(
     code: str,
 ) -> None:
     path = tmp_path / "cardd.sock"
-    own = tmp_path.stat().st_gid
     with socket.socket(socket.AF_UNIX) as there:
         there.bind(str(path))
     path.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(path, -1, NOBODY)
+    own = path.stat().st_gid
     monkeypatch.setattr(way, "_hindrance", lambda _: 13)
     monkeypatch.setattr(os, "getgroups", lambda: list(groups))
     monkeypatch.setattr(os, "getgrouplist", lambda *_: [own for _ in listed])
     assert codes(iter(way.reach(path)[1])) == [code]
+
+
+def test_nobody_is_told_to_join_the_group_of_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    roots = os.stat_result((stat.S_IFSOCK | 0o660, 0, 0, 1, 0, 0, 0, 0, 0, 0))
+    monkeypatch.setattr(way, "_hindrance", lambda _: 13)
+    monkeypatch.setattr(way, "_state_of", lambda _: roots)
+    monkeypatch.setattr(os, "getgroups", list)
+    (finding,) = way.reach(Path("/run/cardd/cardd.sock"))[1]
+    assert finding.code == "group_of_root"
+    assert "socket.group" in finding.remedy["en"]
+    assert "usermod -a -G root" not in finding.remedy["en"]
 
 
 def test_a_socket_that_cannot_even_be_seen_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,6 +294,8 @@ def test_the_daemons_word_on_the_service_goes_before_ones_own(service: list[str]
     told = {"backend": "pcsc", "state": "down", "reason": "PCSC_DENIED", "code": "pcsc_cards_denied", "detail": "d"}
     assert codes(pcsc.look(Seen(daemon(pcsc=told))))[0] == "pcsc_cards_denied"
     assert codes(pcsc.look(Seen(daemon(pcsc={"backend": "socket", "state": "up"})))) == ["pcsc_simulated"]
+    gone = {"backend": "socket", "state": "down", "detail": "d"}
+    assert codes(pcsc.look(Seen(daemon(pcsc=gone)))) == ["pcsc_simulator_away"]
 
 
 @pytest.mark.parametrize(
