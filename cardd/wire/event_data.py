@@ -36,7 +36,17 @@ class Started(Data):
     version: str
 
 
-class PcscDown(Data):
+class AtReader(Data, kw_only=True):
+    """What readers tell. `happened` (UTC): when it was, where the disk was full then and it is on record later."""
+
+    happened: str | UnsetType = UNSET
+
+
+class PcscUp(AtReader):
+    """Nothing beyond that it is back."""
+
+
+class PcscDown(AtReader):
     """Why the service behind all readers does not serve."""
 
     reason: str
@@ -44,7 +54,7 @@ class PcscDown(Data):
     text: Text
 
 
-class ReaderAttached(Data):
+class ReaderAttached(AtReader):
     """Where a reader belongs, and its name in PC/SC."""
 
     station: str
@@ -52,13 +62,13 @@ class ReaderAttached(Data):
     pcsc_name: str
 
 
-class ReaderDetached(Data):
+class ReaderDetached(AtReader):
     """Where the reader belonged."""
 
     station: str
 
 
-class ReaderUnavailable(Data):
+class ReaderUnavailable(AtReader):
     """The text says whether to plug it in again, or that another program keeps it, and names those that may."""
 
     station: str
@@ -89,7 +99,7 @@ class KeyStopped(Data):
     text: Text
 
 
-class CardInserted(Data):
+class CardInserted(AtReader):
     """`at_start`: it was inside when watching began. `kind` is told of a security module, known by its slot."""
 
     station: str
@@ -98,7 +108,7 @@ class CardInserted(Data):
     kind: Kind | UnsetType = UNSET
 
 
-class CardIdentified(Data):
+class CardIdentified(AtReader):
     """What the card is; `unproven` is the reason why nobody could judge its proof. `number` is masked."""
 
     station: str
@@ -110,7 +120,7 @@ class CardIdentified(Data):
     number: str | None
 
 
-class CardRejected(Data):
+class CardRejected(AtReader):
     """Why the card cannot be used; one that does not answer at all is no insertion."""
 
     station: str
@@ -118,7 +128,7 @@ class CardRejected(Data):
     text: Text
 
 
-class CardRemoved(Data):
+class CardRemoved(AtReader):
     """Why the insertion is over."""
 
     station: str

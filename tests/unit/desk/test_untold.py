@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.json_schema import contract
 from support.modules import Desk, virtual
 from support.readers import Card
 
@@ -163,6 +164,8 @@ async def test_a_card_put_in_on_a_full_disk_is_told_and_known_when_there_is_room
         await at.again()
         events = dict(await at.until("card.inserted", "card.identified"))
         assert "happened" in events["card.inserted"]
+        told = contract().document["x-events"]
+        assert [contract().faults(told[kind]["data"], data) for kind, data in events.items()] == [[]] * len(events)
         await at.desk.until(lambda: at.reception.identity_of(insertion.id) is not None, "an identity")
         assert len(at.heard(CardIdentified)) == 1
 
