@@ -207,7 +207,7 @@ class Engine:
         check_start(params, self._policy)
         station = self._station(params)
         case = new_case(params, station=station, client=client, policy=self._policy, now=self._clock.now())
-        self._counter.reserve(station, case.id)
+        self._hold(station, case.id)
         try:
             await self._journal.record(*begun(case), activation=to_row(case))
         except BaseException:
@@ -223,7 +223,8 @@ class Engine:
         if station is None and params.reader is None:
             station = self._only_station()
         if station is None or station not in self._counter.stations():
-            raise CarddError(Reason.NOT_FOUND, "there is no such station or reader")
+            known = ", ".join(self._counter.stations())
+            raise CarddError(Reason.NOT_FOUND, f"there is no such station or reader; the stations are {known}")
         if params.station not in {None, station}:
             raise CarddError(Reason.INVALID, "that reader is not of that station")
         return station
@@ -241,6 +242,17 @@ class Engine:
         self._live[case.id] = live
         self._spawn(self._run(live))
         return live
+
+    def _hold(self, station: str, activation: str) -> None:
+        """Hold a station; where another activation has it, say which: somebody may want to look at it or cancel it."""
+        try:
+            self._counter.reserve(station, activation)
+        except CarddError as error:
+            other = next((name for name, live in self._live.items() if live.case.station == station), None)
+            if error.reason is not Reason.BUSY or other is None:
+                raise
+            said = f"station {station} is held by the activation {other}"
+            raise CarddError(Reason.BUSY, said, station=station, activation=other) from None
 
     def _hold_again(self, case: Case) -> None:
         try:

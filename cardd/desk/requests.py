@@ -160,7 +160,8 @@ class CardRequests:
         if holder is not None and holder.startswith(DEED):
             raise CarddError(Reason.BUSY, f"station {insertion.station} is held by another request")
         if holder is not None:
-            raise CarddError(Reason.BUSY, f"station {insertion.station} is held by an activation", activation=holder)
+            said = f"station {insertion.station} is held by the activation {holder}"
+            raise CarddError(Reason.BUSY, said, activation=holder)
         if chosen.lease is None and self._readers.lease_of(insertion.id) is not None:
             raise CarddError(Reason.LEASE_HELD, reader=insertion.reader, insertion=insertion.id)
         return chosen

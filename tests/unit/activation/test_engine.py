@@ -572,6 +572,8 @@ async def test_a_request_that_was_refused_may_be_made_again(tmp_path: Path) -> N
         with pytest.raises(CarddError) as error:
             await b.start(request="r-1")
         assert error.value.reason is Reason.BUSY
+        assert error.value.facts == {"station": "counter-1", "activation": other}
+        assert other in error.value.detail
         await b.engine.cancel(other)
         assert await b.start(request="r-1")
 
@@ -591,6 +593,12 @@ async def test_what_cannot_be_begun_is_refused(tmp_path: Path, params: dict[str,
             await b.start(**params)
         assert error.value.reason is reason
         assert b.counter.reserved == {}
+
+
+async def test_a_wrong_station_is_told_which_there_are(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        with pytest.raises(CarddError, match="counter-1, counter-2"):
+            await b.start(station="kasse")
 
 
 async def test_two_stations_go_on_at_once(tmp_path: Path) -> None:
