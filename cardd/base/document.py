@@ -7,9 +7,10 @@ fields) says what a document may hold; duplicate keys, unknown keys, wrong types
 import difflib
 import enum
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, TypeGuard, TypeVar, get_args, get_origin
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, TypeGuard, TypeVar, get_args, get_origin
 
 import msgspec
 import yaml
@@ -19,6 +20,20 @@ T = TypeVar("T")
 _PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`$")
+_KINDS = re.compile(r"(?<=expected )`([a-z |]+)`|(?<=got )`([a-z |]+)`")
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "array": "a list",
+        "bool": "true or false",
+        "float": "a number",
+        "int": "a whole number",
+        "null": "nothing",
+        "object": "a section (`key: value`)",
+        "str": "text",
+    }
+)
+"""What msgspec's kinds are called in the manual."""
 
 
 _KEPT_TAGS: Final = frozenset({"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"})
@@ -147,7 +162,7 @@ def _located(message: str, root: yaml.Node | None, kind: type[object], path: Pat
         name = unknown["name"]
         return _at(path, _key_node(node, name) or node, f"unknown key `{name}`{_did_you_mean(name, at_kind)}")
     shown = "" if where == "$" else f"`{where[2:]}`: "
-    return _at(path, node, f"{shown}{problem[:1].lower()}{problem[1:]}{_remedy(problem, at_kind)}")
+    return _at(path, node, f"{shown}{_in_words(problem)}{_remedy(problem, at_kind)}")
 
 
 def _is_enum(kind: object) -> TypeGuard[type[enum.Enum]]:
@@ -159,10 +174,31 @@ def _remedy(problem: str, kind: object) -> str:
     if problem.startswith("Expected `str"):
         return ": write it in quotes"
     if "enum value" in problem:
-        kind = _concrete(kind)
-        choices = [str(member.value) for member in kind] if _is_enum(kind) else get_args(kind)
+        choices = _choices(_concrete(kind))
         return f": one of {', '.join(sorted(map(str, choices)))}" if choices else ""
     return ""
+
+
+def _choices(kind: object) -> Sequence[object]:
+    """Return the words that a kind allows; of several kinds, those of the ones that allow words."""
+    if _is_enum(kind):
+        return [member.value for member in kind]
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return [choice for option in get_args(kind) for choice in _choices(option)]
+
+
+def _in_words(problem: str) -> str:
+    """Say `a list` for what msgspec calls `array`, and so on: the file is written by people."""
+    missing = _MISSING.match(problem)
+    if missing:
+        return f"`{missing['name']}` is missing"
+    problem = problem[:1].lower() + problem[1:]
+    return _KINDS.sub(_kinds_in_words, problem)
+
+
+def _kinds_in_words(kinds: re.Match[str]) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in (kinds[1] or kinds[2]).split(" | "))
 
 
 def _walk(node: yaml.Node | None, kind: object, where: str) -> tuple[yaml.Node | None, object]:

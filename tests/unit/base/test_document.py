@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -11,10 +12,16 @@ class Inner(msgspec.Struct, forbid_unknown_fields=True):
     count: int = 0
 
 
+class Named(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+
+
 class Outer(msgspec.Struct, forbid_unknown_fields=True):
     name: str = ""
     stations: list[Inner] = []
     socket: Inner | None = None
+    named: Named | None = None
+    policy: Literal["none", "verify"] | Inner = "none"
 
 
 WHERE = Path("x.yaml")
@@ -42,14 +49,27 @@ def test_an_unknown_key_is_told_at_its_own_place_with_the_likely_word() -> None:
 
 
 def test_an_unknown_key_like_nothing_lists_what_is_known() -> None:
-    assert "name, socket, stations" in problem("zzz: 1\n")[2]
+    assert "name, named, policy, socket, stations" in problem("zzz: 1\n")[2]
 
 
 def test_a_wrong_type_is_told_at_the_value() -> None:
     line, column, text = problem("stations:\n  - role: sam\n  - count: many\n")
     assert (line, column) == (3, 12)
-    assert "stations[1].count" in text
-    assert "int" in text
+    assert text == "`stations[1].count`: expected a whole number, got text"
+
+
+def test_what_may_be_left_out_is_told_in_words_too() -> None:
+    assert problem("socket: 3\n")[2] == "`socket`: expected a section (`key: value`) or nothing, got a whole number"
+
+
+def test_what_is_missing_is_named() -> None:
+    assert problem("named: {}\n")[2] == "`named`: `name` is missing"
+
+
+def test_a_wrong_word_is_told_which_there_are_also_where_a_section_may_stand() -> None:
+    line, column, text = problem("policy: maybe\n")
+    assert (line, column) == (1, 9)
+    assert text == "`policy`: invalid enum value 'maybe': one of none, verify"
 
 
 def test_a_key_that_stands_twice_is_told_at_the_second() -> None:
@@ -63,7 +83,7 @@ def test_broken_yaml_is_told_where_it_breaks() -> None:
 
 
 def test_a_document_of_the_wrong_shape_is_refused() -> None:
-    assert "object" in problem("- a\n- b\n")[2]
+    assert problem("- a\n- b\n")[2] == "expected a section (`key: value`), got a list"
 
 
 def test_a_mapping_that_contains_itself_is_no_endless_loop() -> None:

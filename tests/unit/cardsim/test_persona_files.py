@@ -18,8 +18,8 @@ SOCIAL = 'card: social-security\nprofile: "3.0"\n'
     [
         ("card: bank\n", "1:7", "bank"),
         (SOCIAL + "pim: x\n", "3:1", "did you mean `pin`"),
-        (SOCIAL + "pin: [123456]\n", "3:6", "str"),
-        (SOCIAL + "pin_tries: six\n", "3:12", "int"),
+        (SOCIAL + "pin: [123456]\n", "3:6", "text"),
+        (SOCIAL + "pin_tries: six\n", "3:12", "a whole number"),
         (SOCIAL + 'pin: "123"\n', "3:6", "4 to 16 digits"),
         (SOCIAL + 'pin: "1234"\npin: "12345"\n', "4:1", "twice"),
         (SOCIAL + "pin_tries: 16\n", "3:12", "15"),
