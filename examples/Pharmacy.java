@@ -11,5 +11,5 @@ class Pharmacy {
     """, args[0], args[1]);
     new BufferedReader(Channels.newReader(cardd, "UTF-8")).lines().forEach(line -> {
       if (line.contains("\"zh-CN\"")) System.out.println(line.replaceAll(".*\"zh-CN\":\"([^\"]*)\".*", "$1"));
-      if (line.matches(".*\"(ended_in|error)\":.*")) System.exit(line.contains(".completed.v1") ? 0 : 1);
+      if (line.matches(".*\"(ended_in\":|ended\":\"|error\":).*")) System.exit(line.contains("\"completed\"") ? 0 : 1);
     });}}

@@ -5,11 +5,11 @@ const ask = (id, method, params) => socket.write(JSON.stringify({ jsonrpc: "2.0"
 ask(1, "events.subscribe", { types: ["activation.*"], readers: [station] });
 ask(2, "activation.start", { route: "pharmacy", station, request });
 require("node:readline").createInterface({ input: socket }).on("line", (line) => {
-  const { error, params } = JSON.parse(line);
+  const { error, params, result } = JSON.parse(line);
   if (error) throw new Error(error.message);
-  const { type, data } = params?.event ?? {};
-  const text = data?.prompt?.text ?? data?.text;
+  const here = result?.snapshot?.activations.find((open) => open.station === station);
+  const told = params?.event?.data ?? here ?? (result?.ended ? result : {});
+  const text = told.prompt?.text ?? told.text;
   if (text) console.log(text["zh-CN"]);
-  const end = /\.(completed|refused|cancelled|expired)\.v1$/.exec(type);
-  if (end) process.exit(end[1] === "completed" ? 0 : 1);
+  if (told.ended_in || told.ended) process.exit(told.state === "completed" ? 0 : 1);
 });

@@ -6,10 +6,10 @@ ask() { jq -cn --arg method "$1" --argjson params "$2" '{jsonrpc: "2.0", id: 1, 
 ask events.subscribe "{\"types\": [\"activation.*\"], \"readers\": [\"$1\"]}"
 ask activation.start "{\"route\": \"pharmacy\", \"station\": \"$1\", \"request\": \"$2\"}"
 while read -r line <&"${CARDD[0]}"; do
-  jq -r '.error.message // (.params.event.data // {} | .prompt.text // .text // empty | .["zh-CN"])' <<<"$line"
+  jq -r --arg s "$1" '.error.message // (.params.event.data // (.result.snapshot.activations[]? |
+    select(.station == $s)) // (.result | select(.ended)) // {} | (.prompt.text // .text // empty)["zh-CN"])' <<<"$line"
   case $line in
-    *.completed.v1*) exit 0 ;;
-    *'"ended_in":'* | *'"error":'*) exit 1 ;;
+    *'"state":"completed"'*) exit 0 ;;
+    *'"ended_in":'* | *'"ended":"'* | *'"error":'*) exit 1 ;;
   esac
-done
-exit 2
+done; exit 2

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,9 +57,9 @@ def example(request: pytest.FixtureRequest, tmp_path: Path, rig: Rig) -> list[st
 
 def run(command: list[str], rig: Rig, request: str, *, station: str = "counter-0") -> subprocess.Popen[str]:
     environment = {**rig.environment, "LC_ALL": "C.UTF-8"}
-    return subprocess.Popen(
-        [*command, station, request], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    # a program in C keeps its lines to itself otherwise where no terminal reads them
+    unbuffered = ["stdbuf", "-oL", *command, station, request]
+    return subprocess.Popen(unbuffered, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def test_every_file_there_is_an_example_of_at_most_fifteen_lines() -> None:
@@ -85,6 +85,37 @@ def test_an_example_goes_through_a_handoff(rig: Rig, example: list[str], request
     assert till.returncode == os.EX_OK, said
     for sentence in ("请插入原医保卡。", "请取出原医保卡，插入社会保障卡。", "社会保障卡已启用。"):
         assert sentence in said
+
+
+@pytest.mark.slow
+def test_an_example_that_is_run_again_says_what_is_to_be_done_and_how_it_ended(
+    rig: Rig, example: list[str], request: pytest.FixtureRequest
+) -> None:
+    first = run(example, rig, request.node.name)
+    with first, Watch(EventsSubscribeParams(after="earliest", types=["activation.*"]), path=rig.socket) as watch:
+        assert next(iter(watch.events(PATIENCE_S))).event.type.endswith(".started.v1")
+        first.kill()
+    till = run(example, rig, request.node.name)
+    try:
+        assert till.stdout is not None
+        assert "请插入原医保卡。" in _until(till.stdout, "请插入原医保卡。")
+        with Watch(EventsSubscribeParams(after="earliest", types=["activation.*"]), path=rig.socket) as watch:
+            hand_over(rig, watch)
+        assert till.wait(PATIENCE_S) == os.EX_OK
+    finally:
+        till.kill()
+        till.communicate()
+    again = run(example, rig, request.node.name)
+    try:
+        said, _ = again.communicate(timeout=PATIENCE_S)
+    finally:
+        again.kill()
+    assert (again.returncode, "社会保障卡已启用。" in said) == (os.EX_OK, True), said
+
+
+def _until(lines: Iterable[str], word: str) -> str:
+    """Return the first line that has the word, or an empty one at the end."""
+    return next((line for line in lines if word in line), "")
 
 
 @pytest.mark.slow
