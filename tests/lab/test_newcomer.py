@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,11 @@ def processes_in(directory: str) -> list[str]:
             except OSError:
                 continue
     return found
+
+
+def first_with(lines: Iterable[str], word: str) -> str:
+    """Return the first line that has the word, or an empty one at the end."""
+    return next((line for line in lines if word in line), "")
 
 
 def test_the_demonstration_shows_four_handoffs_and_leaves_nothing_behind(short_path: Path) -> None:
@@ -76,12 +82,19 @@ def test_the_sandbox_prints_lines_that_work_and_ends_at_a_signal(short_path: Pat
             for line in typed
         ]
         assert any("T" not in answer.stdout and "001X" in answer.stdout for answer in answers)
-        watch = [program("cardctl"), "--json", "watch", "--after", "earliest", "--types", "activation.completed"]
+        watch = [program("cardctl"), "--json", "watch", "--after", "earliest", "--types", "activation.*"]
         with subprocess.Popen(watch, stdout=subprocess.PIPE, text=True, env={**around, **exports}) as watching:
             assert watching.stdout is not None
-            first = json.loads(watching.stdout.readline())
+            first = json.loads(first_with(watching.stdout, "completed"))
+            assert "activated" in json.dumps(first)
+            pid = Path(exports["CARDD_SOCKET"]).with_name("cardd.pid")
+            before = pid.read_text()
+            os.kill(int(before), signal.SIGTERM)
+            while pid.read_text() == before:
+                time.sleep(0.1)
+            subprocess.run(typed[0], capture_output=True, timeout=20, check=True, env={**around, **exports})
+            assert "waiting_social_card" in first_with(watching.stdout, "waiting_social_card")
             watching.send_signal(signal.SIGINT)
-        assert "activated" in json.dumps(first)
     finally:
         sandbox.send_signal(signal.SIGINT)
         sandbox.stdout.close()

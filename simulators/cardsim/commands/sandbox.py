@@ -37,12 +37,23 @@ def command(stations: int, authority: str) -> int:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cardd-sandbox-")))
         settings, lines = _AUTHORITIES[authority](directory, stack)
         rig = stack.enter_context(Rig.start(directory, stations=stations, settings=settings))
+        _tell_pid(rig)
         print(_lines_to_type(rig, lines), flush=True)
         while not ended.wait(0.5):
             if rig.daemon is None or rig.daemon.poll() is not None:
-                print(f"The daemon has ended; its log was {rig.log}.", file=sys.stderr)
-                return os.EX_SOFTWARE
+                print("The daemon has ended; it is started again, as systemd would.", file=sys.stderr, flush=True)
+                rig.start_daemon()
+                _tell_pid(rig)
     return os.EX_OK
+
+
+def _tell_pid(rig: Rig) -> None:
+    if rig.daemon is not None:
+        _pid_file(rig).write_text(f"{rig.daemon.pid}\n", encoding="ascii")
+
+
+def _pid_file(rig: Rig) -> Path:
+    return rig.config.with_name("cardd.pid")
 
 
 _Authority = tuple[Mapping[str, object], str]
@@ -72,11 +83,15 @@ _AUTHORITIES: Final[Mapping[str, Callable[[Path, contextlib.ExitStack], _Authori
 
 
 def _lines_to_type(rig: Rig, authority: str) -> str:
+    commands = Path(program("cardctl")).parent
     exports = "\n".join(
-        f"  export {name}={shlex.quote(rig.environment[name])}"
-        for name in ("CARDD_SOCKET", "CARDSIM_DIR", "PCSCLITE_CSOCK_NAME")
+        [f"  export PATH={shlex.quote(str(commands))}:$PATH"] * commands.is_absolute()
+        + [
+            f"  export {name}={shlex.quote(rig.environment[name])}"
+            for name in ("CARDD_SOCKET", "CARDSIM_DIR", "PCSCLITE_CSOCK_NAME")
+        ]
     )
-    ctl, sim = program("cardctl"), program("cardsim")
+    pid, config = (shlex.quote(str(path)) for path in (_pid_file(rig), rig.config))
     return f"""\
 The counter is up; Ctrl-C ends it. In other terminals, first:
 
@@ -84,15 +99,18 @@ The counter is up; Ctrl-C ends it. In other terminals, first:
 
 then watch, and be the clerk:
 
-  {ctl} watch
-  {sim} insert old-jia 0             # 请插入原医保卡: the old card; the handoff begins by itself
-  {sim} remove 0
-  {sim} insert social-jia-3.0 0      # 插入社会保障卡: activated
-  {ctl} read --wait 10
-  {sim} remove 0
+  cardctl watch
+  cardsim insert old-jia 0             # 请插入原医保卡: the old card; the handoff begins by itself
+  cardsim remove 0
+  cardsim insert social-jia-3.0 0      # 插入社会保障卡: activated
+  cardctl read --wait 10
+  cardsim remove 0
 
-  {sim} personas                     # all cards there are; old-bing asks for a password: 123456
-  {ctl} answer PROMPT                # the prompt's id is in the event prompt.opened
+  cardsim personas                     # all cards there are; old-bing asks for a password: 123456
+  cardctl answer PROMPT                # the prompt's id is in the event prompt.opened
+  cardctl activations --open           # what holds the counter, if it is BUSY; cardctl cancel ID ends it
+  cardctl doctor --config {config}
+  kill $(cat {pid})    # the daemon is started again, and whoever watches goes on
 
 A till in one line of shell (socat, from Debian):
 
