@@ -5,7 +5,7 @@ import os
 import click
 
 from cardd.client.messages import typed
-from cardd.ctl.common import Terminal, both, command
+from cardd.ctl.common import Seconds, Terminal, both, command
 from cardd.ctl.exits import ENDS, exit_code
 from cardd.ctl.following import follow
 from cardd.wire.activation import (
@@ -24,7 +24,7 @@ from cardd.wire.methods import ACTIVATION_START
 @click.option("--station", help="Which counter; may be left out where there is one.")
 @click.option("--reader", help="Which reader of it.")
 @click.option("--operator", help="Who serves the customer; goes to the card centre.")
-@click.option("--wait", "wait_s", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Go with it to its end.")
+@click.option("--wait", "wait_s", type=Seconds(0, 3600), metavar="SECONDS", help="Go with it to its end.")
 @click.option("--old-card", metavar="NUMBER", help="The number of an old card without a chip.")
 @click.option("--visit-kind", type=click.Choice(["outpatient", "inpatient"]), help="Hospital: what is registered.")
 @click.option("--visit-number", help="Hospital: the visit's number.")

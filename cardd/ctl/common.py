@@ -52,6 +52,12 @@ class Terminal(Struct, frozen=True):
             show(typed(raw, signature.result))
 
 
+class Seconds(click.FloatRange):
+    """A time to wait."""
+
+    name = "number of seconds"
+
+
 def command(function: Callable[Concatenate[Terminal, A], R]) -> Callable[A, R]:
     """Give a command `--socket` and `--json`, which may also stand before its name, as its first argument."""
 

@@ -48,6 +48,18 @@ class Commands(click.Group):
         del ctx
         return list(_COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed; say which one comes closest to a word that is none."""
+        name = args[0]
+        if name in _COMMANDS or not name[:1].isalpha():
+            return super().resolve_command(ctx, args)
+        import difflib  # noqa: PLC0415 - for mistakes only
+
+        close = difflib.get_close_matches(name, _COMMANDS, n=1)
+        raise click.UsageError(f"No such command '{name}'.{f' Did you mean {close[0]}?' if close else ''}", ctx)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command's module."""
         del ctx

@@ -5,7 +5,7 @@ import secrets
 import click
 import msgspec
 
-from cardd.ctl.common import Terminal, command, tree
+from cardd.ctl.common import Seconds, Terminal, command, tree
 from cardd.ctl.completing import reader_argument
 from cardd.ctl.prompting import call_with_prompts, of_request
 from cardd.wire.cards import CardReadParams, CardReadResult
@@ -15,7 +15,7 @@ from cardd.wire.methods import CARD_READ
 @click.command()
 @reader_argument
 @click.option("--files", metavar="ADDRESS", help="What to read, in the driver's grammar: SSSEEF05|01|07|$DF04EF08|$")
-@click.option("--wait", "wait_s", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Wait for a card.")
+@click.option("--wait", "wait_s", type=Seconds(0, 3600), metavar="SECONDS", help="Wait for a card.")
 @click.option("--purpose", help="What whole personal data are needed for; goes on record. Without it they are masked.")
 @click.option("--pin", is_flag=True, help="Open files with the holder's password, which is asked for.")
 @command

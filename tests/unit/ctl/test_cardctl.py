@@ -158,6 +158,21 @@ def test_a_wrong_use_is_told_with_the_usage(capsys: pytest.CaptureFixture[str], 
     assert "Usage: cardctl" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["raed"], "No such command 'raed'. Did you mean read?"),
+        (["zzz"], "No such command 'zzz'."),
+        (["read", "--wait", "x"], "'x' is not a valid number of seconds."),
+    ],
+)
+def test_a_slip_of_the_keyboard_is_told_in_plain_words(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(arguments) == os.EX_USAGE
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_help_lists_the_commands_without_loading_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == os.EX_OK
     out = capsys.readouterr().out
