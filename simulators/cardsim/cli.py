@@ -59,9 +59,16 @@ def _failure(error: Exception) -> tuple[str, int]:
     """Return what to tell and the exit code."""
     if isinstance(error, click.ClickException):
         wrong_call = isinstance(error, click.UsageError)
-        return f"cardsim: {error.format_message()}", os.EX_USAGE if wrong_call else error.exit_code
+        return f"cardsim: {error.format_message()}{_instead(error)}", os.EX_USAGE if wrong_call else error.exit_code
     if isinstance(error, CarddError):
         return f"cardsim: {error.text['en']} ({error})", os.EX_UNAVAILABLE
     if isinstance(error, OSError):
         return f"cardsim: {error.filename or 'input or output'}: {error.strerror}", os.EX_IOERR
     return str(error), os.EX_DATAERR
+
+
+def _instead(error: click.ClickException) -> str:
+    """Say what would do in the place of an option that is missing."""
+    missing = error.param if isinstance(error, click.MissingParameter) else None
+    variable = missing.envvar if isinstance(missing, click.Option) else None
+    return f" Or set {variable}; `cardsim sandbox` prints the line." if variable else ""

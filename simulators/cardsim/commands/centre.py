@@ -40,7 +40,7 @@ document or `*`. Kinds:
 """
 
 
-@click.command(name="centre", help=_HELP)
+@click.command(name="centre", short_help="run a card centre on this computer", help=_HELP)
 @click.option("--register", "people", default=REGISTER, type=_FILE, help="Its people, YAML. Default: those shipped.")
 @click.option(
     "--database",

@@ -11,7 +11,7 @@ from cardsim.conformance import run_persona, subject_of
 from cardsim.persona import load_persona, shipped
 
 
-@click.command(name="conformance")
+@click.command(name="conformance", short_help="put shipped cards to the card test")
 @click.argument("personas", nargs=-1, metavar="[PERSONA]...")
 @click.option("--case", "wanted", multiple=True, help="Only this case; may be given several times. Default: all.")
 @click.option("--interface", type=click.Choice(["contact", "contactless"]), help="Default: contact, if it has that.")

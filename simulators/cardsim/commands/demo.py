@@ -13,7 +13,7 @@ from cardsim.rig import Rig
 _FAILED = 1
 
 
-@click.command(name="demo")
+@click.command(name="demo", short_help="show a pharmacy counter at work")
 def command() -> int:
     """Show a pharmacy counter at work: a private pcscd, a PSAM, the daemon, a client, and four handoffs.
 

@@ -21,7 +21,7 @@ _LINE: Final = re.compile(
 )
 
 
-@click.command(name="exchange")
+@click.command(name="exchange", short_help="exchange commands with a card")
 @click.argument("persona")
 @click.option("--interface", type=click.Choice(["contact", "contactless"]), help="Default: contact, if it has that.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="Where the card's memory is kept.")

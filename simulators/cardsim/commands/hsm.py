@@ -12,7 +12,7 @@ _ROOT = "00112233445566778899AABBCCDDEEFF"
 _STK_ROOT = "0123456789ABCDEF"
 
 
-@click.command(name="hsm")
+@click.command(name="hsm", short_help="run a security machine on this computer")
 @click.option("--port", default=0, show_default="any that is free", type=click.IntRange(0, 65535), help="Where.")
 @click.option("--root", default=_ROOT, show_default=True, help="The invented root of all 16-byte keys, hexadecimal.")
 @click.option("--stk-root", default=_STK_ROOT, show_default=True, help="The invented root of all 8-byte keys.")

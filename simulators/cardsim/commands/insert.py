@@ -9,7 +9,7 @@ from cardsim.control import order
 from cardsim.persona import load_persona, shipped
 
 
-@click.command(name="insert")
+@click.command(name="insert", short_help="put a card into a reader")
 @click.argument("persona")
 @click.argument("reader")
 @click.option("--as", "name", default="", help="Which physical card this is. Default: the persona's name.")

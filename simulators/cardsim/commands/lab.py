@@ -12,7 +12,7 @@ from cardsim.lab import Lab
 from cardsim.pcscd import MOST_READERS
 
 
-@click.command(name="lab")
+@click.command(name="lab", short_help="run a private pcscd with virtual readers")
 @click.option(
     "--dir",
     "directory",

@@ -8,7 +8,7 @@ import click
 from cardsim.control import order
 
 
-@click.command(name="pcscd")
+@click.command(name="pcscd", short_help="kill, stop, continue or restart a laboratory's pcscd")
 @click.argument("what", type=click.Choice(["kill", "stop", "continue", "restart"]))
 @click.option(
     "--dir",

@@ -15,7 +15,7 @@ from cardsim.persona import (
 )
 
 
-@click.command(name="personas")
+@click.command(name="personas", short_help="list the cards there are")
 @click.option("--toggles", "listed", is_flag=True, help="List instead how cards may differ: name, values, clause.")
 def command(listed: bool) -> None:  # noqa: FBT001 # click's way
     """List the cards that come with the simulator: obviously invented people and keys.

@@ -11,7 +11,7 @@ from cardsim.persona import load_persona
 from cardsim.trace import RecordingCard
 
 
-@click.command(name="record")
+@click.command(name="record", short_help="write an exchange with a card down")
 @click.argument("persona")
 @click.argument("trace", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--interface", type=click.Choice(["contact", "contactless"]), help="Default: contact, if it has that.")

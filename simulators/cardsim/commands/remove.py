@@ -8,7 +8,7 @@ import click
 from cardsim.control import order
 
 
-@click.command(name="remove")
+@click.command(name="remove", short_help="take the card out of a reader")
 @click.argument("reader")
 @click.option(
     "--dir",

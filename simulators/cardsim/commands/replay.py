@@ -20,7 +20,7 @@ from cardsim.trace import load_trace
 _LOOK_EVERY_S: Final = 0.05
 
 
-@click.command(name="replay")
+@click.command(name="replay", short_help="put a recorded card into a reader")
 @click.argument("trace", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("reader")
 @click.option(

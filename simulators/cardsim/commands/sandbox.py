@@ -19,7 +19,7 @@ from cardsim.centre.server import FAULTS, PEOPLE, CentreServer
 from cardsim.rig import REGISTER, Rig, program
 
 
-@click.command(name="sandbox")
+@click.command(name="sandbox", short_help="keep a counter up to connect a till to")
 @click.option("--stations", default=1, show_default=True, type=click.IntRange(1, 8), help="How many counters.")
 @click.option(
     "--authority",

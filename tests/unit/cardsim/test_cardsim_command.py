@@ -22,6 +22,21 @@ def test_a_wrong_call_is_told_as_one(arguments: list[str], capsys: pytest.Captur
     assert capsys.readouterr().err
 
 
+def test_a_laboratory_that_was_not_named_is_told_with_the_variable_that_names_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CARDSIM_DIR", raising=False)
+    assert main(["remove", "0"]) == os.EX_USAGE
+    assert "set CARDSIM_DIR" in capsys.readouterr().err
+
+
+def test_no_line_of_the_help_is_cut_off(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == os.EX_OK
+    commands = capsys.readouterr().out.split("Commands:")[1]
+    assert "sandbox" in commands
+    assert "..." not in commands
+
+
 def test_a_persona_that_is_none_is_wrong_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["exchange", "nobody"]) == os.EX_DATAERR
     assert "shipped are" in capsys.readouterr().err
