@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import is_typeddict
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -91,6 +92,8 @@ def _taken(kind: type[msgspec.Struct]) -> str:
 
 
 def _given(kind: type[object]) -> str:
+    if is_typeddict(kind):
+        return "`{" + ", ".join(f"{name}?" for name in kind.__annotations__) + "}`"
     return _told(kind) if issubclass(kind, msgspec.Struct) else "an open object"
 
 

@@ -109,7 +109,7 @@ def _method(row: Row[Params, object], components: Mapping[str, Schema]) -> Schem
         "description": taken.get("description", ""),
         "paramStructure": "by-name",
         "params": _descriptors(taken),
-        "result": {"name": "result", "schema": _result(signature.result)},
+        "result": {"name": "result", "schema": _result(signature.result, components)},
         "errors": [{"$ref": f"#/components/errors/{reason}"} for reason in reasons_of(row)],
         "x-right": None if row.right is None else str(row.right),
         "x-params": _reference(signature.params.__name__),
@@ -127,9 +127,9 @@ def _descriptors(taken: Schema) -> list[Json]:
     ]
 
 
-def _result(kind: type[object]) -> Schema:
-    # the open objects are plain dictionaries
-    return _reference(kind.__name__) if hasattr(kind, "__struct_fields__") else {"type": "object"}
+def _result(kind: type[object], components: Mapping[str, Schema]) -> Schema:
+    # this document itself is a plain dictionary
+    return _reference(kind.__name__) if kind.__name__ in components else {"type": "object"}
 
 
 def _event_params() -> Schema:

@@ -15,11 +15,10 @@ from support.clerk import Clerk, counter
 from cardd.base.reasons import Reason
 from cardd.client.blocking import Client
 from cardd.client.errors import CallError, UnreachableError
-from cardd.wire.base import Json
 from cardd.wire.cards import CardReadParams
 from cardd.wire.events import EventsSubscribeParams
 from cardd.wire.methods import CARD_READ, READERS_LIST, SYSTEM_STATUS
-from cardd.wire.system import NoParams
+from cardd.wire.system import NoParams, PcscStatus
 from cardsim.lab import Lab
 from cardsim.rig import program
 
@@ -164,8 +163,5 @@ def test_the_status_tells_that_pcscd_is_away_and_that_it_is_back(tmp_path: Path)
         assert _pcsc(clerk)["state"] == "up"
 
 
-def _pcsc(clerk: Clerk) -> dict[str, Json]:
-    status = clerk.client.call(SYSTEM_STATUS, NoParams())
-    part = status["pcsc"]
-    assert isinstance(part, dict)
-    return part
+def _pcsc(clerk: Clerk) -> PcscStatus:
+    return clerk.client.call(SYSTEM_STATUS, NoParams())["pcsc"]

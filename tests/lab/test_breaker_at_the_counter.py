@@ -10,7 +10,6 @@ from support.clerk import Clerk, counter
 
 from cardd.base.reasons import Reason
 from cardd.client.errors import CallError
-from cardd.wire.base import Json
 from cardd.wire.cards import CardReadParams
 from cardd.wire.methods import CARD_READ, STATION_CLEAR, SYSTEM_STATUS
 from cardd.wire.stations import StationClearParams
@@ -70,13 +69,9 @@ def serve(clerk: Clerk, customer: Chip) -> str:
         clerk.remove()
 
 
-def stopped(clerk: Clerk) -> Json:
+def stopped(clerk: Clerk) -> list[str]:
     """Return what `system.status` says of the station's keys."""
-    stations = clerk.client.call(SYSTEM_STATUS, NoParams())["stations"]
-    assert isinstance(stations, list)
-    station = stations[0]
-    assert isinstance(station, dict)
-    return station["stopped_keys"]
+    return clerk.client.call(SYSTEM_STATUS, NoParams())["stations"][0]["stopped_keys"]
 
 
 def exchange_module(clerk: Clerk) -> None:

@@ -12,7 +12,6 @@ from support.clerk import PATIENCE_S, Clerk, counter
 from support.neighbour import build
 from support.waiting import until
 
-from cardd.wire.base import Json
 from cardd.wire.methods import READERS_LIST, SYSTEM_STATUS
 from cardd.wire.system import NoParams
 
@@ -73,13 +72,9 @@ def lend(clerk: Clerk, *command: str, orders: tuple[str, ...] = ()) -> tuple[int
     return process.returncode, out, err
 
 
-def lent(clerk: Clerk) -> Json:
+def lent(clerk: Clerk) -> dict[str, str]:
     """Return what `system.status` says is lent of the station."""
-    stations = clerk.client.call(SYSTEM_STATUS, NoParams())["stations"]
-    assert isinstance(stations, list)
-    station = stations[0]
-    assert isinstance(station, dict)
-    return station["lent"]
+    return clerk.client.call(SYSTEM_STATUS, NoParams())["stations"][0]["lent"]
 
 
 def inside(clerk: Clerk) -> tuple[str, str | None]:

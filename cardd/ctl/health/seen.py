@@ -18,7 +18,7 @@ class Daemon(Struct, frozen=True):
     """What a daemon says of itself; `status`, `readers` and `recent` (its last events) only to who may observe."""
 
     hello: HelloResult
-    status: Mapping[str, Json] | None = None
+    status: Mapping[str, object] | None = None
     readers: list[ReaderView] | None = None
     recent: Sequence[Event] = ()
 

@@ -17,7 +17,6 @@ from cardd.client.errors import CallError, ProtocolError, UnreachableError
 from cardd.ctl.health.findings import Finding, found
 from cardd.ctl.health.patience import PATIENCE_S, within
 from cardd.ctl.health.seen import Daemon
-from cardd.wire.base import Json
 from cardd.wire.events import Event, EventsSubscribeParams
 from cardd.wire.methods import READERS_LIST, SESSION_HELLO, SYSTEM_STATUS
 from cardd.wire.session import HelloParams, HelloResult
@@ -72,7 +71,7 @@ def _ask(path: Path) -> Daemon:
         return Daemon(hello, status, readers, _recent(client, hello, status.get("journal")))
 
 
-def _recent(client: Client, hello: HelloResult, journal: Json) -> list[Event]:
+def _recent(client: Client, hello: HelloResult, journal: object) -> list[Event]:
     """Return the last events, as many as a look needs."""
     last, evicted = (journal.get(name) if isinstance(journal, dict) else None for name in ("last", "evicted"))
     if not isinstance(last, int) or not isinstance(evicted, int) or last == evicted:
