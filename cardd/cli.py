@@ -90,7 +90,8 @@ def _journal_commands(group: "argparse._SubParsersAction[_Parser]") -> None:
     find = _command(group, "find", _journal_find, "print the events of a person, a card, a time, one a line")
     for name, text in _FOUND_BY.items():
         find.add_argument(f"--{name}", help=text)
-    find.add_argument("--type", action="append", default=[], metavar="GLOB", help="card.*, activation.completed, …")
+    names = ("--types", "--type")
+    find.add_argument(*names, action="append", default=[], metavar="GLOB", help="card.*, activation.completed, …")
 
 
 _EXPORTED = {"after": "only what follows this", "until": "only up to this"}
@@ -198,7 +199,7 @@ def _journal_find(options: argparse.Namespace) -> int:
 
     asked = {name: getattr(options, name) for name in _FOUND_BY if getattr(options, name) is not None}
     try:
-        params = msgspec.convert({**asked, "types": options.type}, JournalFindParams)
+        params = msgspec.convert({**asked, "types": options.types}, JournalFindParams)
     except msgspec.ValidationError:
         raise CarddError(Reason.INVALID, "write times as 2026-05-07T08:00:00+08:00") from None
     for event in auditing.find_here(load_config(options.config), params):

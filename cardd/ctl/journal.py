@@ -40,7 +40,9 @@ def journal() -> None:
 @click.option("--insertion", help="One stay of a card.")
 @click.option("--since", metavar="TIME", help="From this time on, as 2026-05-07T08:00:00+08:00.")
 @click.option("--until", metavar="TIME", help="Up to this time.")
-@click.option("--type", "types", multiple=True, metavar="GLOB", help="Types, such as `card.*`; may be repeated.")
+@click.option(
+    "--types", "--type", "types", multiple=True, metavar="GLOB", help="Types, such as `card.*`; may be repeated."
+)
 @click.option("--purpose", help="What whole personal data are needed for; goes on record. Without it they are masked.")
 @command
 def find(terminal: Terminal, /, types: tuple[str, ...], **wanted: str | None) -> None:

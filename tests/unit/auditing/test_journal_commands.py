@@ -64,8 +64,9 @@ def test_a_running_daemon_is_asked(config: Path, tmp_path: Path, capsys: pytest.
         assert (code, report["whole"]) == (os.EX_OK, True)
         assert report["agreed"]
         main(["journal", "export", "--config", str(config), "--output", str(tmp_path / "later")])
-        assert main(["journal", "find", "--config", str(config), "--type", "service.*"]) == os.EX_OK
-        assert '"type":"org.cardd.service.started.v1"' in capsys.readouterr().out
+        for name in ("--types", "--type"):
+            assert main(["journal", "find", "--config", str(config), name, "service.*"]) == os.EX_OK
+            assert '"type":"org.cardd.service.started.v1"' in capsys.readouterr().out
     code, report = verified(capsys, tmp_path / "later", "--against", tmp_path / "earlier")
     assert (code, report["whole"]) == (os.EX_OK, True)
 

@@ -54,6 +54,15 @@ def test_a_person_is_found_masked_and_with_a_purpose_whole(token: str, capsys: p
     assert json.loads(line)["cursor"]
 
 
+@pytest.mark.parametrize("option", ["--types", "--type"])
+def test_types_are_named_as_for_a_watch(token: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert token
+    assert main(["journal", "find", option, "activation.*"]) == os.EX_OK
+    assert "activation.completed" in capsys.readouterr().out
+    assert main(["journal", "find", option, "pin.*"]) == os.EX_OK
+    assert capsys.readouterr().out == ""
+
+
 def test_a_time_that_is_none_is_a_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["journal", "find", "--since", "yesterday"]) == os.EX_USAGE
     assert main(["journal", "export", "--after", "yesterday"]) == os.EX_USAGE
