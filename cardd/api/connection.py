@@ -99,9 +99,11 @@ class Connection:
             chunk = await self._reader.read(_CHUNK)
             if not chunk:
                 break
-            for number, line in enumerate(lines.feed(chunk)):
-                if number and number % lines_a_turn == 0:
-                    # the first ones are taken at once: mostly there are no others
+            whole = lines.feed(chunk)
+            free = self._office.turns.at_once(self, min(len(whole), lines_a_turn))
+            for number, line in enumerate(whole):
+                if number % lines_a_turn == 0 and (number or not free):
+                    # the first ones are mostly taken at once, and mostly there are no others
                     await self._office.turns.lot()
                 await self._take(line)
         if lines.too_long:

@@ -1,6 +1,7 @@
 """Turns: many lines of one client are taken a lot at a time, so that cards and other clients go between."""
 
 import asyncio
+import time
 from collections import deque
 from typing import Final
 
@@ -10,6 +11,9 @@ _REST: Final = 2.0
 """For so many times what lots took, nobody gets another one."""
 _LEAST_REST_S: Final = 0.001
 """Timers of the loop are no finer. A shorter rest is put off, and added to the next one."""
+_WINDOW_S: Final = 0.001
+_AT_ONCE: Final = 16
+"""So many lines of several clients are taken in each such time without a lot."""
 
 
 class Turns:
@@ -23,6 +27,23 @@ class Turns:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._going = False
         self._owed_s = 0.0
+        self._since = 0.0
+        self._taken = 0
+        self._first: object = None
+
+    def at_once(self, client: object, lines: int) -> bool:
+        """Tell whether a client's lines may be taken without a lot.
+
+        Whoever is alone may always: it waits for its answers itself. Of several only so many lines a millisecond.
+        """
+        now = time.monotonic()
+        if now - self._since >= _WINDOW_S:
+            self._since, self._taken, self._first = now, 0, client
+        elif client is not self._first:
+            # not alone any more
+            self._first = None
+        self._taken += lines
+        return self._taken <= _AT_ONCE or self._first is client
 
     async def lot(self) -> None:
         """Wait for a lot."""

@@ -78,3 +78,14 @@ async def test_one_who_has_gone_while_it_waited_keeps_nobody_from_a_lot() -> Non
         one.cancel()
     async with asyncio.timeout(5):
         await waiting[39]
+
+
+async def test_several_clients_that_ask_without_a_pause_wait_for_lots_and_one_alone_does_not() -> None:
+    turns, first, second = Turns(), object(), object()
+    assert all(turns.at_once(first, 1) for _ in range(100))
+    await asyncio.sleep(0.002)
+    taken = [turns.at_once(client, 1) for _ in range(20) for client in (first, second)]
+    assert taken[0]
+    assert not all(taken)
+    await asyncio.sleep(0.002)
+    assert turns.at_once(second, 1)
