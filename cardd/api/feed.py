@@ -22,8 +22,8 @@ from cardd.journal.erasing import ERASED
 from cardd.journal.events import StoredEvent
 from cardd.wire.events import EVENT
 
-_REST: Final = 4.0
-"""The bell is silent for so many times what its last ring kept the loop busy: one fifth of the loop is for events."""
+_REST: Final = 9.0
+"""The bell is silent for so many times what its last ring kept the loop busy: events get a tenth of it."""
 _LEAST_REST_S: Final = 0.001
 """Timers of the loop are no finer; with few listeners there is no rest at all."""
 _JOINED: Final = 64
