@@ -22,6 +22,12 @@ log = structlog.get_logger()
 STOP_S: Final = 1.8
 """How long an orderly end may take, whatever hangs; systemd and people wait for it."""
 
+SWITCH_S: Final = 0.0003
+"""How long a thread that computes may keep others from the interpreter.
+
+With Python's own 5 ms each command to a card waited that long while somebody had the journal verified (`bench.socket`).
+"""
+
 _HELD_BACK_S: Final = 60.0
 """How often it is told how many lines were held back, where no other line tells it earlier."""
 
@@ -37,6 +43,7 @@ def run(config: Config, read: Read) -> int:
     logs = configure(config.logs.level, config.logs.format, config.logs.same_a_minute)
     take_over()
     forbid_core_dumps()
+    sys.setswitchinterval(SWITCH_S)
     asyncio.run(_serve(config, read, logs))
     logs.close()
     sys.stderr.flush()
