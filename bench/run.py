@@ -4,7 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-MEASUREMENTS = ("apdu", "apdu_one_core", "card", "read", "one_core", "watch", "recovery", "journal", "activation")
+MEASUREMENTS = (
+    "apdu",
+    "apdu_one_core",
+    "card",
+    "read",
+    "one_core",
+    "watch",
+    "recovery",
+    "journal",
+    "activation",
+    "socket",
+)
 
 
 def main() -> int:
