@@ -64,9 +64,13 @@ def test_the_demonstration_shows_four_handoffs_and_leaves_nothing_behind(short_p
     assert processes_in(str(short_path)) == []
 
 
-def test_the_sandbox_prints_lines_that_work_and_ends_at_a_signal(short_path: Path) -> None:
+def test_the_sandbox_prints_lines_that_work_and_ends_at_a_signal(short_path: Path, tmp_path: Path) -> None:
     around = {**os.environ, "TMPDIR": str(short_path)}
-    sandbox = subprocess.Popen([program("cardsim"), "sandbox"], stdout=subprocess.PIPE, text=True, env=around)
+    complaints = tmp_path / "stderr"
+    with complaints.open("w") as told:
+        sandbox = subprocess.Popen(
+            [program("cardsim"), "sandbox"], stdout=subprocess.PIPE, stderr=told, text=True, env=around
+        )
     assert sandbox.stdout is not None
     try:
         lines: list[str] = []
@@ -95,6 +99,17 @@ def test_the_sandbox_prints_lines_that_work_and_ends_at_a_signal(short_path: Pat
             subprocess.run(typed[0], capture_output=True, timeout=20, check=True, env={**around, **exports})
             assert "waiting_social_card" in first_with(watching.stdout, "waiting_social_card")
             watching.send_signal(signal.SIGINT)
+        config = pid.with_name("cardd.yaml")
+        right, last = config.read_text(), pid.read_text()
+        config.write_text(right + "nonsense: 1\n")
+        os.kill(int(last), signal.SIGTERM)
+        while "nonsense" not in complaints.read_text():
+            time.sleep(0.1)
+        config.write_text(right)
+        subprocess.run([program("cardsim"), "remove", "0"], timeout=20, check=True, env={**around, **exports})
+        status = [program("cardctl"), "status"]
+        while subprocess.run(status, check=False, capture_output=True, env={**around, **exports}).returncode:
+            time.sleep(0.1)
     finally:
         sandbox.send_signal(signal.SIGINT)
         sandbox.stdout.close()

@@ -14,9 +14,13 @@ from typing import Final
 
 import click
 
+from cardd.base.errors import CarddError
 from cardsim.centre.desk import Desk
 from cardsim.centre.server import FAULTS, PEOPLE, CentreServer
 from cardsim.rig import REGISTER, Rig, program
+
+_AGAIN_S: Final = 2.0
+"""After so long a daemon that does not come up is tried again: somebody may be mending its configuration."""
 
 
 @click.command(name="sandbox", short_help="keep a counter up to connect a till to")
@@ -41,10 +45,22 @@ def command(stations: int, authority: str) -> int:
         print(_lines_to_type(rig, lines), flush=True)
         while not ended.wait(0.5):
             if rig.daemon is None or rig.daemon.poll() is not None:
-                print("The daemon has ended; it is started again, as systemd would.", file=sys.stderr, flush=True)
-                rig.start_daemon()
+                _tell("The daemon has ended; it is started again, as systemd would.")
+                try:
+                    rig.start_daemon()
+                except CarddError:
+                    _tell(f"It does not come up, and is tried again: {_last_line(rig.log)}")
+                    ended.wait(_AGAIN_S)
                 _tell_pid(rig)
     return os.EX_OK
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _last_line(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace").rstrip().rpartition("\n")[2]
 
 
 def _tell_pid(rig: Rig) -> None:
