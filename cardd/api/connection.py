@@ -121,8 +121,9 @@ class Connection:
         except rpc.RpcError as error:
             await self._outbox.send(rpc.failure(None, error.code, error.error))
             return
-        if self._outbox.has_room and (line_back := answer_at_once(self._methods, request, self._call(request))):
-            await self._reply(request, line_back)
+        if self._outbox.has_room and (made := answer_at_once(self._methods, request, self._call(request))):
+            if request.id is not msgspec.UNSET:
+                self._outbox.put(made)
             return
         try:
             async with asyncio.timeout(self._office.limits.patience_s):

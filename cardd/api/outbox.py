@@ -34,11 +34,11 @@ class Outbox:
     async def send_made(self, made: Callable[[], bytes], begun: Callable[[], None] = _nothing) -> None:
         """Send whole lines that are made when it is their turn, so that only what made them waits. Raises as `send`."""
         if self.has_room:
-            self._begin(made())
+            self.put(made())
             begun()
             return
         async with self._turn:
-            self._begin(made())
+            self.put(made())
             begun()
             try:
                 async with asyncio.timeout(self._slow_s):
@@ -52,7 +52,8 @@ class Outbox:
         """Whether lines can be sent without waiting: nobody waits already, and what is buffered is little enough."""
         return not self._turn.locked() and self._transport.get_write_buffer_size() <= self._most
 
-    def _begin(self, lines: bytes) -> None:
+    def put(self, lines: bytes) -> None:
+        """Send whole lines without waiting: for whoever has looked whether there is room. Raises as `send`."""
         if self._transport.is_closing():
             raise ConnectionResetError
         if self._is_slow:
