@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -24,12 +24,15 @@ from cardd.wire.events import EVENT
 
 _REST: Final = 9.0
 """The bell is silent for so many times what its last ring kept the loop busy: events get a tenth of it."""
-_LEAST_REST_S: Final = 0.001
-"""Timers of the loop are no finer; with few listeners there is no rest at all."""
-_JOINED: Final = 64
-"""So many joined pages are kept, of the newest commit only."""
+_FEW: Final = 8
+"""With no more listeners than these there is no rest: what else the loop did meanwhile would be taken for theirs."""
+_KEPT: Final = 64
+"""So many pages are kept, and so many joined ones, until the next commit at the latest."""
 _JOINED_BYTES: Final = 256 * 1024
 """A longer one is joined for each."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _LINE: Final = f'{{"jsonrpc":"2.0","method":"{EVENT}","params":{{"subscription":'.encode()
 
@@ -95,6 +98,7 @@ class Feed:
     async def page(self, after: int) -> Sequence[StoredEvent]:
         """Return the next events, none at the live end. Raises CarddError(CURSOR_GONE) where they were evicted."""
         if after not in self._pages:
+            _make_room(self._pages)
             self._pages[after] = self._ring.after(after, self.page_events)
         recent = self._pages[after]
         return await self._read(after) if recent is None else recent
@@ -126,7 +130,8 @@ class Feed:
         if joined is None:
             head = _head(subscription)
             joined = b"".join([head + self._masked_tail(stored) for stored in self.wanted(page, wanted)])
-            if len(self._joined) < _JOINED and len(joined) <= _JOINED_BYTES:
+            if len(joined) <= _JOINED_BYTES:
+                _make_room(self._joined)
                 self._joined[key] = joined
         return joined
 
@@ -183,7 +188,9 @@ class Bell:
     So many listeners get few long pages rather than many short ones, and cards have the loop in between.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, few: int = _FEW) -> None:
+        """With no more than `few` listeners it is never silent."""
+        self._few = few
         self._listening: dict[asyncio.Future[None], None] = {}
         self._resting = False
         self._wanted = False
@@ -210,29 +217,28 @@ class Bell:
     def ring_at_once(self) -> None:
         """Wake all now."""
         self._wanted = False
-        if not self._listening:
-            return
         woken, self._listening = self._listening, {}
         for one in woken:
             if not one.done():
                 one.set_result(None)
-        if not self._resting:
+        if not self._resting and len(woken) > self._few:
             self._resting = True
             loop = asyncio.get_running_loop()
             # those who were woken do their work in the loop's next round, before this is called in the same
             loop.call_soon(self._rest, loop, loop.time())
 
     def _rest(self, loop: asyncio.AbstractEventLoop, since: float) -> None:
-        rest = _REST * (loop.time() - since)
-        if rest < _LEAST_REST_S:
-            self._rested()
-        else:
-            loop.call_later(rest, self._rested)
+        loop.call_later(_REST * (loop.time() - since), self._rested)
 
     def _rested(self) -> None:
         self._resting = False
         if self._wanted:
             self.ring_at_once()
+
+
+def _make_room(kept: dict[K, V]) -> None:
+    if len(kept) >= _KEPT:
+        kept.clear()
 
 
 def _head(subscription: str) -> bytes:

@@ -83,7 +83,7 @@ async def test_what_was_erased_is_not_told_from_what_was_kept_for_the_live_end(t
 
 @pytest.mark.asyncio
 async def test_the_bell_rings_for_all_who_listen_and_again_after_a_rest_as_long_as_their_work() -> None:
-    bell, loop = Bell(), asyncio.get_running_loop()
+    bell, loop = Bell(few=0), asyncio.get_running_loop()
     rung: list[float] = []
 
     async def work() -> None:
@@ -105,7 +105,7 @@ async def test_the_bell_rings_for_all_who_listen_and_again_after_a_rest_as_long_
 
 @pytest.mark.asyncio
 async def test_a_bell_that_is_wanted_in_its_rest_rings_by_itself_afterwards() -> None:
-    bell = Bell()
+    bell = Bell(few=0)
 
     async def listener() -> None:
         await bell.listen(rung=False)
@@ -120,6 +120,15 @@ async def test_a_bell_that_is_wanted_in_its_rest_rings_by_itself_afterwards() ->
     assert not later.done()
     async with asyncio.timeout(5):
         await later
+
+
+@pytest.mark.asyncio
+async def test_with_few_listeners_the_bell_rings_for_each_event() -> None:
+    bell = Bell(few=2)
+    for _ in range(3):
+        listening = [bell.listen(rung=False) for _ in range(2)]
+        bell.ring()
+        assert all(one.done() for one in listening)
 
 
 @pytest.mark.asyncio
