@@ -30,6 +30,7 @@ from cardd.config import Access, BackendName, Config, PinPolicies
 from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
 from cardd.desk.asking import Asking
+from cardd.desk.at_card import AtCard
 from cardd.desk.card_desk import CardDesk
 from cardd.desk.lease_desk import LeaseDesk
 from cardd.desk.reception import Reception
@@ -37,6 +38,8 @@ from cardd.desk.requests import CardRequests
 from cardd.desk.stations import StationDesk
 from cardd.desk.stop_record import StopRecord
 from cardd.desk.stopped import StoppedKeys
+from cardd.driver.calls import Tools
+from cardd.driver.service import Driver
 from cardd.iso7816.device import Backend
 from cardd.iso7816.trace import MaskingTracer
 from cardd.journal.delivery import Delivery
@@ -193,6 +196,18 @@ class _Parts:
             status=status,
             cards=cards,
             accounts=accounts,
+            driver=Driver(
+                Tools(
+                    readers,
+                    requests,
+                    AtCard(requests, reception, keys, asking, clock=clock),
+                    cards,
+                    accounts,
+                    stopped,
+                    money,
+                    clock,
+                )
+            ),
             prompts=asking,
             leases=LeaseDesk(readers, requests, journal, keys, stopped, clock=clock, longest_s=config.leases.longest_s),
             leave=readers.end_holds_of,

@@ -7,6 +7,7 @@ from typing import Protocol
 from cardd.base.clock import Clock
 from cardd.base.secret import Secret
 from cardd.base.structs import Struct
+from cardd.driver.service import Answer
 from cardd.journal.erasing import Erasure
 from cardd.journal.events import NewEvent, StoredEvent
 from cardd.journal.evidence import Piece, Wanted
@@ -38,6 +39,7 @@ from cardd.wire.deeds import (
     CardWriteParams,
     CardWriteResult,
 )
+from cardd.wire.driver import DriverCallParams
 from cardd.wire.leases import (
     CardTransmitParams,
     CardTransmitResult,
@@ -205,6 +207,13 @@ class LeaseService(Protocol):
         """Send a command to the card of a lease as it is."""
 
 
+class DriverService(Protocol):
+    """The national terminal driver's functions."""
+
+    async def call(self, params: DriverCallParams, *, holder: str, client: str) -> Answer:
+        """Call a function; what has a number of the driver's comes back as one. Goes on to its end."""
+
+
 class PromptService(Protocol):
     """Prompts that belong to no activation."""
 
@@ -247,6 +256,7 @@ class Services(Struct, frozen=True):
     readers: Callable[[], Sequence[ReaderView]]
     status: Callable[[], Mapping[str, Json]]
     accounts: AccountService | None = None
+    driver: DriverService | None = None
     cards: CardService | None = None
     prompts: PromptService | None = None
     stations: StationService | None = None

@@ -136,6 +136,19 @@ TEXTS: Final = MappingProxyType(
             "The computer has slept. The cards are being read anew.",
             "计算机曾休眠，正在重新读取卡片。",
         ),
+        "driver_unsupported": ("The driver has no such function.", "驱动不支持该函数。"),
+        "driver_data_illegal": (
+            "The data cannot be written so. Compare them with the address.",
+            "写入数据不合法。请与文件地址核对。",
+        ),
+        "driver_data_characters": (
+            "The data have a character that separates data.",
+            "数据中有非法字符（分隔符）。",
+        ),
+        "driver_data_length": (
+            "The data have no room in the function's buffer. Name fewer files.",
+            "数据长度超出缓冲区。请减少文件或数据项。",
+        ),
         "station_cleared": (
             "The station was cleared by its operator. Insert the card again.",
             "管理员已解除本工位的停用，请重新插卡。",

@@ -155,24 +155,28 @@ class AccountDesk:
 
     # -- moving
 
-    async def debit(self, params: AccountDebitParams, *, client: str) -> AccountMoved:
+    async def debit(self, params: AccountDebitParams, *, client: str, time: str | None = None) -> AccountMoved:
         """Take money once. The same request gives the same answer, also after a restart.
+
+        `time` (YYYYMMDDHHMMSS) is the bill's, now where none is given.
 
         Raises CarddError: INVALID for a request that was something else; as `account.debit` where nothing was moved and
         nothing was on record yet: the same request may then be tried again.
         """
         amounts = Amounts(params.account, params.self_paid, params.pool)
-        return await self._once(
-            params, params.request, client, self._order(Deed.PURCHASE, amounts, params), account.debit
-        )
+        order = self._order(Deed.PURCHASE, amounts, params, time)
+        return await self._once(params, params.request, client, order, account.debit)
 
     async def load(self, params: AccountLoadParams, *, client: str) -> AccountMoved:
         """Put money on the account once, as `debit`."""
-        order = self._order(Deed.LOAD, Amounts(params.amount), params)
+        order = self._order(Deed.LOAD, Amounts(params.amount), params, None)
         return await self._once(params, params.request, client, order, account.load)
 
-    def _order(self, deed: Deed, amounts: Amounts, params: AccountDebitParams | AccountLoadParams) -> Order:
-        return Order(deed, amounts, self._clock.now().astimezone(_CHINA).strftime(_TIME), params.key_index)
+    def _order(
+        self, deed: Deed, amounts: Amounts, params: AccountDebitParams | AccountLoadParams, time: str | None
+    ) -> Order:
+        now = self._clock.now().astimezone(_CHINA).strftime(_TIME)
+        return Order(deed, amounts, time or now, params.key_index)
 
     async def _once(self, params: AccountChoice, request: str, client: str, order: Order, move: Move) -> AccountMoved:
         key = (client, request)

@@ -91,7 +91,7 @@ def read_person(
     channel: Channel,
     insertion: Insertion,
     keys: KeyService | None,
-    expected: Identity,
+    expected: Identity | None,
     deadline: float,
     *,
     stopped: StoppedKeys,

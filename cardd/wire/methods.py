@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
-from cardd.wire import accounts, activation, cards, deeds, events, journal, leases, session, stations, system
+from cardd.wire import accounts, activation, cards, deeds, driver, events, journal, leases, session, stations, system
 from cardd.wire.base import Params
 
 P = TypeVar("P", bound=Params)
@@ -245,6 +245,13 @@ ACCOUNT_SET_STARTING_DAY: Final = Signature(
     accounts.AccountStartingDayResult,
     "Set the day on which the account's payment year begins, once for each request.",
     _CARD | _KEYS | _RECORD,
+)
+DRIVER_CALL: Final = Signature(
+    "driver.call",
+    driver.DriverCallParams,
+    driver.DriverCallResult,
+    "Call a function of the national terminal driver; needs the right `personal` too.",
+    _NOT_HERE | _RECORD,
 )
 READER_LEND: Final = Signature(
     "reader.lend",

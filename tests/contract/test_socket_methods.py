@@ -42,6 +42,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "account.proof": {"request": "r-1"},
     "account.records": {},
     "account.set_starting_day": {"day": "0701", "request": "r-9"},
+    "driver.call": {"function": "iReadCardBas", "args": [3]},
     "activation.start": {"route": "pharmacy"},
     "activation.get": {"activation": "act-1"},
     "activation.list": {},
@@ -82,6 +83,7 @@ NEEDED = {
     "account.proof": "settle",
     "account.records": "settle",
     "account.set_starting_day": "write_card",
+    "driver.call": "driver",
     "activation.start": "activate",
     "activation.get": "observe",
     "activation.list": "observe",
@@ -99,8 +101,11 @@ NEEDED = {
     "rpc.discover": None,
 }
 
-BESIDE = {"journal.erase": ["personal"]}
+BESIDE = {"journal.erase": ["personal"], "driver.call": ["personal"]}
 """What a method needs beside the right of its row."""
+
+GRANTED_TOGETHER = {"driver.call"}
+"""Methods whose right is granted to nobody who lacks the other."""
 
 
 def granting(*grant: str) -> Rights:
@@ -145,7 +150,7 @@ WITH_A_PURPOSE = ["card.read", "activation.start", "activation.get", "activation
 @pytest.mark.parametrize(
     ("method", "further"),
     [
-        *[(method, {}) for method in BESIDE],
+        *[(method, {}) for method in BESIDE if method not in GRANTED_TOGETHER],
         *[(method, {"purpose": "curiosity"}) for method in WITH_A_PURPOSE],
         ("events.subscribe", {"personal": True, "purpose": "curiosity"}),
     ],

@@ -24,6 +24,7 @@ WHY: Final = {"purpose": "a look"}
 BEYOND: Final[dict[str, tuple[dict[str, Any], Right]]] = {
     "card.read": (WHY, Right.PERSONAL),
     "card.transmit": ({"lease": "l-1", "apdu": "0084000008", "spends": True}, Right.OPERATE),
+    "driver.call": ({"function": "iGetReaderInfo", **WHY}, Right.PERSONAL),
     "activation.start": ({"route": "pharmacy", **WHY}, Right.PERSONAL),
     "activation.get": ({"activation": "a-1", **WHY}, Right.PERSONAL),
     "activation.cancel": ({"activation": "a-1", **WHY}, Right.PERSONAL),

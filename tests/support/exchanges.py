@@ -27,7 +27,7 @@ PIN: Final = "123456"
 NEW_PIN: Final = "246813"
 
 _USER: Final = pwd.getpwuid(os.geteuid()).pw_name
-EVERYTHING: Final = "desk, operator, auditor, write_card, block_card, raw_apdu"
+EVERYTHING: Final = "desk, operator, auditor, write_card, block_card, raw_apdu, driver"
 _CONFIG: Final = f"""
 socket:
   path: cardd.sock
@@ -205,6 +205,7 @@ async def _read_and_write(desk: Desk) -> None:
     await desk.call("card.read")
     files = {"DF04EF05": {"84": "510100"}, "DF04EF15": {"1": "0003^9^"}}
     await desk.call("card.write", request="w-1", files=files)
+    await desk.call("driver.call", function="iReadCardBas", args=[3], purpose="registration")
 
 
 async def _type_pins(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from cardd.api.methods import (
     account,
     activation,
     card,
+    driver,
     events,
     journal,
     lease,
@@ -20,7 +21,7 @@ from cardd.api.methods import (
     system,
 )
 
-_MODULES: Final = (system, readers, card, lease, account, activation, prompt, station, events, journal)
+_MODULES: Final = (system, readers, card, lease, account, driver, activation, prompt, station, events, journal)
 _ROWS: Final = (*session.METHODS, *chain.from_iterable(module.METHODS for module in _MODULES))
 
 METHODS: Final[Methods] = MappingProxyType({row.name: row for row in (*_ROWS, rpc.discover(_ROWS))})

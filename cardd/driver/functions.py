@@ -1,0 +1,69 @@
+"""The driver's functions by name: what goes in, how long the output buffer is, who does it (人社信息函[2016]38号)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.base.structs import Struct
+from cardd.driver import money, pins, reading, writing
+from cardd.driver.arguments import Argument
+from cardd.driver.calls import Job, Told
+
+Handler = Callable[..., Awaitable[Told]]
+"""Is given the call, and then its arguments as they were read."""
+
+INFO: Final = 1024
+DATA: Final = 20480
+SHORT: Final = 512
+RECORDS: Final = 2048
+EXTRA: Final = 64
+
+
+class Function(Struct, frozen=True):
+    """One function: its arguments without the output buffer, that buffer's length in bytes of GBK, who does it.
+
+    `arguments` is None where nobody looks at them.
+    """
+
+    name: str
+    arguments: tuple[Argument, ...] | None
+    buffer: int
+    handler: Handler
+
+
+async def _no_certificates(_: Job, *_arguments: object) -> Told:
+    """Say that what would sign is not publicly specified."""
+    raise CarddError(Reason.NO_CERTIFICATE_APPLICATION, "only the titles of these functions are public")
+
+
+CERTIFICATES: Final = "PKI_"
+"""How the names of the functions begin of which only titles are public."""
+
+SIGN: Final = f"{CERTIFICATES}SignData"
+
+_TYPE, _INFO, _ADDRESS = Argument.TYPE, Argument.CARD_INFO, Argument.FILE_ADDRESS
+
+_ROWS: Final = (
+    Function("iReadCardBas", (_TYPE,), INFO, reading.basic),
+    Function("iReadCard", (_TYPE, Argument.AUTH_TYPE, _INFO, _ADDRESS), DATA, reading.files),
+    Function("iWriteCard", (_TYPE, _INFO, _ADDRESS, Argument.WRITE_DATA), INFO, writing.write),
+    Function("iVerifyPIN", (_TYPE,), SHORT, pins.verify),
+    Function("iChangePIN", (_TYPE,), SHORT, pins.change),
+    Function("iReloadPIN", (_TYPE, _INFO), SHORT, pins.reload),
+    Function("iUnblockPIN", (_TYPE, _INFO), SHORT, pins.unblock),
+    Function("iDoDebit", (_TYPE, _INFO, Argument.PAY_INFO), SHORT, money.debit),
+    Function("iReadDebitRecord", (_TYPE,), RECORDS, money.records),
+    # of these only names and arguments are public
+    Function(SIGN, None, INFO, _no_certificates),
+    Function("PKI_VerifySign", None, INFO, _no_certificates),
+    # of vendors, in no standard
+    Function("iReadCardNo", (_TYPE,), EXTRA, reading.card_number),
+    Function("iReadICCardNum", (), EXTRA, reading.identification_code),
+    Function("iReadBankNumber", (_TYPE,), EXTRA, reading.bank_account),
+    # two buffers, one for each item
+    Function("iGetReaderInfo", (), 2 * EXTRA, reading.reader_info),
+)
+
+FUNCTIONS: Final[Mapping[str, Function]] = MappingProxyType({row.name: row for row in _ROWS})

@@ -1,0 +1,91 @@
+"""The medical account: a bill paid from the card, and the bills that the card keeps."""
+
+import secrets
+from typing import Final
+
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
+from cardd.crypto.money import PURCHASE, Amounts
+from cardd.driver.arguments import CardInfo, Order, PayInfo
+from cardd.driver.calls import Job, Told, line
+from cardd.rules.hsm import hsm_address
+from cardd.rules.keys import KeyName
+from cardd.rules.values import SEPARATOR
+from cardd.wire.accounts import AccountDebitParams, AccountMoved, AccountRecord, AccountRecordsParams
+
+_KEY_INDEX: Final = 1
+_WRONG_MAC: Final = "9302"
+_FEN: Final = 100
+
+
+def amounts_of(bill: PayInfo) -> Amounts:
+    """Return the card's three amounts: the first is nothing, then the bill, then what account and pool pay of it."""
+    return Amounts(0, bill.total, bill.settled)
+
+
+async def debit(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told:
+    """Have the card pay a bill, once for each request, and return what it certifies.
+
+    Raises CarddError as `AccountDesk.debit` does; the reason where the card did not do it or nobody knows yet;
+    STATUS_WORD 9302 where what the card gave for it is wrong.
+    """
+    inside = await job.expect(order, info)
+    amounts = amounts_of(bill)
+    params = AccountDebitParams(
+        insertion=inside.insertion.id,
+        request=job.params.request or secrets.token_hex(16),
+        account=amounts.account,
+        self_paid=amounts.self_paid,
+        pool=amounts.pool,
+        key_index=_KEY_INDEX,
+    )
+    moved = await job.tools.accounts.debit(params, client=job.client, time=bill.time)
+    _check(moved)
+    algorithm = int(inside.expected.algorithm or 0)
+    told = line(
+        (
+            f"{algorithm:02d}",
+            f"{hsm_address(KeyName.DPK, _KEY_INDEX) or 0:04X}",
+            last_two(amounts),
+            PURCHASE.decode(),
+            moved.terminal,
+            f"{moved.terminal_sequence:08X}",
+            moved.time,
+            moved.tac or "",
+        )
+    )
+    return Told(told, ("debit.amounts", "debit.tac"), inside.insertion)
+
+
+def last_two(amounts: Amounts) -> str:
+    """Return the two amounts that the driver knows of, 16 hexadecimal digits."""
+    return f"{amounts.self_paid:08X}{amounts.pool:08X}"
+
+
+def _check(moved: AccountMoved) -> None:
+    if moved.outcome == "unproven":
+        raise CarddError(Reason.STATUS_WORD, "what the card gave for the money is wrong", status_word=_WRONG_MAC)
+    if moved.outcome != "done":
+        reason = Reason(moved.reason) if moved.reason else Reason.TIMEOUT
+        raise CarddError(reason, f"the debit is {moved.outcome}")
+
+
+async def records(job: Job, order: Order) -> Told:
+    """Read the bills that the card keeps, the newest first. Raises CarddError as `AccountDesk.records` does."""
+    inside = await job.look(order)
+    found = await job.tools.accounts.records(AccountRecordsParams(insertion=inside.insertion.id))
+    bills = [record for record in found.records if record.type == PURCHASE.decode()]
+    fields = tuple(f"records.DF04EF08.{number}" for number in range(1, len(bills) + 1))
+    return Told(line(map(_record, bills)), fields, inside.insertion)
+
+
+def _record(record: AccountRecord) -> str:
+    texts = (
+        *(text if isinstance(text, str) else "" for text in (record.sequence, record.terminal, record.time)),
+        *(_yuan(amount) for amount in (record.self_paid, record.pool)),
+    )
+    return "".join(f"{text}{SEPARATOR}" for text in texts)
+
+
+def _yuan(amount: int | None) -> str:
+    return "" if amount is None else f"{amount // _FEN}.{amount % _FEN:02d}"

@@ -1,0 +1,48 @@
+"""The driver's functions called on a whole daemon with virtual cards, and the PINs that they ask for."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from support.exchanges import EVERYTHING, Desk, whole_daemon
+
+CODE = "510100D156000005C0FFEE08FFFFFFFF"
+INFO = f"{CODE}|T00000087|"
+"""pCardInfo of the persona p3-3.0-sm4."""
+
+OFFLINE = "510100D156000005C0FFEE13FFFFFFFF|T00000191|"
+"""That of p5-offline."""
+
+Answer = tuple[int, str]
+
+
+class Program:
+    """A program that was written for the driver's library."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    async def __call__(self, function: str, *args: int | str, **more: object) -> Answer:
+        """Call a function, with everything typed that it asks for."""
+        answer = await self.desk.call("driver.call", function=function, args=list(args), **more)
+        return answer["code"], answer["out"]
+
+    async def insert(self, persona: str) -> None:
+        """Have that card alone at the counter."""
+        await self.desk.insert(persona)
+        await self.desk.until("card.identified")
+
+    async def swap(self, persona: str) -> None:
+        await self.desk.swap(persona)
+        await self.desk.until("card.identified")
+
+
+@contextlib.asynccontextmanager
+async def program(directory: Path, persona: str | None = "p3-3.0-sm4") -> AsyncIterator[Program]:
+    async with whole_daemon(directory, grant=EVERYTHING) as desk:
+        await desk.call("session.hello", client="his", api=1)
+        await desk.call("events.subscribe", after="now")
+        opened = Program(desk)
+        if persona is not None:
+            await opened.insert(persona)
+        yield opened
