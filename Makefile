@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all a newcomer needs: each does the whole set-up on a fresh Debian 12.
-.PHONY: demo test test-slow test-night check bench fuzz mutate sandbox setup wheel deb clean
+.PHONY: demo test test-slow test-night check bench fuzz mutate sandbox setup driver wheel deb clean
 .DEFAULT_GOAL := help
 
 bin := .venv/bin
@@ -46,6 +46,9 @@ fuzz: setup ## coverage-guided fuzzing of every target for FUZZ_SECONDS (60) eac
 
 mutate: setup ## break thirty places of the code in a copy of it and tell which ones no test notices (SEED=n repeats)
 	@$(bin)/python tools/mutate.py $(if $(SEED),--seed $(SEED))
+
+driver: ## the national terminal driver as a C library, libsscard.so, in build/driver/ (docs/libsscard.md)
+	@$(MAKE) --no-print-directory -C driver
 
 wheel: setup ## a wheel of daemon, client and simulator, in dist/
 	@$(bin)/python -m hatchling build -t wheel -d dist

@@ -1,0 +1,19 @@
+/* One moment by which a whole call is over, however many waits it has. */
+#ifndef SSCARD_DEADLINE_H
+#define SSCARD_DEADLINE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct deadline {
+  int64_t at_ms; /* of the clock that nobody sets */
+};
+
+struct deadline deadline_in(unsigned seconds);
+int deadline_left_ms(struct deadline deadline);                   /* 0 where it has passed */
+bool deadline_poll(struct deadline deadline, int fd, short events); /* false at the deadline */
+bool deadline_lock(struct deadline deadline, pthread_mutex_t *mutex);
+void deadline_pause(struct deadline deadline, int ms);
+
+#endif

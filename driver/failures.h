@@ -1,0 +1,26 @@
+/* What the library itself answers when the function was not called, or its answer did not come: the national numbers
+ * (annex A of the notice) and what the buffer then holds. */
+#ifndef SSCARD_FAILURES_H
+#define SSCARD_FAILURES_H
+
+#define FAILURES(F)                                                                                                  \
+  F(FINE, 0, "")                                                                                                     \
+  F(DAEMON_AWAY, -5, "读卡服务(cardd)未启动或无权连接,请检查服务")                                                  \
+  F(LATE, -11, "读卡服务超时未应答,请重试")                                                                         \
+  F(CONNECTION_LOST, -11, "与读卡服务的连接中断,操作结果未知,请先核对卡内数据")                                     \
+  F(ANSWER_UNREADABLE, -11, "读卡服务的应答无法识别")                                                               \
+  F(REFUSED, -13, "读卡服务拒绝了该功能")                                                                           \
+  F(ARGUMENT, -14, "参数为空或过长")                                                                                \
+  F(ANSWER_TOO_LONG, -42, "应答超出输出缓冲区长度")                                                                 \
+  F(SETTING, -14, "环境变量SSCARD_SOCKET,SSCARD_TIMEOUT或SSCARD_CHARSET有误")                                       \
+  F(MEMORY, -14, "内存不足或参数过长")                                                                              \
+  F(CHARACTERS, -41, "参数含有非法字符")
+
+#define FAILURE_NAME(name, code, text) name,
+enum failure { FAILURES(FAILURE_NAME) };
+#undef FAILURE_NAME
+
+int failure_code(enum failure failure);
+const char *failure_text(enum failure failure); /* UTF-8 */
+
+#endif

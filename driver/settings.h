@@ -1,0 +1,19 @@
+/* What the environment says, looked up once, at the first call. */
+#ifndef SSCARD_SETTINGS_H
+#define SSCARD_SETTINGS_H
+
+#include "charset.h"
+
+#include <sys/un.h>
+
+struct settings {
+  bool good; /* all that is set can be used */
+  struct sockaddr_un socket;
+  enum charset charset;
+  unsigned machine_s; /* for an answer of machines */
+  unsigned person_s;  /* more for each password that the holder may have to type */
+};
+
+const struct settings *settings_get(void);
+
+#endif
