@@ -4,13 +4,14 @@ Prints `ready`, then does what it is told, a line each: `burst N` has fifty reco
 these become durable, every other one of a type that subscribers to `card.*` get; `pace N S` records N a second for S
 seconds, in a hundred groups each, all of that type; `memory` does nothing. These are answered with `BEGAN ENDED
 SEQUENCE RSS`: nanoseconds by CLOCK_MONOTONIC, the last event, bytes of memory. `echo PATH FILE` begins a bare asyncio
-server that answers each line with what is in the file, and `switch S` has threads take turns every S seconds; both are
-answered alike. It ends with its standard input.
+server that answers each line with what is in the file, `switch S` has threads take turns every S seconds, and
+`compute S` has a thread do nothing but Python for S seconds; these are answered alike. It ends with its standard input.
 """
 
 import asyncio
 import os
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -49,6 +50,7 @@ class _House:
             "memory": self.memory,
             "echo": self.echo,
             "switch": self.switch,
+            "compute": self.compute,
         }
 
     async def burst(self, events: str) -> None:
@@ -84,6 +86,16 @@ class _House:
 
     async def switch(self, seconds: str) -> None:
         sys.setswitchinterval(float(seconds))
+        self._tell(time.monotonic_ns())
+
+    async def compute(self, seconds: str) -> None:
+        until = time.monotonic() + float(seconds)
+
+        def work() -> None:
+            while time.monotonic() < until:
+                sum(number * number for number in range(100))
+
+        threading.Thread(target=work).start()
         self._tell(time.monotonic_ns())
 
     async def _produce(self, numbers: range) -> None:

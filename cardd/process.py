@@ -22,10 +22,9 @@ log = structlog.get_logger()
 STOP_S: Final = 1.8
 """How long an orderly end may take, whatever hangs; systemd and people wait for it."""
 
-SWITCH_S: Final = 0.0003
-"""How long a thread that computes may keep others from the interpreter.
-
-With Python's own 5 ms each command to a card waited that long while somebody had the journal verified (`bench.socket`).
+SWITCH_S: Final = 0.0001
+"""How long a thread that computes may keep others from the interpreter: with Python's own 5 ms each command to a card
+waited that long beside one (`bench.socket`).
 """
 
 _HELD_BACK_S: Final = 60.0
