@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +68,7 @@ def test_nothing_else_is_exported(built: Path) -> None:
 
 def test_the_library_goes_by_the_names_that_programs_load(built: Path) -> None:
     for name in ("libSSCardDriver.so", "SSCardDriver.dll"):
-        assert os.path.samefile(built.parent / name, built)
+        assert (built.parent / name).samefile(built)
     assert (built.parent / "sscard.h").is_file()
 
 
@@ -99,7 +98,7 @@ def two_byte_characters() -> list[tuple[bytes, str]]:
     return found
 
 
-def test_every_character_of_a_card_comes_as_the_bytes_that_the_card_has(load: Load, teller: Teller) -> None:
+def test_every_character_comes_and_goes_as_the_bytes_that_the_card_has(load: Load, teller: Teller) -> None:
     characters = two_byte_characters()
     assert len(characters) == 23940
     library = load()
@@ -108,6 +107,8 @@ def test_every_character_of_a_card_comes_as_the_bytes_that_the_card_has(load: Lo
         text = "".join(character for _, character in some)
         teller.reply = lambda request, text=text: said(request, 0, text)  # type: ignore[misc]
         assert library.call("iReadCard", 3, 2, b"", b"") == (0, b"".join(raw for raw, _ in some))
+        library.call("iWriteCard", 3, b"", b"", b"".join(raw for raw, _ in some))
+        assert teller.last["params"]["args"][3] == text
 
 
 def test_a_name_beyond_gbk_has_the_four_bytes_that_cards_have(load: Load, teller: Teller) -> None:
