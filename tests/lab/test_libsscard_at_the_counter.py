@@ -1,0 +1,81 @@
+"""Programs of the national driver on the real pcscd: through the library they see what is in the reader."""
+
+import ctypes
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.sscard import EXTRA, VARIABLES, Guarded, Library, build
+
+from cardd.wire.cards import CardReadParams
+from cardd.wire.methods import CARD_READ
+from cardsim.rig import Rig
+
+Load = Callable[..., Library]
+
+pytestmark = pytest.mark.xdist_group("libsscard")
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with Rig.start(tmp_path_factory.mktemp("r")) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture
+def library(rig: Rig, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSCARD_SOCKET", str(rig.socket))
+    yield Library(built, tmp_path)
+    rig.lab.empty()
+    rig.lab.insert_persona("psam", 1)
+
+
+def insert(rig: Rig) -> None:
+    """Return when the daemon knows the card: the library's functions do not wait for one."""
+    rig.lab.insert_persona("social-jia-3.0", 0)
+    with rig.client() as client:
+        assert client.call(CARD_READ, CardReadParams(wait_s=10.0)).authentic
+
+
+def test_basic_information_and_files_of_the_card_come_in_gbk_and_the_next_call_works_after_errors(
+    rig: Rig, library: Library
+) -> None:
+    code, message = library.call("iReadCardBas", 3)
+    assert (code, message.decode("gbk")[:1]) == (-2, "读"), "no card"
+    insert(rig)
+    code, out = library.call("iReadCardBas", 3)
+    assert code == 0, out.decode("gbk")
+    items = out.decode("gbk").split("|")
+    assert (len(items), items[4]) == (12, "测试甲")
+    info = f"{items[3]}|{items[2]}|".encode()
+    assert library.call("iReadCard", 3, 1, info, b"SSSEEF06|08|09|$") == (
+        0,
+        f"SSSEEF06|{items[1]}|{items[4]}|$".encode("gbk"),
+    )
+    other = info.replace(info[:4], b"9999", 1)
+    assert library.call("iReadCard", 3, 1, other, b"SSSEEF06|08|09|$")[0] == -22
+    assert library.call("iReadCard", 3, 1, info, b"nonsense")[0] == -14
+    assert library.call("iReadCard", 9, 1, info, b"SSSEEF06|08|$")[0] == -14
+    assert library.call("iReadCardBas", 3) == (0, out)
+
+
+def test_the_numbers_beside_the_standard_come_without_their_bars_where_there_are_two_buffers(
+    rig: Rig, library: Library
+) -> None:
+    insert(rig)
+    code, number = library.call("iReadCardNo", 3)
+    assert (code, number[-1:]) == (0, b"|")
+    first, second = Guarded(EXTRA), Guarded(EXTRA)
+    function = library.function("iReadICCardNum")
+    assert function(ctypes.c_void_p(first.address), ctypes.c_void_p(second.address)) == 0
+    assert (len(first.text()), second.text()) == (32, b"")
+    function = library.function("iGetReaderInfo")
+    assert function(ctypes.c_void_p(first.address), ctypes.c_void_p(second.address)) == 0
+    assert first.text()
