@@ -205,7 +205,8 @@ class _Parts:
                     accounts,
                     stopped,
                     money,
-                    clock,
+                    journal,
+                    config.leases.longest_s,
                 )
             ),
             prompts=asking,

@@ -24,7 +24,7 @@ from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
 from cardd.rules.layout import FileRule, Structure
 
-__all__ = ["Difference", "Updates", "compare_records", "finish_records", "write_records"]
+__all__ = ["Difference", "Updates", "compare_records", "finish_records", "write_file", "write_records"]
 
 
 def write_records(
@@ -58,7 +58,7 @@ def write_records(
     with refusals():
         opened = _open(channel, insertion, keys, expected, deadline, stopped, pin)
         intend()
-        return tuple(update.rule.address for update in prepared if not _write_file(opened, update))
+        return tuple(update.rule.address for update in prepared if not write_file(opened, update))
 
 
 def finish_records(
@@ -80,7 +80,7 @@ def finish_records(
     with refusals():
         opened = _open(channel, insertion, keys, expected, deadline, stopped, pin)
         left = [update for update in prepared if not _is_written(opened, update)]
-        return tuple(update.rule.address for update in left if not _write_file(opened, update))
+        return tuple(update.rule.address for update in left if not write_file(opened, update))
 
 
 class Difference(Struct, frozen=True):
@@ -135,7 +135,7 @@ def _select(card: OpenFiles, rule: FileRule) -> None:
         raise CarddError(Reason.FILE_ABSENT, "the card has no such file")
 
 
-def _write_file(card: OpenFiles, update: Update) -> bool:
+def write_file(card: OpenFiles, update: Update) -> bool:
     """Write one file, and return whether it could be read back."""
     rule = update.rule
     with refusals(file=rule.address):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Hidden, Struct
@@ -14,7 +13,9 @@ from cardd.desk.requests import CardRequests, Chosen
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.via import via_of
 from cardd.driver.arguments import CardInfo, Order
+from cardd.driver.pending import Pending
 from cardd.iso7816.channel import Channel
+from cardd.journal.store import Journal
 from cardd.keys.money import MoneyService
 from cardd.readers.config import Role
 from cardd.readers.facts import ReaderStatus
@@ -38,15 +39,19 @@ class Tools(Struct, frozen=True):
     accounts: AccountDesk
     stopped: StoppedKeys
     money: MoneyService | None
-    clock: Clock
+    journal: Journal
+    lease_s: float
+    """How long a card is held between two steps."""
 
 
 class Told(Struct, frozen=True):
-    """What a function has to say: the text for its buffer, and which of it is a person's, of which card."""
+    """What a function has to say: the text for its buffer, which of it is a person's, of which card; a step besides."""
 
     out: Hidden[str] = ""
     fields: tuple[str, ...] = ()
     insertion: Insertion | None = None
+    pending: Pending | None = None
+    """What is held until the next step."""
 
 
 class Job(Struct, frozen=True):

@@ -7,9 +7,19 @@ from typing import Final
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
-from cardd.driver import money, pins, reading, writing
+from cardd.driver import money, pins, reading, steps, writing
 from cardd.driver.arguments import Argument
 from cardd.driver.calls import Job, Told
+from cardd.driver.pending import (
+    BasicPending,
+    NewPinPending,
+    Pending,
+    ReadPending,
+    ReloadPending,
+    TriesPending,
+    UnblockPending,
+    WritePending,
+)
 
 Handler = Callable[..., Awaitable[Told]]
 """Is given the call, and then its arguments as they were read."""
@@ -31,6 +41,8 @@ class Function(Struct, frozen=True):
     arguments: tuple[Argument, ...] | None
     buffer: int
     handler: Handler
+    continues: type[Pending] | None = None
+    """What must have been begun by the function before; the handler is given it."""
 
 
 async def _no_certificates(_: Job, *_arguments: object) -> Told:
@@ -43,7 +55,7 @@ CERTIFICATES: Final = "PKI_"
 
 SIGN: Final = f"{CERTIFICATES}SignData"
 
-_TYPE, _INFO, _ADDRESS = Argument.TYPE, Argument.CARD_INFO, Argument.FILE_ADDRESS
+_TYPE, _INFO, _ADDRESS, _KEY = Argument.TYPE, Argument.CARD_INFO, Argument.FILE_ADDRESS, Argument.KEY
 
 _ROWS: Final = (
     Function("iReadCardBas", (_TYPE,), INFO, reading.basic),
@@ -55,6 +67,19 @@ _ROWS: Final = (
     Function("iUnblockPIN", (_TYPE, _INFO), SHORT, pins.unblock),
     Function("iDoDebit", (_TYPE, _INFO, Argument.PAY_INFO), SHORT, money.debit),
     Function("iReadDebitRecord", (_TYPE,), RECORDS, money.records),
+    # for terminals without keys
+    Function("iReadCardBas_HSM_Step1", (_TYPE,), INFO, steps.basic_1),
+    Function("iReadCardBas_HSM_Step2", (_KEY,), INFO, steps.basic_2, BasicPending),
+    Function("iReadCard_HSM_Step1", (_TYPE, _INFO, _ADDRESS), INFO, steps.read_1),
+    Function("iReadCard_HSM_Step2", (_KEY,), DATA, steps.read_2, ReadPending),
+    Function("iWriteCard_HSM_Step1", (_TYPE, _INFO, _ADDRESS), INFO, steps.write_1),
+    Function("iWriteCard_HSM_Step2", (_KEY, Argument.WRITE_DATA), INFO, steps.write_2, WritePending),
+    Function("iReloadPIN_HSM_Step1", (_TYPE, _INFO), SHORT, steps.reload_1),
+    Function("iReloadPIN_HSM_Step2", (_KEY,), SHORT, steps.reload_2, ReloadPending),
+    Function("iReloadPIN_HSM_Step3", (_KEY,), SHORT, steps.reload_3, NewPinPending),
+    Function("iUnblockPIN_HSM_Step1", (_TYPE, _INFO), SHORT, steps.unblock_1),
+    Function("iUnblockPIN_HSM_Step2", (_KEY,), SHORT, steps.unblock_2, UnblockPending),
+    Function("iUnblockPIN_HSM_Step3", (_KEY,), SHORT, steps.unblock_3, TriesPending),
     # of these only names and arguments are public
     Function(SIGN, None, INFO, _no_certificates),
     Function("PKI_VerifySign", None, INFO, _no_certificates),

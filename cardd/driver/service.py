@@ -1,16 +1,19 @@
 """The driver: a function by name, with arguments in, number and text out."""
 
+import contextlib
 from typing import Final
 
 import structlog
 from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
 from cardd.base.structs import Hidden, Struct
 from cardd.driver.arguments import read_arguments
 from cardd.driver.calls import Job, Told, Tools
 from cardd.driver.functions import CERTIFICATES, FUNCTIONS, INFO, SIGN, Function
 from cardd.driver.numbers import SUCCESS, data_length, number_of, text_of, unsupported
+from cardd.driver.pending import Pending
 from cardd.wire.driver import DriverCallParams
 
 log = structlog.get_logger()
@@ -34,6 +37,7 @@ class Driver:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._pending: dict[str, Pending] = {}
 
     async def call(self, params: DriverCallParams, *, holder: str, client: str) -> Answer:
         """Call a function: what has a number goes back as its answer.
@@ -43,8 +47,7 @@ class Driver:
         job = Job(self._tools, params, holder, client)
         function = _function(params.function)
         try:
-            told = await function.handler(job, *read_arguments(function.arguments, params.args))
-            _check_room(function, told)
+            told = await self._carry_out(function, job)
         except CarddError as error:
             number = number_of(error)
             if number is None:
@@ -55,6 +58,39 @@ class Driver:
         if insertion is None:
             return Answer(SUCCESS, told.out)
         return Answer(SUCCESS, told.out, told.fields, insertion.id, insertion.reader)
+
+    async def _carry_out(self, function: Function, job: Job) -> Told:
+        """Call a function; whatever else the connection had begun ends before, and all of it where this fails."""
+        earlier = self._take(job.holder)
+        if function.continues is None:
+            self._let_go(earlier, job.holder)
+        elif not isinstance(earlier, function.continues):
+            self._let_go(earlier, job.holder)
+            raise CarddError(Reason.LEASE_LOST, "the step before this one was not taken")
+        begun = () if function.continues is None else (earlier,)
+        try:
+            told = await function.handler(job, *begun, *read_arguments(function.arguments, job.params.args))
+            _check_room(function, told)
+        except BaseException:
+            self._let_go(earlier, job.holder)
+            raise
+        if told.pending is None:
+            self._let_go(earlier, job.holder)
+        else:
+            self._pending[job.holder] = told.pending
+        return told
+
+    def _take(self, holder: str) -> Pending | None:
+        """Return what a connection has begun, and forget what connections had begun whose holds are over."""
+        taken = self._pending.pop(holder, None)
+        lasts = self._tools.readers.lasts
+        self._pending = {one: pending for one, pending in self._pending.items() if lasts(pending.chosen.lease or "")}
+        return taken
+
+    def _let_go(self, pending: Pending | None, holder: str) -> None:
+        if pending is not None:
+            with contextlib.suppress(CarddError):
+                self._tools.readers.end_lease(pending.chosen.lease or "", holder)
 
 
 def _function(name: str) -> Function:

@@ -13,6 +13,7 @@ from cardd.driver.calls import Job, Told
 from cardd.driver.numbers import DriverFault, data_illegal
 from cardd.rules.address import FileAddress, ItemAddress
 from cardd.rules.exchange import FileData, parse_data
+from cardd.rules.keys import KeyName
 from cardd.rules.layout import FileRule, Structure
 from cardd.wire.deeds import CardWriteParams
 
@@ -43,7 +44,7 @@ def to_be_written(address: tuple[FileAddress, ...], data: str) -> Files:
     to be written, INVALID for an address that cannot be written to; DriverFault for data that do not fit the address.
     """
     for file in address:
-        _check(rule_of(file.name), file)
+        check_written(file)
     try:
         parsed = parse_data(address, data)
     except CarddError as error:
@@ -54,7 +55,9 @@ def to_be_written(address: tuple[FileAddress, ...], data: str) -> Files:
     return files
 
 
-def _check(rule: FileRule, file: FileAddress) -> None:
+def check_written(file: FileAddress) -> KeyName:
+    """Return the key that opens a file to be written. Raises CarddError as `to_be_written` does for an address."""
+    rule = rule_of(file.name)
     if rule.write is None:
         raise CarddError(Reason.ACCESS_DENIED, "is written by no key", file=file.name)
     if bool(file.items) != bool(rule.items):
@@ -64,6 +67,7 @@ def _check(rule: FileRule, file: FileAddress) -> None:
     for item in file.items:
         if rule.item(item.tag) is None:
             raise CarddError(Reason.RECORD_ABSENT, "there is no such item", file=file.name, item=str(item))
+    return rule.write
 
 
 def _texts(rule: FileRule, data: FileData) -> Mapping[str, str]:

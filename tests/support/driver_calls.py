@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from support.exchanges import EVERYTHING, Desk, whole_daemon
+from support.counter import Message
+from support.exchanges import EVERYTHING, Desk, told, whole_daemon
 
 CODE = "510100D156000005C0FFEE08FFFFFFFF"
 INFO = f"{CODE}|T00000087|"
@@ -19,13 +20,18 @@ Answer = tuple[int, str]
 class Program:
     """A program that was written for the driver's library."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, path: Path) -> None:
         self.desk = desk
+        self._path = path
 
     async def __call__(self, function: str, *args: int | str, **more: object) -> Answer:
         """Call a function, with everything typed that it asks for."""
         answer = await self.desk.call("driver.call", function=function, args=list(args), **more)
         return answer["code"], answer["out"]
+
+    async def recorded(self, prefix: str) -> list[Message]:
+        """Return the events so far whose types begin so."""
+        return [event for event in await told(self._path) if event["type"].startswith(f"org.cardd.{prefix}")]
 
     async def insert(self, persona: str) -> None:
         """Have that card alone at the counter."""
@@ -42,7 +48,7 @@ async def program(directory: Path, persona: str | None = "p3-3.0-sm4") -> AsyncI
     async with whole_daemon(directory, grant=EVERYTHING) as desk:
         await desk.call("session.hello", client="his", api=1)
         await desk.call("events.subscribe", after="now")
-        opened = Program(desk)
+        opened = Program(desk, directory / "cardd.sock")
         if persona is not None:
             await opened.insert(persona)
         yield opened

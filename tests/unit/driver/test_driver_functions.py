@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from support.driver_calls import INFO, OFFLINE, program
-from support.exchanges import told
 
 from cardd.base.reasons import REASONS, Reason
 from cardd.driver.functions import FUNCTIONS
@@ -25,7 +24,7 @@ async def test_the_basic_information_has_the_eleven_items_and_goes_on_record(tmp
     async with program(tmp_path) as call:
         assert await call("iReadCardBas", 3) == (0, BASIC)
         assert await call("iReadCardBas", "1", purpose="registration") == (0, BASIC)
-        events = await told(tmp_path / "cardd.sock", types=["personal.disclosed"])
+        events = await call.recorded("personal.disclosed")
         data = [event["data"] for event in events]
         assert [one["purpose"] for one in data] == ["iReadCardBas", "registration"]
         assert "holder.name" in data[0]["fields"]
