@@ -183,6 +183,13 @@ def test_an_answer_that_just_fits_is_whole_and_a_longer_one_is_an_error(
     assert library.call(name, *arguments) == (-42, "应答超出输出缓冲区长度".encode(charset))
 
 
+def test_nothing_of_an_answer_that_is_too_long_stays_in_the_buffer(load: Load, teller: Teller) -> None:
+    teller.reply = lambda request: said(request, 0, "9" * 2000)
+    buffer = Guarded(1024)
+    assert load().function("iReadCardBas")(3, ctypes.c_void_p(buffer.address)) == -42
+    assert b"9" not in buffer.inside()
+
+
 @pytest.mark.parametrize(("charset", "width"), [("gbk", 2), ("utf-8", 3)])
 @pytest.mark.parametrize("before", ["", "a", "aa"])
 def test_a_message_that_is_too_long_is_cut_between_two_characters(

@@ -1,11 +1,12 @@
 """Time-outs, threads, processes, and a daemon that comes and goes."""
 
 import ctypes
+import itertools
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -102,14 +103,26 @@ def test_a_call_ends_at_its_time_and_the_late_answer_is_nobodys(load: Load, tell
 
 def test_a_call_ends_at_its_time_though_lines_for_others_keep_coming(load: Load, teller: Teller) -> None:
     library = load(SSCARD_TIMEOUT="1")
-    teller.reply = lambda _: b'{"method":"heartbeat"}\n' * 2_000_000
+    teller.reply = lambda _: itertools.repeat(b'{"method":"heartbeat"}\n' * 1000)
+    started = time.monotonic()
     assert library.call("iReadCardBas", 3) == LATE
+    assert time.monotonic() - started < 20
+
+
+def test_an_answer_in_many_pieces_is_put_together(load: Load, teller: Teller) -> None:
+    def in_pieces(request: dict[str, Any]) -> Iterator[bytes]:
+        for byte in said(request, 0, "510100|测试甲|"):
+            yield bytes([byte])
+            time.sleep(0.001)
+
+    teller.reply = in_pieces
+    assert load().call("iReadCardBas", 3) == FINE
 
 
 def test_a_holder_who_types_gets_time_for_each_password(load: Load, teller: Teller) -> None:
     library, good = load(SSCARD_TIMEOUT="1", SSCARD_PERSON_TIMEOUT="1"), teller.reply
 
-    def typed(request: dict[str, Any]) -> bytes | None:
+    def typed(request: dict[str, Any]) -> Any:
         time.sleep(2.5)
         return good(request)
 
@@ -143,7 +156,7 @@ def test_a_thread_waits_for_the_one_before_it_no_longer_than_its_time(load: Load
     library, good = load(SSCARD_TIMEOUT="1"), teller.reply
     inside, answered = threading.Event(), threading.Event()
 
-    def slow(request: dict[str, Any]) -> bytes | None:
+    def slow(request: dict[str, Any]) -> Any:
         inside.set()
         answered.wait(20)
         return good(request)
@@ -175,7 +188,7 @@ def test_a_child_calls_while_the_thread_that_was_calling_is_not_in_it(load: Load
     library, good = load(), teller.reply
     inside, answered = threading.Event(), threading.Event()
 
-    def slow(request: dict[str, Any]) -> bytes | None:
+    def slow(request: dict[str, Any]) -> Any:
         inside.set()
         answered.wait(20)
         return good(request)
@@ -205,7 +218,7 @@ def test_a_signal_does_not_break_a_call(load: Load, teller: Teller) -> None:
     libc.siginterrupt(usr1, 1)
     waiting = threading.get_native_id()
 
-    def disturbing(request: dict[str, Any]) -> bytes | None:
+    def disturbing(request: dict[str, Any]) -> Any:
         for _ in range(5):
             time.sleep(0.02)
             libc.syscall(234, os.getpid(), waiting, usr1)  # tgkill on x86-64

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,14 @@ def test_the_numbers_beside_the_standard_come_without_their_bars_where_there_are
     function = library.function("iGetReaderInfo")
     assert function(ctypes.c_void_p(first.address), ctypes.c_void_p(second.address)) == 0
     assert first.text()
+
+
+def test_steps_that_are_taken_in_two_threads_are_one_piece_of_business(rig: Rig, library: Library) -> None:
+    insert(rig)
+    steps_mixed = -12
+    made_up = b"0123456789ABCDEF|"
+    assert library.call("iReadCardBas_HSM_Step2", made_up)[0] == steps_mixed
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        assert first.submit(library.call, "iReadCardBas_HSM_Step1", 3).result()[0] == 0
+        assert second.submit(library.call, "iReadCardBas_HSM_Step2", made_up).result()[0] not in {0, steps_mixed}
+    assert library.call("iReadCardBas", 3)[0] == 0

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -55,7 +55,7 @@ SIGNING: dict[str, tuple[Any, ...]] = {
 PAIRS = ("iReadICCardNum", "iGetReaderInfo")
 
 Request = dict[str, Any]
-Reply = Callable[[Request], bytes | None]
+Reply = Callable[[Request], bytes | Iterator[bytes] | None]
 
 
 def build(directory: Path, *more: str) -> Path:
@@ -74,7 +74,10 @@ def refused(request: Request, message: str, **data: Any) -> bytes:
 
 
 class Teller:
-    """Answers each request with what `reply` makes of it; None hangs up. Requests are kept by connection."""
+    """Answers each request with what `reply` makes of it, in one piece or several; None hangs up.
+
+    Requests are kept by connection.
+    """
 
     def __init__(self, path: Path, reply: Reply) -> None:
         self.path = path
@@ -123,7 +126,8 @@ class Teller:
                     if reply is None:
                         line.shutdown(socket.SHUT_RDWR)
                         return
-                    line.sendall(reply)
+                    for part in (reply,) if isinstance(reply, bytes) else reply:
+                        line.sendall(part)
         except OSError:
             return
 
@@ -162,10 +166,13 @@ class Guarded:
     def address(self) -> int:
         return ctypes.addressof(self._memory) + 32
 
-    def text(self) -> bytes:
+    def inside(self) -> bytes:
         raw = self._memory.raw
         assert raw[:32] == raw[32 + self._size :] == b"\xaa" * 32, "written beyond the buffer"
-        inside = raw[32 : 32 + self._size]
+        return raw[32 : 32 + self._size]
+
+    def text(self) -> bytes:
+        inside = self.inside()
         assert b"\0" in inside, "no end"
         return inside[: inside.index(b"\0")]
 
