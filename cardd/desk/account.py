@@ -15,7 +15,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.base.structs import Hidden, Struct
-from cardd.cards.account import RECORDS, Account, Certificate, Deed, Sum
+from cardd.cards.account import RECORDS, Account, Certificate, Deed, PurchaseStarted, Sum
 from cardd.crypto.money import Amounts
 from cardd.desk.pin_block import pin_block
 from cardd.desk.reading import Identity
@@ -23,7 +23,7 @@ from cardd.desk.refusals import refusal, refusals
 from cardd.desk.social import SocialCard, open_social, prove
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.status import SW, StatusError
-from cardd.keys.money import CardKeys, Load, MoneyService, Purchase
+from cardd.keys.money import CardKeys, Load, MoneyService, Purchase, Signature
 from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
 from cardd.rules.content import Fields, read_fields
@@ -207,6 +207,55 @@ def debit(
             # the money has moved: a module that fails now takes nothing of that back
             mac_right = _judged(lambda: till.confirms(certificate.mac))
         return _settled(money, keys, intent, certificate, deadline, mac_right=mac_right)
+
+
+class PurchaseBegun(Struct, frozen=True):
+    """A purchase that waits for a signature made elsewhere; nothing has moved."""
+
+    order: Order
+    account: Account
+    started: PurchaseStarted
+    terminal: bytes
+    identity: Hidden[Identity]
+
+
+def begin_debit(
+    channel: Channel, insertion: Insertion, expected: Identity, order: Order, terminal: bytes, pin: Secret | None
+) -> PurchaseBegun:
+    """Begin a purchase that a machine elsewhere signs; the card stays as it is until `finish_debit`.
+
+    Raises CarddError as `debit` does before it moves anything.
+    """
+    with refusals():
+        card = _social(channel, insertion, expected)
+        if pin is not None:
+            card.environment.verify(pin_block(pin))
+        account = _select(channel)
+        started = account.begin_purchase(order.key_index, order.amounts, terminal)
+    return PurchaseBegun(order, account, started, terminal, card.identity)
+
+
+def finish_debit(begun: PurchaseBegun, time: bytes, signature: Signature, intend: Intend) -> Settled:
+    """Take the money with a signature that was made elsewhere, and is judged there too.
+
+    Raises CarddError: nothing was moved, or UnsettledError, as `debit` does.
+    """
+    started = begun.started
+    intent = Intent(
+        replace(begun.order, time=time.hex()),
+        started.sequence,
+        started.version,
+        started.cipher,
+        started.random,
+        started.balance,
+        begun.terminal,
+        signature.sequence,
+        begun.identity,
+    )
+    with refusals():
+        intend(intent)
+        certificate = _move(intent, lambda: begun.account.debit(signature.sequence, time, signature.mac1))
+    return Settled(intent, Outcome.DONE, certificate)
 
 
 def load(

@@ -6,7 +6,7 @@ All of it on the event loop's thread; the card's work in the reader's worker.
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta, timezone
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import msgspec
 import structlog
@@ -18,7 +18,16 @@ from cardd.base.secret import Secret
 from cardd.cards.account import Deed
 from cardd.crypto.money import Amounts
 from cardd.desk import account, account_rows
-from cardd.desk.account import Intend, Intent, Order, Services, Settled, UnsettledError
+from cardd.desk.account import (
+    Intend,
+    Intent,
+    Order,
+    PurchaseBegun,
+    Services,
+    Settled,
+    UnsettledError,
+    finish_debit,
+)
 from cardd.desk.asking import Asking, Question
 from cardd.desk.intending import INTEND_S, wait_for
 from cardd.desk.prompts import Purpose
@@ -29,6 +38,7 @@ from cardd.desk.social import open_social
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import DeedRow, NewEvent
 from cardd.journal.store import Journal
+from cardd.keys.money import Signature
 from cardd.readers.insertion import Insertion
 from cardd.rules.content import Fields
 from cardd.wire.accounts import (
@@ -166,6 +176,24 @@ class AccountDesk:
         amounts = Amounts(params.account, params.self_paid, params.pool)
         order = self._order(Deed.PURCHASE, amounts, params, time)
         return await self._once(params, params.request, client, order, account.debit)
+
+    async def finish(
+        self, chosen: Chosen, begun: PurchaseBegun, time: bytes, signature: Signature, *, request: str, client: str
+    ) -> AccountMoved:
+        """Take the money of a purchase that was begun on a card which is held since, once.
+
+        Raises CarddError: INVALID for a request that was a deed already; as `account.finish_debit` where nothing was
+        moved and nothing was on record yet.
+        """
+        key = (client, request)
+        if key in self._open or await self._journal.deed(*key) is not None:
+            raise CarddError(Reason.INVALID, "this request was another deed: give each its own", path="$.request")
+
+        def move(*given: object) -> Settled:
+            *_, intend, _deadline = given
+            return finish_debit(begun, time, signature, cast("Intend", intend))
+
+        return account_rows.result_of(await self._move(chosen, key, begun.order, move, None))
 
     async def load(self, params: AccountLoadParams, *, client: str) -> AccountMoved:
         """Put money on the account once, as `debit`."""

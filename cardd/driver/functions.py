@@ -12,6 +12,7 @@ from cardd.driver.arguments import Argument
 from cardd.driver.calls import Job, Told
 from cardd.driver.pending import (
     BasicPending,
+    DebitPending,
     NewPinPending,
     Pending,
     ReadPending,
@@ -74,6 +75,8 @@ _ROWS: Final = (
     Function("iReadCard_HSM_Step2", (_KEY,), DATA, steps.read_2, ReadPending),
     Function("iWriteCard_HSM_Step1", (_TYPE, _INFO, _ADDRESS), INFO, steps.write_1),
     Function("iWriteCard_HSM_Step2", (_KEY, Argument.WRITE_DATA), INFO, steps.write_2, WritePending),
+    Function("iDoDebit_HSM_Step1", (_TYPE, _INFO, Argument.PAY_INFO), SHORT, money.debit_1),
+    Function("iDoDebit_HSM_Step2", (_KEY,), SHORT, money.debit_2, DebitPending),
     Function("iReloadPIN_HSM_Step1", (_TYPE, _INFO), SHORT, steps.reload_1),
     Function("iReloadPIN_HSM_Step2", (_KEY,), SHORT, steps.reload_2, ReloadPending),
     Function("iReloadPIN_HSM_Step3", (_KEY,), SHORT, steps.reload_3, NewPinPending),

@@ -5,9 +5,19 @@ from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.cards.account import Deed
+from cardd.crypto.block import Algorithm
 from cardd.crypto.money import PURCHASE, Amounts
+from cardd.desk import account, hsm
+from cardd.desk.account import PurchaseBegun
 from cardd.driver.arguments import CardInfo, Order, PayInfo
-from cardd.driver.calls import Job, Told, line
+from cardd.driver.calls import METHOD, Job, Told, line
+from cardd.driver.holding import go_on, held
+from cardd.driver.pending import DebitPending
+from cardd.driver.reading import terminal_number
+from cardd.iso7816.channel import Channel
+from cardd.keys.money import Signature
+from cardd.readers.insertion import Insertion
 from cardd.rules.hsm import hsm_address
 from cardd.rules.keys import KeyName
 from cardd.rules.values import SEPARATOR
@@ -41,10 +51,61 @@ async def debit(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told:
     )
     moved = await job.tools.accounts.debit(params, client=job.client, time=bill.time)
     _check(moved)
-    algorithm = int(inside.expected.algorithm or 0)
-    told = line(
+    told = _certified(moved, inside.expected.algorithm or Algorithm.DES, amounts)
+    return Told(told, ("debit.amounts", "debit.tac"), inside.insertion)
+
+
+async def debit_1(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told:
+    """Begin to pay a bill, and write what a machine has to sign. Raises CarddError as `account.begin_debit` does."""
+    inside = await job.expect(order, info)
+    tools = job.tools
+    pin = await tools.at.pin_of(inside, METHOD, job.params.request)
+    wanted, deadline = account.Order(Deed.PURCHASE, amounts_of(bill), bill.time, _KEY_INDEX), tools.at.deadline()
+
+    def operation(channel: Channel, card: Insertion) -> PurchaseBegun:
+        terminal = bytes.fromhex(terminal_number(tools.money, inside.expected, card, deadline))
+        return account.begin_debit(channel, card, inside.expected, wanted, terminal, pin)
+
+    async with held(job, inside.chosen) as kept:
+        begun = await job.run(kept, operation)
+        started = begun.started
+        out = hsm.debit_step1(
+            begun.identity.algorithm or Algorithm.DES,
+            _KEY_INDEX,
+            started.random,
+            started.sequence,
+            wanted.amounts,
+            begun.terminal,
+            bytes.fromhex(bill.time),
+        )
+    return Told(out, ("debit.amounts",), kept.insertion, DebitPending(kept, begun))
+
+
+async def debit_2(job: Job, pending: DebitPending, key: str) -> Told:
+    """Have the card pay with what the machine has signed; MAC2 stands in front, which is judged there.
+
+    Raises CarddError as `debit` does.
+    """
+    signed, begun, kept = hsm.parse_debit_answer(key), pending.begun, pending.chosen
+    # whether it is the card that was asked, before anything is on record
+    await go_on(job, pending, lambda _channel, _inside: None)
+    moved = await job.tools.accounts.finish(
+        kept,
+        begun,
+        signed.time,
+        Signature(signed.terminal_sequence, signed.mac1),
+        request=job.params.request or secrets.token_hex(16),
+        client=job.client,
+    )
+    _check(moved)
+    told = _certified(moved, begun.identity.algorithm or Algorithm.DES, begun.order.amounts)
+    return Told(line([moved.mac or ""]) + told, ("debit.amounts", "debit.tac"), kept.insertion)
+
+
+def _certified(moved: AccountMoved, algorithm: Algorithm, amounts: Amounts) -> str:
+    return line(
         (
-            f"{algorithm:02d}",
+            f"{int(algorithm):02d}",
             f"{hsm_address(KeyName.DPK, _KEY_INDEX) or 0:04X}",
             last_two(amounts),
             PURCHASE.decode(),
@@ -54,7 +115,6 @@ async def debit(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told:
             moved.tac or "",
         )
     )
-    return Told(told, ("debit.amounts", "debit.tac"), inside.insertion)
 
 
 def last_two(amounts: Amounts) -> str:
@@ -67,7 +127,9 @@ def _check(moved: AccountMoved) -> None:
         raise CarddError(Reason.STATUS_WORD, "what the card gave for the money is wrong", status_word=_WRONG_MAC)
     if moved.outcome != "done":
         reason = Reason(moved.reason) if moved.reason else Reason.TIMEOUT
-        raise CarddError(reason, f"the debit is {moved.outcome}")
+        # what a card may have against a bill at that point is its signature
+        word = {"status_word": _WRONG_MAC} if reason is Reason.STATUS_WORD else {}
+        raise CarddError(reason, f"the debit is {moved.outcome}", retry_after_ms=None, **word)
 
 
 async def records(job: Job, order: Order) -> Told:

@@ -15,6 +15,9 @@ _BY_WORD: Final = frozenset({Reason.STATUS_WORD, Reason.KEY_STOPPED, Reason.ACCE
 
 _KEY_NOT_FOUND: Final = driver_error(0x6A88)
 
+_NO_SENSE: Final = -4
+"""A card whose answer is none that could be read counts as one that does not answer."""
+
 
 class DriverFault(CarddError):  # noqa: N818 - a fault of the call, which the driver has a number for
     """Something that only the driver has a number for: how it was called."""
@@ -54,6 +57,8 @@ def number_of(error: CarddError) -> int | None:
     if isinstance(error, DriverFault):
         return error.number
     word = error.facts.get("status_word")
+    if error.reason is Reason.STATUS_WORD and word is None:
+        return _NO_SENSE
     if error.reason in _BY_WORD and isinstance(word, str):
         return driver_error(int(word, 16))
     if error.reason is Reason.PSAM_KEY_MISSING and error.facts.get("key", KeyName.RKSSSE) != KeyName.RKSSSE:

@@ -4,6 +4,7 @@ Any other function of that connection ends it, and with it the hold on the card.
 """
 
 from cardd.base.structs import Hidden, Struct
+from cardd.desk.account import PurchaseBegun
 from cardd.desk.reading import Identity
 from cardd.desk.requests import Chosen
 from cardd.desk.two_steps import BasicBegun, KeyBegun
@@ -51,6 +52,12 @@ class ReloadPending(KeyPending, frozen=True):
 
 class UnblockPending(KeyPending, frozen=True):
     """The key is for giving all tries back."""
+
+
+class DebitPending(Pending, frozen=True):
+    """The card waits for the signature of a bill."""
+
+    begun: PurchaseBegun
 
 
 class MaintenancePending(KeyPending, frozen=True):

@@ -1,7 +1,6 @@
 """The functions in steps, for terminals without keys: between them a back office has its machine compute."""
 
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from cardd.base.errors import CarddError
@@ -18,6 +17,7 @@ from cardd.desk.two_steps import BasicBegun, KeyBegun
 from cardd.desk.updates import prepare
 from cardd.driver.arguments import CardInfo, Order
 from cardd.driver.calls import METHOD, Job, Told, not_social
+from cardd.driver.holding import go_on, held
 from cardd.driver.numbers import data_illegal
 from cardd.driver.on_record import RELOAD, UNBLOCK, WRITE, Act, on_record
 from cardd.driver.pending import (
@@ -25,7 +25,6 @@ from cardd.driver.pending import (
     KeyPending,
     MaintenancePending,
     NewPinPending,
-    Pending,
     ReadPending,
     ReloadPending,
     TriesPending,
@@ -47,7 +46,6 @@ T = TypeVar("T")
 
 Operation = Callable[[Channel, Insertion], T]
 
-_OVER: Final = frozenset({Reason.LEASE_LOST, Reason.CARD_REMOVED, Reason.STALE_INSERTION})
 _HEADER: Final = 4
 
 # -- the basic information
@@ -56,12 +54,12 @@ _HEADER: Final = 4
 async def basic_1(job: Job, order: Order) -> Told:
     """Ask the card to prove itself, and write what a machine has to compute for that."""
     chosen = await job.choose(order)
-    async with _held(job, chosen) as held:
-        begun = await job.run(held, two_steps.begin_basic)
+    async with held(job, chosen) as kept:
+        begun = await job.run(kept, two_steps.begin_basic)
         if not isinstance(begun, BasicBegun):
             raise not_social(begun.kind)
-        out = _basic_request(begun, held.insertion)
-    return Told(out, ("issuer.identification_code",), held.insertion, BasicPending(held, begun))
+        out = _basic_request(begun, kept.insertion)
+    return Told(out, ("issuer.identification_code",), kept.insertion, BasicPending(kept, begun))
 
 
 def _basic_request(begun: BasicBegun, inside: Insertion) -> str:
@@ -88,7 +86,7 @@ async def basic_2(job: Job, pending: BasicPending, key: str) -> Told:
         reading = two_steps.finish_basic(channel, inside, pending.begun, internal, external, deadline, stopped=stopped)
         return reading, terminal_number(job.tools.money, reading.identity, inside, deadline)
 
-    reading, terminal = await _on(job, pending, operation)
+    reading, terminal = await go_on(job, pending, operation)
     return told_basic(reading, pending.chosen.insertion, terminal)
 
 
@@ -108,10 +106,10 @@ async def read_1(job: Job, order: Order, info: CardInfo, address: tuple[FileAddr
     pin = None
     if not any(way == {key} for way in access.ways):
         pin = await job.tools.at.pin_of(inside, METHOD, job.params.request)
-    async with _held(job, inside.chosen) as held:
-        begun = await _begin(job, held, inside.expected, file, pin)
+    async with held(job, inside.chosen) as kept:
+        begun = await _begin(job, kept, inside.expected, file, pin)
         out = _key_request(begun, key)
-    return Told(out, (), held.insertion, ReadPending(held, inside.expected, begun, file, key))
+    return Told(out, (), kept.insertion, ReadPending(kept, inside.expected, begun, file, key))
 
 
 async def read_2(job: Job, pending: ReadPending, key: str) -> Told:
@@ -123,7 +121,7 @@ async def read_2(job: Job, pending: ReadPending, key: str) -> Told:
         two_steps.show_key(channel, inside, begun, pending.key, answer, deadline, stopped=stopped)
         return two_steps.read_shown(channel, begun, stopped, pending.file)
 
-    reading = await _on(job, pending, operation)
+    reading = await go_on(job, pending, operation)
     return told_files((pending.file,), {pending.file.name: reading.values}, pending.chosen.insertion)
 
 
@@ -132,10 +130,10 @@ async def write_1(job: Job, order: Order, info: CardInfo, address: tuple[FileAdd
     file = address[0]
     key = check_written(file)
     inside = await job.expect(order, info)
-    async with _held(job, inside.chosen) as held:
-        begun = await _begin(job, held, inside.expected, file, None)
+    async with held(job, inside.chosen) as kept:
+        begun = await _begin(job, kept, inside.expected, file, None)
         out = _key_request(begun, key)
-    return Told(out, (), held.insertion, WritePending(held, inside.expected, begun, file, key))
+    return Told(out, (), kept.insertion, WritePending(kept, inside.expected, begun, file, key))
 
 
 async def write_2(job: Job, pending: WritePending, key: str, data: str) -> Told:
@@ -153,7 +151,7 @@ async def write_2(job: Job, pending: WritePending, key: str, data: str) -> Told:
         return two_steps.write_shown(channel, begun, stopped, update)
 
     async def work() -> tuple[Told, Mapping[str, Json]]:
-        checked = await _on(job, pending, operation)
+        checked = await go_on(job, pending, operation)
         unchecked: list[Json] = [] if checked else [pending.file.name]
         return Told(), {"unchecked": unchecked, "by_reading": False}
 
@@ -184,7 +182,7 @@ async def reload_2(job: Job, pending: ReloadPending, key: str) -> Told:
     pin = await job.tools.at.ask(
         Inside(pending.chosen, pending.expected, None), Purpose.NEW_PIN, METHOD, job.params.request
     )
-    challenge = await _on(job, pending, lambda _channel, _inside: two_steps.ask_again(pending.begun))
+    challenge = await go_on(job, pending, lambda _channel, _inside: two_steps.ask_again(pending.begun))
     algorithm = pending.begun.card.algorithm
     header = hsm.reload_header(algorithm, pin)
     out = hsm.reload_step2(algorithm, challenge, pin)
@@ -204,7 +202,7 @@ async def unblock_1(job: Job, order: Order, info: CardInfo) -> Told:
 async def unblock_2(job: Job, pending: UnblockPending, key: str) -> Told:
     """Show the card the right, and write what a machine has to make the command of."""
     await _show_puk(job, pending, key)
-    challenge = await _on(job, pending, lambda _channel, _inside: two_steps.ask_again(pending.begun))
+    challenge = await go_on(job, pending, lambda _channel, _inside: two_steps.ask_again(pending.begun))
     out = hsm.unblock_step2(pending.begun.card.algorithm, challenge)
     following = TriesPending(pending.chosen, pending.expected, pending.begun, hsm.UNBLOCK_HEADER)
     return Told(out, (), None, following)
@@ -217,16 +215,16 @@ async def unblock_3(job: Job, pending: TriesPending, key: str) -> Told:
 
 async def _puk(job: Job, order: Order, info: CardInfo, following: type[KeyPending]) -> Told:
     inside = await job.expect(order, info)
-    async with _held(job, inside.chosen) as held:
-        begun = await _begin(job, held, inside.expected, None, None)
+    async with held(job, inside.chosen) as kept:
+        begun = await _begin(job, kept, inside.expected, None, None)
         out = _key_request(begun, KeyName.PUK)
-    return Told(out, (), held.insertion, following(held, inside.expected, begun))
+    return Told(out, (), kept.insertion, following(kept, inside.expected, begun))
 
 
 async def _show_puk(job: Job, pending: KeyPending, key: str) -> None:
     answer = hsm.parse_key_answer(key)
     stopped, deadline = job.tools.stopped, job.tools.at.deadline()
-    await _on(
+    await go_on(
         job,
         pending,
         lambda channel, inside: two_steps.show_key(
@@ -240,7 +238,7 @@ async def _maintain(job: Job, pending: MaintenancePending, key: str, act: Act, d
     header = pending.header[:_HEADER]
 
     async def work() -> tuple[Told, Mapping[str, Json]]:
-        await _on(job, pending, lambda _channel, _inside: two_steps.maintain_shown(pending.begun, header, data))
+        await go_on(job, pending, lambda _channel, _inside: two_steps.maintain_shown(pending.begun, header, data))
         return Told(), {"done": done}
 
     return await on_record(job, act, (pending.chosen.insertion, pending.expected), {}, work)
@@ -249,34 +247,9 @@ async def _maintain(job: Job, pending: MaintenancePending, key: str, act: Act, d
 # -- what steps have in common
 
 
-@contextlib.asynccontextmanager
-async def _held(job: Job, chosen: Chosen) -> AsyncIterator[Chosen]:
-    """Hold a card for the connection, beyond the end of this; not where what is done with it fails."""
-    readers = job.tools.readers
-    lease = readers.lease(chosen.insertion.id, job.holder, ttl_s=job.tools.lease_s).id
-    try:
-        yield Chosen(chosen.insertion, lease)
-    except BaseException:
-        with contextlib.suppress(CarddError):
-            readers.end_lease(lease, job.holder)
-        raise
-
-
-async def _on(job: Job, pending: Pending, operation: Operation[T]) -> T:
-    """Go on with the card of the step before. Raises CarddError(STALE_INSERTION) where it has left the reader since."""
-    readers, chosen = job.tools.readers, pending.chosen
-    try:
-        readers.renew(chosen.lease or "", job.holder, ttl_s=job.tools.lease_s)
-        return await job.run(chosen, operation)
-    except CarddError as error:
-        if error.reason in _OVER and readers.reader_of(chosen.insertion.id) is None:
-            raise CarddError(Reason.STALE_INSERTION, "the card has left the reader between two steps") from error
-        raise
-
-
-async def _begin(job: Job, held: Chosen, expected: Identity, file: FileAddress | None, pin: Secret | None) -> KeyBegun:
+async def _begin(job: Job, kept: Chosen, expected: Identity, file: FileAddress | None, pin: Secret | None) -> KeyBegun:
     rule = None if file is None else rule_of(file.name)
-    return await job.run(held, lambda channel, inside: two_steps.begin_key(channel, inside, expected, rule, pin))
+    return await job.run(kept, lambda channel, inside: two_steps.begin_key(channel, inside, expected, rule, pin))
 
 
 def _key_request(begun: KeyBegun, key: KeyName) -> str:

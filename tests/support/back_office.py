@@ -3,10 +3,13 @@
 from cardd.base.secret import Secret
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors, factors
+from cardd.crypto.money import Amounts
 from cardd.desk.pin_block import pin_block
+from cardd.keys.money import CardKeys, Purchase
+from cardd.keys.software_money import SoftwareMoney
 from cardd.rules.hsm import key_at
 from cardd.rules.keys import KeyName
-from support.cards import software_keys
+from support.cards import ROOT, software_keys
 
 _LONG = 1e9
 
@@ -48,6 +51,24 @@ class BackOffice:
         )
         assert len(data) == int(head[8:], 16)
         return (head if header else "") + data.hex().upper()
+
+    def debit(self, request: str) -> str:
+        """Answer the first step of a debit."""
+        algorithm, address, random, sequence, amounts, _, terminal, time, _ = request.split("|")
+        assert address == "017F"
+        cipher = Algorithm(int(algorithm))
+        money = SoftwareMoney(Secret(ROOT), tests_only=True, terminal=bytes.fromhex(terminal))
+        purchase = Purchase(
+            Amounts(0, int(amounts[:8], 16), int(amounts[8:], 16)),
+            bytes.fromhex(random),
+            int(sequence, 16),
+            1,
+            int(cipher),
+            bytes.fromhex(time),
+        )
+        with money.purchase(CardKeys(cipher, self._factors), deadline=_LONG) as till:
+            signed = till.sign(purchase)
+        return f"{signed.sequence:08X}|{time}|{signed.mac1.hex().upper()}|"
 
     def _proof(self, key: KeyName, algorithm: Algorithm, process: str, original: str) -> str:
         data = self._keys.authentication_data(

@@ -14,6 +14,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "driver.md").read_text(encoding="ut
 BLOCKS = re.findall(r"```driver (\S+)\n(.*?)```", PAGE, re.DOTALL)
 EXAMPLE = re.compile(r"> (\S+)([^\n]*)\n(-?\d+) ?([^\n]*)\n")
 OFFICE = BackOffice("510100", "0081544C9686845101C0FFEE08")
+OFFLINE_OFFICE = BackOffice("510100", "0081544C9686845101C0FFEE13")
 
 ASKING = {name for name in FUNCTIONS if name.endswith("_HSM_Step1") or re.fullmatch(r"i\w+PIN_HSM_Step2", name)}
 """Functions whose output goes to a back office."""
@@ -23,6 +24,8 @@ def answer_to(function: str, request: str) -> str:
     """Return what a back office says to a step."""
     if function == "iReadCardBas_HSM_Step1":
         return OFFICE.basic(request)
+    if function == "iDoDebit_HSM_Step1":
+        return OFFLINE_OFFICE.debit(request)
     return OFFICE.maintenance(request) if function.endswith("Step2") else OFFICE.key(request)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.back_office import BackOffice
-from support.driver_calls import INFO, Program, program
+from support.driver_calls import INFO, OFFLINE, Program, program
 
 pytestmark = pytest.mark.asyncio
 
@@ -13,6 +13,7 @@ HISTORICAL = "0081544C9686845101C0FFEE08"
 OFFICE = BackOffice("510100", HISTORICAL)
 DES = "510100D156000005C0FFEE06FFFFFFFF|T00000060|"
 DES_OFFICE = BackOffice("510100", "0081544C9686845101C0FFEE06")
+OFFLINE_OFFICE = BackOffice("510100", "0081544C9686845101C0FFEE13")
 WRONG = "00" * 8
 
 
@@ -159,6 +160,37 @@ async def test_all_tries_are_given_back(tmp_path: Path) -> None:
         assert len(made) == 18
         assert await call("iUnblockPIN_HSM_Step3", made) == (0, "")
         assert await call("iVerifyPIN", 1) == (-51, "密码错误，还可尝试5次。")
+
+
+async def test_a_bill_is_paid_with_a_signature_made_elsewhere(tmp_path: Path) -> None:
+    async with program(tmp_path, "p5-offline") as call:
+        request = await requested(call, "iDoDebit_HSM_Step1", 1, OFFLINE, "12.50|3.00|20240102030405|")
+        code, out = await call("iDoDebit_HSM_Step2", OFFLINE_OFFICE.debit(request))
+        assert code == 0
+        mac2, *paid, tac, end = out.split("|")
+        assert paid[:5] == ["01", "017F", "000004E20000012C", "2", "510100000001"]
+        assert (len(mac2), len(tac), paid[6], end) == (8, 8, "20240102030405", "")
+        code, records = await call("iReadDebitRecord", 1)
+        assert records.startswith("0005^510100000001^20240102030405^12.50^3.00^|")
+        kinds = [event["type"].split(".")[3] for event in await call.recorded("account.")]
+        assert kinds == ["intended", "debited"]
+
+
+async def test_a_wrong_signature_moves_nothing_and_is_minus_37634(tmp_path: Path) -> None:
+    async with program(tmp_path, "p5-offline") as call:
+        request = await requested(call, "iDoDebit_HSM_Step1", 1, OFFLINE, "12.50|3.00|20240102030405|")
+        sequence, time, _, end = OFFLINE_OFFICE.debit(request).split("|")
+        assert (await call("iDoDebit_HSM_Step2", f"{sequence}|{time}|00000000|{end}"))[0] == -37634
+        (_, ended) = await call.recorded("account.")
+        assert ended["data"]["outcome"] == "not_done"
+
+
+async def test_a_card_exchanged_before_a_bill_is_signed_pays_nothing(tmp_path: Path) -> None:
+    async with program(tmp_path, "p5-offline") as call:
+        request = await requested(call, "iDoDebit_HSM_Step1", 1, OFFLINE, "12.50|3.00|20240102030405|")
+        await call.swap("p5-offline")
+        assert (await call("iDoDebit_HSM_Step2", OFFLINE_OFFICE.debit(request)))[0] == -22
+        assert await call.recorded("account.") == []
 
 
 async def test_a_card_is_held_between_steps_and_let_go_by_what_ends_them(tmp_path: Path) -> None:
