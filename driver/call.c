@@ -9,17 +9,34 @@
 #define MOST_ARGUMENTS 5
 
 struct request {
+  const struct settings *settings;
   const char *function;
   size_t count;
   struct text arguments[MOST_ARGUMENTS]; /* UTF-8 */
 };
 
+static void write_number(struct text *line, int64_t number) {
+  char digits[32];
+  snprintf(digits, sizeof digits, "%lld", (long long)number);
+  text_add_string(line, digits);
+}
+
+/* Which reader, and where passwords are typed: said only where the environment says it. */
+static void write_choices(struct text *line, const struct settings *settings) {
+  if (*settings->reader != '\0') {
+    text_add_string(line, ",\"reader\":");
+    json_write_string(line, settings->reader, strlen(settings->reader));
+  }
+  if (settings->digits > 0) {
+    text_add_string(line, ",\"keypad_digits\":");
+    write_number(line, settings->digits);
+  }
+}
+
 static void write_request(struct text *line, int64_t id, const void *context) {
   const struct request *request = context;
-  char number[32];
-  snprintf(number, sizeof number, "%lld", (long long)id);
   text_add_string(line, "{\"jsonrpc\":\"2.0\",\"id\":");
-  text_add_string(line, number);
+  write_number(line, id);
   text_add_string(line, ",\"method\":\"driver.call\",\"params\":{\"function\":");
   json_write_string(line, request->function, strlen(request->function));
   text_add_string(line, ",\"args\":[");
@@ -27,14 +44,14 @@ static void write_request(struct text *line, int64_t id, const void *context) {
     if (i > 0) text_add_string(line, ",");
     json_write_string(line, request->arguments[i].bytes, request->arguments[i].length);
   }
-  text_add_string(line, "]}}\n");
+  text_add_string(line, "]");
+  write_choices(line, request->settings);
+  text_add_string(line, "}}\n");
 }
 
 static enum failure take_argument(const struct argument *argument, enum charset charset, struct text *into) {
   if (argument->room == 0) {
-    char number[16];
-    snprintf(number, sizeof number, "%d", argument->number);
-    text_add_string(into, number);
+    write_number(into, argument->number);
     return FINE;
   }
   if (argument->text == NULL) return ARGUMENT;
@@ -45,7 +62,7 @@ static enum failure take_argument(const struct argument *argument, enum charset 
 
 static enum failure ask(const struct call *call, const struct settings *settings, struct answer *answer) {
   struct deadline deadline = deadline_in(settings->machine_s + call->typed * settings->person_s);
-  struct request request = {.function = call->function, .count = call->count};
+  struct request request = {.settings = settings, .function = call->function, .count = call->count};
   enum failure failure = FINE;
   for (size_t i = 0; failure == FINE && i < call->count; i++)
     failure = take_argument(&call->arguments[i], settings->charset, &request.arguments[i]);

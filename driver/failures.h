@@ -12,7 +12,7 @@
   F(REFUSED, -13, "读卡服务拒绝了该功能")                                                                           \
   F(ARGUMENT, -14, "参数为空或过长")                                                                                \
   F(ANSWER_TOO_LONG, -42, "应答超出输出缓冲区长度")                                                                 \
-  F(SETTING, -14, "环境变量SSCARD_SOCKET,SSCARD_TIMEOUT或SSCARD_CHARSET有误")                                       \
+  F(SETTING, -14, "环境变量SSCARD_...有误,见docs/libsscard.md")                                                    \
   F(MEMORY, -14, "内存不足或参数过长")                                                                              \
   F(CHARACTERS, -41, "参数含有非法字符")
 

@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include "utf8.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +9,8 @@
 #include <sys/socket.h>
 
 #define LONGEST_S 86400
+#define LEAST_DIGITS 4
+#define MOST_DIGITS 16
 
 static struct settings found;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -17,10 +21,10 @@ static const char *variable(const char *name, const char *otherwise) {
   return value != NULL && *value != '\0' ? value : otherwise;
 }
 
-static bool seconds(const char *text, unsigned *value) {
+static bool whole_number(const char *text, unsigned least, unsigned most, unsigned *value) {
   char *end;
   unsigned long number = strtoul(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end != '\0' || number < 1 || number > LONGEST_S) return false;
+  if (*text < '0' || *text > '9' || *end != '\0' || number < least || number > most) return false;
   *value = (unsigned)number;
   return true;
 }
@@ -46,12 +50,31 @@ static bool address(const char *path, struct sockaddr_un *value) {
   return true;
 }
 
+static bool name(const char *text, char *value, size_t room) {
+  size_t length = strlen(text);
+  if (length >= room) return false;
+  for (const char *at = text, *end = text + length; at < end;) {
+    size_t one = utf8_length(at, end);
+    if (one == 0) return false;
+    at += one;
+  }
+  memcpy(value, text, length + 1);
+  return true;
+}
+
+static bool keypad(const char *text, unsigned *value) {
+  return *text == '\0' || whole_number(text, LEAST_DIGITS, MOST_DIGITS, value);
+}
+
 static void look_up(void) {
   const char *path = variable("SSCARD_SOCKET", variable("CARDD_SOCKET", "/run/cardd/cardd.sock"));
   /* the charset first and always: a wrong one beside it must not make the message unreadable */
   bool known = charset(variable("SSCARD_CHARSET", "gbk"), &found.charset);
-  found.good = address(path, &found.socket) && seconds(variable("SSCARD_TIMEOUT", "60"), &found.machine_s) &&
-               seconds(variable("SSCARD_PERSON_TIMEOUT", "125"), &found.person_s) && known;
+  found.good = known && address(path, &found.socket) &&
+               whole_number(variable("SSCARD_TIMEOUT", "60"), 1, LONGEST_S, &found.machine_s) &&
+               whole_number(variable("SSCARD_PERSON_TIMEOUT", "125"), 1, LONGEST_S, &found.person_s) &&
+               name(variable("SSCARD_READER", ""), found.reader, sizeof found.reader) &&
+               keypad(variable("SSCARD_KEYPAD_DIGITS", ""), &found.digits);
 }
 
 const struct settings *settings_get(void) {

@@ -12,6 +12,8 @@ struct settings {
   enum charset charset;
   unsigned machine_s; /* for an answer of machines */
   unsigned person_s;  /* more for each password that the holder may have to type */
+  char reader[256];   /* UTF-8; the reader of the station that is meant, empty: the one with the card */
+  unsigned digits;    /* of passwords that are typed at the reader's own keypad, 0: they are typed at prompts */
 };
 
 const struct settings *settings_get(void);

@@ -1,5 +1,5 @@
-/* Reads answers that were damaged at random, and the texts in them; built with sanitizers, which end it at the first byte
- * that is touched beyond its memory. `hostile_answers SEED COUNT`; prints how many came through as which kind.
+/* Reads answers that were damaged at random, and the texts in them; built with sanitizers, which end it at the first
+ * byte that is touched beyond its memory. `hostile_answers SEED COUNT`; prints how many came through as which kind.
  * With -DLIBFUZZER -fsanitize=fuzzer (clang) coverage guides the damage instead. */
 #include "answer.h"
 #include "charset.h"
@@ -54,7 +54,7 @@ static enum answer_kind look_at(const uint8_t *data, size_t length) {
   if (length > 0) memcpy(line, data, length);
   struct answer answer = answer_read(line, length, 7);
   enum answer_kind kind = answer.kind;
-  if (answer.text.length > 0) demand(in_order(answer.text.bytes, answer.text.length), "the text is UTF-8 without zeros");
+  if (answer.text.length > 0) demand(in_order(answer.text.bytes, answer.text.length), "the text is whole UTF-8");
   demand(kind == ANSWER_RESULT || kind == ANSWER_REFUSED || answer.text.length == 0, "no text without an answer");
   for (size_t room = 1; room <= 64; room = room * 2 + length % 3) {
     check_writing(CHARSET_GBK, &answer.text, room);

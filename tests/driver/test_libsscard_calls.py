@@ -128,6 +128,16 @@ def test_input_that_is_not_in_the_charset_is_illegal_characters(
     assert teller.asked == []
 
 
+def test_reader_and_keypad_go_with_each_call_where_the_environment_names_them(load: Load, teller: Teller) -> None:
+    assert load(SSCARD_READER='窗口 "1"', SSCARD_KEYPAD_DIGITS="6").call("iVerifyPIN", 3)[0] == 0
+    assert teller.last["params"] == {
+        "function": "iVerifyPIN",
+        "args": ["3"],
+        "reader": '窗口 "1"',
+        "keypad_digits": 6,
+    }
+
+
 def test_quotation_marks_and_control_characters_come_to_the_daemon_as_they_are(load: Load, teller: Teller) -> None:
     data = b'"\\\x01\x1f\n\t/}]'
     assert load().call("iWriteCard", 1, CARD.encode(), b"DF01EF06|08|$", data)[0] == 0

@@ -1,8 +1,8 @@
 """Time-outs, threads, processes, and a daemon that comes and goes."""
 
-import ctypes
 import itertools
 import os
+import signal
 import socket
 import threading
 import time
@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.sscard import Guarded, Library, Teller, said
+from support.sscard import Library, Teller, said
 
 Load = Callable[..., Library]
 
 AWAY = (-5, "读卡服务(cardd)未启动或无权连接,请检查服务".encode("gbk"))
 LATE = (-11, "读卡服务超时未应答,请重试".encode("gbk"))
 LOST = (-11, "与读卡服务的连接中断,操作结果未知,请先核对卡内数据".encode("gbk"))
-SETTING = (-14, "环境变量SSCARD_SOCKET,SSCARD_TIMEOUT或SSCARD_CHARSET有误".encode("gbk"))
+SETTING = (-14, "环境变量SSCARD_...有误,见docs/libsscard.md".encode("gbk"))
 FINE = (0, "510100|测试甲|".encode("gbk"))
 
 
@@ -47,10 +47,15 @@ def test_the_socket_of_the_daemons_own_variable_is_taken_where_the_librarys_is_n
         {"SSCARD_TIMEOUT": "0"},
         {"SSCARD_TIMEOUT": "-1"},
         {"SSCARD_TIMEOUT": "5s"},
+        {"SSCARD_TIMEOUT": "+5"},
         {"SSCARD_TIMEOUT": "86401"},
         {"SSCARD_TIMEOUT": "99999999999999999999"},
         {"SSCARD_PERSON_TIMEOUT": "x"},
         {"SSCARD_CHARSET": "latin1"},
+        {"SSCARD_READER": "r" * 256},
+        {"SSCARD_READER": "\udcff"},
+        {"SSCARD_KEYPAD_DIGITS": "3"},
+        {"SSCARD_KEYPAD_DIGITS": "17"},
         {"SSCARD_SOCKET": "/" + "s" * 108},
     ],
 )
@@ -209,25 +214,19 @@ def test_a_child_calls_while_the_thread_that_was_calling_is_not_in_it(load: Load
 def test_a_signal_does_not_break_a_call(load: Load, teller: Teller) -> None:
     """Signals go to the thread that waits: the library's waits go on."""
     library, good = load(), teller.reply
-    libc = ctypes.CDLL(None)
-    handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda _: None)
-    libc.siginterrupt.argtypes = [ctypes.c_int, ctypes.c_int]
-    libc.signal.argtypes, libc.signal.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
-    usr1 = 10
-    before = libc.signal(usr1, ctypes.cast(handler, ctypes.c_void_p))
-    libc.siginterrupt(usr1, 1)
-    waiting = threading.get_native_id()
+    waiting, done = threading.get_ident(), threading.Event()
 
     def disturbing(request: dict[str, Any]) -> Any:
         for _ in range(5):
             time.sleep(0.02)
-            libc.syscall(234, os.getpid(), waiting, usr1)  # tgkill on x86-64
+            signal.pthread_kill(waiting, signal.SIGUSR1)
+        done.set()
         return good(request)
 
     teller.reply = disturbing
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
     try:
-        buffer = Guarded(1024)
-        assert library.function("iReadCardBas")(3, ctypes.c_void_p(buffer.address)) == 0
+        assert library.call("iReadCardBas", 3) == FINE
     finally:
-        libc.signal(usr1, before)
-    assert buffer.text() == FINE[1]
+        done.wait(10)
+        signal.signal(signal.SIGUSR1, before)

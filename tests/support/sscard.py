@@ -14,7 +14,15 @@ from types import TracebackType
 from typing import Any, Self
 
 DRIVER = Path(__file__).parents[2] / "driver"
-VARIABLES = ("SSCARD_SOCKET", "CARDD_SOCKET", "SSCARD_CHARSET", "SSCARD_TIMEOUT", "SSCARD_PERSON_TIMEOUT")
+VARIABLES = (
+    "CARDD_SOCKET",
+    "SSCARD_SOCKET",
+    "SSCARD_CHARSET",
+    "SSCARD_TIMEOUT",
+    "SSCARD_PERSON_TIMEOUT",
+    "SSCARD_READER",
+    "SSCARD_KEYPAD_DIGITS",
+)
 
 NUMBER, TEXT = ctypes.c_int, ctypes.c_char_p
 BAS, DATA, PIN, RECORDS, EXTRA = 1024, 20480, 512, 2048, 64
