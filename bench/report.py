@@ -21,7 +21,7 @@ Settings = Mapping[str, int | str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Times of one way of doing it, in microseconds."""
+    """What one way of doing it takes, in microseconds where nothing else is said."""
 
     name: str
     samples: int
@@ -31,9 +31,9 @@ class Row:
     p99: float
 
     @classmethod
-    def of(cls, name: str, microseconds: Sequence[float]) -> Self:
+    def of(cls, name: str, samples: Sequence[float]) -> Self:
         """Sum up the samples."""
-        ordered = sorted(microseconds)
+        ordered = sorted(samples)
 
         def quantile(share: float) -> float:
             return round(ordered[min(int(share * len(ordered)), len(ordered) - 1)], 1)
@@ -78,10 +78,18 @@ def ratios(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -
     return [median(mine) / median(other) for mine, other in zip(ours, theirs, strict=True)]
 
 
-def publish(name: str, about: str, rows: Sequence[Row], settings: Settings, goals: Sequence[Goal] = ()) -> Path:
+def publish(
+    name: str,
+    about: str,
+    rows: Sequence[Row],
+    settings: Settings,
+    goals: Sequence[Goal] = (),
+    *,
+    unit: str = "microseconds",
+) -> Path:
     """Print the table and the goals, write the JSON, return where."""
     width = max(len(row.name) for row in rows)
-    print(f"{about} (microseconds)")
+    print(f"{about} ({unit})")
     print(f"  {'':{width}}  {'min':>9}  {'median':>9}  {'95 %':>9}  {'99 %':>9}  {'samples':>8}")
     for row in rows:
         numbers = "  ".join(f"{value:9.1f}" for value in (row.minimum, row.median, row.p95, row.p99))
@@ -92,7 +100,7 @@ def publish(name: str, about: str, rows: Sequence[Row], settings: Settings, goal
     report = {
         "bench": name,
         "about": about,
-        "unit": "microseconds",
+        "unit": unit,
         "commit": commit,
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -15,11 +15,11 @@ from typing import Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import httpx
 import msgspec
 import structlog
 
 from cardd.base.errors import CarddError
+from cardd.base.http_client import httpx
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.base.structs import Struct
@@ -97,7 +97,7 @@ class HttpAuthority:
         self._client = httpx.AsyncClient(
             verify=_nobody() if urlsplit(url).scheme == "http" else (trust or Trust()).context(),
             trust_env=False,
-            timeout=None,  # noqa: S113 - the deadline is one for all of it, below
+            timeout=None,
             follow_redirects=False,
         )
 

@@ -9,11 +9,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-import httpx
 import msgspec
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
+from cardd.base.http_client import httpx
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.base.web import NO_JSON, host_of, post
@@ -131,7 +131,7 @@ class HsmLine:
     def _connect(self) -> httpx.AsyncClient:
         verify = ssl.create_default_context(cafile=None if self._ca_file is None else str(self._ca_file))
         # no proxy of the environment, no redirection: the machine is where the configuration says
-        return httpx.AsyncClient(verify=verify, trust_env=False, timeout=None, follow_redirects=False)  # noqa: S113
+        return httpx.AsyncClient(verify=verify, trust_env=False, timeout=None, follow_redirects=False)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:

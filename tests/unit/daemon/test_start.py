@@ -31,6 +31,12 @@ def test_the_daemon_loads_nothing_that_only_others_need() -> None:
     assert not {name: HEAVY[name] for name in HEAVY.keys() & loaded}
 
 
+def test_a_centre_on_the_network_brings_no_command_line_with_it() -> None:
+    loaded = loaded_by("import cardd.cli, cardd.process, cardd.activation.http_authority, cardd.keys.line")
+    assert "httpx" in loaded
+    assert not loaded & {"click", "pygments", "rich"}
+
+
 def test_real_readers_are_found_without_looking_through_what_is_installed() -> None:
     code = "from cardd import daemon\nfrom cardd.config import Config\ndaemon._backend(Config())"
     loaded = loaded_by(code)
