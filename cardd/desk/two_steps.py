@@ -114,7 +114,8 @@ def finish_basic(
             if external is None:
                 raise CarddError(Reason.INVALID, "the card asks for an external authentication too")
             _show(channel, insertion, card, KeyName.RKSSSE, external, deadline, stopped)
-        stored = {item.tag: card.environment.read(EF05, item.tag) for item in EF05.items}
+        with _same_card(channel, insertion, card.identity):
+            stored = {item.tag: card.environment.read(EF05, item.tag) for item in EF05.items}
         if stored != dict(card.stored):
             raise CarddError(Reason.CARD_DATA_DIFFERS, "another card than the one that was asked")
         holder = {item.tag: card.environment.read(EF06, item.tag) for item in EF06.items_of(card.generation)}

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 from support.driver_calls import INFO, OFFLINE, program
+from support.exchanges import FRONT, SAM
 
 from cardd.base.reasons import REASONS, Reason
 from cardd.driver.functions import FUNCTIONS
+from cardsim.card.make import make_card
+from cardsim.persona import load_persona
 
 pytestmark = pytest.mark.asyncio
 
@@ -222,3 +225,29 @@ async def test_what_has_no_room_in_the_buffer_is_minus_42(tmp_path: Path) -> Non
         # each SSSEEF08 is 4096 bytes, in hexadecimal twice that
         assert (await call("iReadCard", 1, 2, INFO, "SSSEEF08|$" * 2))[0] == 0
         assert (await call("iReadCard", 1, 2, INFO, "SSSEEF08|$" * 3))[0] == -42
+
+
+@pytest.mark.parametrize(
+    ("persona", "by_key"),
+    # a first generation card has that file open to everybody
+    [("p1-1.0-des", 0), ("p2-2.0-des", -2201), ("p3-3.0-sm4", -2201)],
+)
+async def test_without_a_security_module_the_basic_information_is_minus_2201_and_what_the_pin_opens_is_read(
+    tmp_path: Path, persona: str, by_key: int
+) -> None:
+    async with program(tmp_path, persona) as call:
+        info = "|".join((await call("iReadCardBas", 1))[1].split("|")[3:1:-1]) + "|"
+        call.desk._backend.remove(SAM)
+        await call.desk.until("card.removed")
+        assert await call("iReadCardBas", 1) == (-2201, said(Reason.PSAM_ABSENT))
+        code, _ = await call("iReadCard", 1, 1, info, "DF01EF05|20|$SSSEEF05|07|$")
+        assert code == 0
+        assert (await call("iReadCard", 1, 2, info, "DF01EF05|20|$"))[0] == by_key
+
+
+async def test_a_card_on_the_antenna_is_read_that_way_only(tmp_path: Path) -> None:
+    async with program(tmp_path, None) as call:
+        card = make_card(load_persona("p3-3.0-sm4"), interface="contactless")
+        call.desk._backend.insert(FRONT, card)
+        await call.desk.until("card.identified")
+        assert [(await call("iReadCardBas", way))[0] for way in (1, 2, 3, 4)] == [-2, 0, 0, 0]
