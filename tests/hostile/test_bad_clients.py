@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 from support.hostile_clients import DEEDS
 from support.siege import Siege, hostile
+from support.waiting import until
 
 from cardd.client.blocking import Client
 from cardd.wire.activation import ENDS, ActivationListParams, ActivationResult, Outcome, State
@@ -43,7 +44,7 @@ def test_cards_are_read_and_others_are_served_meanwhile_and_nothing_stays_behind
         assert max(reads) < READ_S
         assert held.memory - before.memory < MEMORY_KIB[deed]
         _got_what_it_should(deed, got[deed])
-        assert siege.at_rest().descriptors <= before.descriptors
+        until(lambda: siege.resources().descriptors <= before.descriptors, "the end of all that they had open")
 
 
 def _got_what_it_should(deed: str, got: dict[str, Any]) -> None:

@@ -197,7 +197,7 @@ def test_r07_idling_costs_nothing_and_nothing_is_left_over(clerk: Clerk) -> None
     assert Resources.of(process).threads <= before.threads + LOOKING_UP
     for thread in waiting:
         thread.join(10)
-    until(lambda: Resources.of(process).sockets <= before.sockets, "the end of all who waited")
+    until(lambda: Resources.of(process).sockets <= before.sockets, "the end of all who waited", 30.0)
     steady(lambda: _counted(process), 0.5)
     after = Resources.of(process)
     assert after.threads <= before.threads + LOOKING_UP
