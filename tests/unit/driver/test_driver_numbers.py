@@ -43,3 +43,12 @@ def test_a_sentence_that_has_no_room_is_cut_between_characters(reason: Reason) -
     assert _fits(cut, 64)
     assert text.startswith(cut)
     assert cut == text or not _fits(text[: len(cut) + 1], 64)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_sentence_can_be_told_in_gbk(reason: Reason) -> None:
+    assert text_of(CarddError(reason)).encode("gbk")
+
+
+def test_an_answer_that_makes_no_sense_has_a_number_too() -> None:
+    assert number_of(CarddError(Reason.STATUS_WORD)) == -4

@@ -84,6 +84,12 @@ async def test_any_other_function_ends_what_was_begun(tmp_path: Path) -> None:
         assert (await call("iReadCardBas", 1))[0] == 0
 
 
+async def test_what_was_begun_is_in_the_way_of_nothing(tmp_path: Path) -> None:
+    async with program(tmp_path) as call:
+        for function in (("iReadCardBas_HSM_Step1", 1), ("iReadCardBas_HSM_Step1", 1), ("iReadCardNo", 1)):
+            assert (await call(*function))[0] == 0
+
+
 async def test_the_first_file_of_an_address_is_read(tmp_path: Path) -> None:
     async with program(tmp_path) as call:
         request = await requested(call, "iReadCard_HSM_Step1", 1, INFO, "DF02EF05|41|42|$DF01EF0A|37|$")
