@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.desk.intending import preparing, was_kept_back
 from cardd.desk.requests import Chosen
 from cardd.driver.calls import Job
 from cardd.driver.pending import Pending
@@ -31,12 +32,19 @@ async def held(job: Job, chosen: Chosen) -> AsyncIterator[Chosen]:
 
 
 async def go_on(job: Job, pending: Pending, operation: Callable[[Channel, Insertion], T]) -> T:
-    """Go on with the card of the step before. Raises CarddError(STALE_INSERTION) where it has left the reader since."""
+    """Go on with the card of the step before. Raises CarddError(STALE_INSERTION) where it has left the reader since.
+
+    Where the hold on it is over, nothing is sent, and the error says so (`was_kept_back`).
+    """
     readers, chosen = job.tools.readers, pending.chosen
     try:
-        readers.renew(chosen.lease or "", job.holder, ttl_s=job.tools.lease_s)
+        with preparing():
+            readers.renew(chosen.lease or "", job.holder, ttl_s=job.tools.lease_s)
         return await job.run(chosen, operation)
     except CarddError as error:
         if error.reason in _OVER and readers.reader_of(chosen.insertion.id) is None:
-            raise CarddError(Reason.STALE_INSERTION, "the card has left the reader between two steps") from error
+            kept_back = {"sent": False} if was_kept_back(error) else {}
+            raise CarddError(
+                Reason.STALE_INSERTION, "the card has left the reader since the step before", **kept_back
+            ) from error
         raise

@@ -1,11 +1,13 @@
 """Deeds whose commands a machine elsewhere has made: on record before and after, as those of the desk are."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from cardd.base.errors import CarddError
 from cardd.base.masks import mask_number
 from cardd.base.structs import Struct
+from cardd.desk.intending import was_kept_back
 from cardd.desk.reading import Identity
 from cardd.driver.calls import METHOD, Job
 from cardd.journal.events import Json, NewEvent
@@ -15,15 +17,24 @@ T = TypeVar("T")
 
 
 class Act(Struct, frozen=True):
-    """The events of a deed: before it, after it, refused by the card, and of one that nobody knows the end of."""
+    """The events of a deed: before it, after it, not done, and of one that nobody knows the end of.
+
+    `at_stake` is what the last one says of what may be so or not.
+    """
 
     intended: str
     done: str
     refused: str
     unknown: str
+    at_stake: Mapping[str, Json] = MappingProxyType({})
 
 
-WRITE = Act("card.write_intended", "card.written", "card.write_refused", "card.write_refused")
+def write_of(file: str) -> Act:
+    """Return the deed of writing a file: of a torn one nobody has looked at the card since."""
+    unread: Mapping[str, Json] = {"missing": [], "unchecked": [file]}
+    return Act("card.write_intended", "card.written", "card.write_refused", "card.write_unfinished", unread)
+
+
 RELOAD = Act("pin.intended", "pin.changed", "pin.refused", "pin.unknown")
 UNBLOCK = Act("pin.intended", "pin.unblocked", "pin.refused", "pin.unknown")
 
@@ -43,8 +54,8 @@ async def on_record(
     try:
         done, further = await work()
     except CarddError as error:
-        refused = "status_word" in error.facts or act.unknown == act.refused
-        told = {**shown, **_why(error)} if refused else shown
+        refused = "status_word" in error.facts or was_kept_back(error)
+        told = {**shown, **(_why(error) if refused else act.at_stake)}
         await job.tools.journal.record(_event(job, act.refused if refused else act.unknown, card, told))
         raise
     await job.tools.journal.record(_event(job, act.done, card, {**shown, **further}))

@@ -77,6 +77,8 @@ class Driver:
         if told.pending is None:
             self._let_go(earlier, job.holder)
         else:
+            # two functions may run side by side on one connection: what the other has begun ends here
+            self._let_go(self._pending.pop(job.holder, None), job.holder)
             self._pending[job.holder] = told.pending
         return told
 

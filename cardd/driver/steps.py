@@ -10,6 +10,7 @@ from cardd.desk import hsm, two_steps
 from cardd.desk.at_card import Inside
 from cardd.desk.files import FileReading, parse_wanted, rule_of
 from cardd.desk.hsm import Challenge
+from cardd.desk.intending import preparing
 from cardd.desk.prompts import Purpose
 from cardd.desk.reading import CardReading, Identity
 from cardd.desk.requests import Chosen
@@ -19,7 +20,7 @@ from cardd.driver.arguments import CardInfo, Order
 from cardd.driver.calls import METHOD, Job, Told, not_social
 from cardd.driver.holding import go_on, held
 from cardd.driver.numbers import data_illegal
-from cardd.driver.on_record import RELOAD, UNBLOCK, WRITE, Act, on_record
+from cardd.driver.on_record import RELOAD, UNBLOCK, Act, on_record, write_of
 from cardd.driver.pending import (
     BasicPending,
     KeyPending,
@@ -147,7 +148,8 @@ async def write_2(job: Job, pending: WritePending, key: str, data: str) -> Told:
     begun, stopped, deadline = pending.begun, job.tools.stopped, job.tools.at.deadline()
 
     def operation(channel: Channel, inside: Insertion) -> bool:
-        two_steps.show_key(channel, inside, begun, pending.key, answer, deadline, stopped=stopped)
+        with preparing():
+            two_steps.show_key(channel, inside, begun, pending.key, answer, deadline, stopped=stopped)
         return two_steps.write_shown(channel, begun, stopped, update)
 
     async def work() -> tuple[Told, Mapping[str, Json]]:
@@ -156,7 +158,7 @@ async def write_2(job: Job, pending: WritePending, key: str, data: str) -> Told:
         return Told(), {"unchecked": unchecked, "by_reading": False}
 
     shown: Mapping[str, Json] = {"files": {pending.file.name: [*update.names]}}
-    return await on_record(job, WRITE, (pending.chosen.insertion, pending.expected), shown, work)
+    return await on_record(job, write_of(pending.file.name), (pending.chosen.insertion, pending.expected), shown, work)
 
 
 def _key_to_read(access: Access) -> KeyName:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from cardsim.fault_list import AnyFault
 from support.counter import Message
 from support.exchanges import EVERYTHING, Desk, told, whole_daemon
 
@@ -33,9 +34,9 @@ class Program:
         """Return the events so far whose types begin so."""
         return [event for event in await told(self._path) if event["type"].startswith(f"org.cardd.{prefix}")]
 
-    async def insert(self, persona: str) -> None:
-        """Have that card alone at the counter."""
-        await self.desk.insert(persona)
+    async def insert(self, persona: str, *faults: AnyFault) -> None:
+        """Have that card alone at the counter, with these things wrong with it."""
+        await self.desk.insert(persona, *faults)
         await self.desk.until("card.identified")
 
     async def swap(self, persona: str) -> None:

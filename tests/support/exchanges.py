@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
+from msgspec.structs import replace
+
 from cardd import daemon
 from cardd.config import load_config
 from cardd.logs import Logs
 from cardd.service import Standing
 from cardsim.card.make import make_card
+from cardsim.fault_list import AnyFault
 from cardsim.links.inprocess import InProcessBackend
 from cardsim.persona import load_persona
 from cardsim.rig import REGISTER
@@ -101,9 +104,12 @@ class Desk:
         """Answer a prompt as a call of its own."""
         await self.call("prompt.answer", **self._answering(opened))
 
-    async def insert(self, persona: str) -> None:
-        """Put a card in."""
-        self._backend.insert(FRONT, make_card(load_persona(persona), interface="contact"))
+    async def insert(self, persona: str, *faults: AnyFault) -> None:
+        """Put a card in, with these things wrong with it."""
+        card = load_persona(persona)
+        if faults:
+            card = replace(card, card=replace(card.card, faults=faults))
+        self._backend.insert(FRONT, make_card(card, interface="contact"))
 
     async def swap(self, persona: str) -> None:
         """Put another card in."""
