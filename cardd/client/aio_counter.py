@@ -1,18 +1,15 @@
 """Activations for programs with an event loop: `async for step in Counter().activate_pharmacy(): …`."""
 
-import os
 from collections.abc import AsyncIterator, Awaitable
 from types import TracebackType
 from typing import Self
 
 from cardd.client.aio import Watch
 from cardd.client.errors import CallError
-from cardd.client.resume import Reconnect
-from cardd.client.routes import Routes, with_request
+from cardd.client.routes import Begun, Behind, Routes
 from cardd.client.steps import FOLLOWED, Course, Ended, Instruction, Question, ended
 from cardd.wire.activation import (
     ENDS,
-    ActivationIdParams,
     ActivationResult,
     ActivationStartParams,
     PromptAnswerParams,
@@ -24,7 +21,7 @@ Told = Instruction | Question[Awaitable[bool]]
 Step = Told | Ended
 
 
-class Activation:
+class Activation(Begun):
     """One activation: iterate over it once, from its beginning to `Ended`. It has a connection of its own meanwhile.
 
     A restart of the daemon in the middle goes on with the same activation. Iterating raises UnreachableError where
@@ -32,30 +29,14 @@ class Activation:
     Leaving the loop early leaves the activation as it is; `async with` then closes the connection.
     """
 
-    def __init__(
-        self,
-        params: ActivationStartParams,
-        path: str | os.PathLike[str] | None,
-        program: str | None,
-        reconnect: Reconnect | None,
-    ) -> None:
-        self._params = with_request(params)
-        self._path = path
-        self._program = program
-        self._reconnect = reconnect
+    def __init__(self, params: ActivationStartParams, behind: Behind) -> None:
+        super().__init__(params, behind)
         self._watch: Watch | None = None
-        self.id: str | None = None
-        """The activation's name, once it has begun."""
-
-    @property
-    def request(self) -> str:
-        """Return the caller's name for it: the same one goes on with it, also in another process."""
-        return self._params.request or ""
 
     async def __aiter__(self) -> AsyncIterator[Step]:
         """Begin it and yield its steps."""
-        types = EventsSubscribeParams(types=list(FOLLOWED))
-        watch = await Watch.begin(types, path=self._path, program=self._program, reconnect=self._reconnect)
+        types, behind = EventsSubscribeParams(types=list(FOLLOWED)), self._behind
+        watch = await Watch.begin(types, path=behind.path, program=behind.program, reconnect=behind.reconnect)
         self._watch = watch
         async with watch:
             started = await watch.call(ACTIVATION_START, self._params)
@@ -107,28 +88,10 @@ class Activation:
             return False
         return True
 
-    def _named(self, activation: str) -> ActivationIdParams:
-        return ActivationIdParams(activation=activation, purpose=self._params.purpose)
-
 
 class Counter(Routes[Activation]):
-    """The counter behind a socket: that of the path, else CARDD_SOCKET, else the default.
-
-    `program` names this program in records (`pharmacy/till-3`), and the `request` of an activation is its own by that
-    name: give the same one after a restart.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        program: str | None = None,
-        reconnect: Reconnect | None = None,
-    ) -> None:
-        self._path = path
-        self._program = program
-        self._reconnect = reconnect
+    """A counter whose activations are gone through with `async for`."""
 
     def activate(self, params: ActivationStartParams) -> Activation:
         """Return the activation that these parameters begin, to be iterated over with `async for`."""
-        return Activation(params, self._path, self._program, self._reconnect)
+        return Activation(params, self._behind)

@@ -1,12 +1,15 @@
 """How a program begins an activation by each route, whichever client it uses."""
 
+import os
 from abc import ABC, abstractmethod
 from typing import Generic, TypedDict, TypeVar, Unpack
 from uuid import uuid4
 
 import msgspec
 
-from cardd.wire.activation import ActivationStartParams, IdentityDocument, OldCard, Route, Visit
+from cardd.base.structs import Struct
+from cardd.client.resume import Reconnect
+from cardd.wire.activation import ActivationIdParams, ActivationStartParams, IdentityDocument, OldCard, Route, Visit
 
 A = TypeVar("A")
 
@@ -26,8 +29,47 @@ class Choices(TypedDict, total=False):
     request: str
 
 
+class Behind(Struct, frozen=True):
+    """Which daemon it is, by what name it knows this program, and how a lost connection is made again."""
+
+    path: str | os.PathLike[str] | None
+    program: str | None
+    reconnect: Reconnect | None
+
+
+class Begun:
+    """What an activation is for its caller, whichever client goes through it."""
+
+    def __init__(self, params: ActivationStartParams, behind: Behind) -> None:
+        self._params = with_request(params)
+        self._behind = behind
+        self.id: str | None = None
+        """The activation's name, once it has begun."""
+
+    @property
+    def request(self) -> str:
+        """Return the caller's name for it: the same one goes on with it, also in another process."""
+        return self._params.request or ""
+
+    def _named(self, activation: str) -> ActivationIdParams:
+        return ActivationIdParams(activation=activation, purpose=self._params.purpose)
+
+
 class Routes(ABC, Generic[A]):
-    """The three routes. Nothing is sent before the steps are asked for."""
+    """The counter behind a socket: that of the path, else CARDD_SOCKET, else the default.
+
+    `program` names this program in records (`pharmacy/till-3`), and the `request` of an activation is its own by that
+    name: give the same one after a restart. Nothing is sent before the steps are asked for.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        program: str | None = None,
+        reconnect: Reconnect | None = None,
+    ) -> None:
+        self._behind = Behind(path, program, reconnect)
 
     @abstractmethod
     def activate(self, params: ActivationStartParams) -> A:
