@@ -101,7 +101,7 @@ console.log(JSON.stringify(asked.map(([id, user]) => rules[0]({ id: id }, { user
 """
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js to run polkit's JavaScript")
+@pytest.mark.slow
 def test_polkit_lets_the_user_cardd_have_pcscd_and_says_nothing_of_others() -> None:
     rules = SYSTEMD / "polkit/50-cardd.rules"
     asked = [
