@@ -1,6 +1,7 @@
 """Knowing that the machine has slept. That it wakes the alarm cannot be shown without putting the machine to sleep."""
 
 import errno
+import gc
 import os
 import threading
 import time
@@ -30,6 +31,8 @@ def test_a_machine_that_is_awake_has_not_slept_meanwhile() -> None:
 
 
 def test_the_alarm_sleeps_in_the_kernel_and_ends_when_it_is_closed() -> None:
+    # what other tests left behind goes now, and not while we count
+    gc.collect()
     opened = os.listdir("/proc/self/fd")  # noqa: PTH208 # only how many there are
     rung = threading.Event()
     alarm = Alarm(rung.set)
