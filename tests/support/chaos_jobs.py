@@ -176,7 +176,13 @@ class VerifyingPin(Work):
         return self.at.call_typing(CARD_PIN_VERIFY, CardPinParams(request=self.request))
 
     def again(self) -> None:
-        assert self.tried(lambda: self._ask().result(ANSWER_S)).done == "verified"
+        same = self.tried(lambda: self._ask().result(ANSWER_S))
+        if same.done == "unknown":
+            # the card went while it compared: that is told and never repeated; another request is another deed
+            self.request += "-anew"
+            assert self.tried(lambda: self._ask().result(ANSWER_S)).done == "verified"
+        else:
+            assert same.done == "verified"
         assert len(self.card.asked(0x20)) <= self.at.typed
 
 
