@@ -88,10 +88,22 @@ class Daemon:
         self._stack = stack
 
     @classmethod
-    async def start(cls, config: Config, logs: Logs, standing: Standing) -> "Daemon":
-        """Begin everything. What has begun is ended again if a later part cannot begin."""
+    async def start(
+        cls,
+        config: Config,
+        logs: Logs,
+        standing: Standing,
+        *,
+        clock: Clock | None = None,
+        backend: Backend | None = None,
+    ) -> "Daemon":
+        """Begin everything. What has begun is ended again if a later part cannot begin.
+
+        `clock` is the machine's and `backend` the configured one, unless others are given: those of a rig.
+        """
         async with AsyncExitStack() as stack:
-            journal, takers = await _Parts(config, stack, logs, standing).begin()
+            parts = _Parts(config, stack, logs, standing, clock or SystemClock(), backend)
+            journal, takers = await parts.begin()
             return cls(journal, Reloading(config, takers), stack.pop_all())
         raise AssertionError  # an exit stack swallows nothing here
 
@@ -111,16 +123,30 @@ class Daemon:
             await self._journal.record(NewEvent("service.stopping", "cardd", {}))
         await self._stack.aclose()
 
+    async def abandon(self) -> None:
+        """End every part as if the process had been killed: from this moment on nothing of it is recorded."""
+        await self._journal.close()
+        await self._stack.aclose()
+
 
 class _Parts:
     """Puts the floors together, from the ground up."""
 
-    def __init__(self, config: Config, stack: AsyncExitStack, logs: Logs, standing: Standing) -> None:
+    def __init__(
+        self,
+        config: Config,
+        stack: AsyncExitStack,
+        logs: Logs,
+        standing: Standing,
+        clock: Clock,
+        backend: Backend | None,
+    ) -> None:
         self._config = config
         self._stack = stack
         self._logs = logs
         self._standing = standing
-        self._clock = SystemClock()
+        self._clock = clock
+        self._backend = backend
         self._metering = Metering(self._clock)
         self._state = Path(config.state_dir)
         self._source = f"/cardd/{socket.gethostname()}"
@@ -137,7 +163,7 @@ class _Parts:
         stack.callback(records.keeper.close)
         authority = TimedCentre(_authority(config, clock, stack), self._metering.asking)
         readers = Readers(
-            _backend(config),
+            self._backend or backend_of(config),
             stations_of(config),
             clock=clock,
             boot=journal.boot,
@@ -261,7 +287,7 @@ def _tracer(logs: Logs) -> MaskingTracer | None:
     return MaskingTracer(structlog.get_logger()) if logs.writes("debug") else None
 
 
-def _backend(config: Config) -> Backend:
+def backend_of(config: Config) -> Backend:
     """Find the configured reader backend: the daemon's own, or one among what is installed."""
     if config.backend is BackendName.PCSC:
         # imported where readers are real: nobody else needs pyscard

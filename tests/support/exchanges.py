@@ -13,8 +13,8 @@ from unittest import mock
 
 from msgspec.structs import replace
 
-from cardd import daemon
 from cardd.config import load_config
+from cardd.daemon import Daemon
 from cardd.logs import Logs
 from cardd.service import Standing
 from cardsim.card.make import make_card
@@ -167,10 +167,9 @@ async def whole_daemon(directory: Path, *, grant: str = EVERYTHING, more: str = 
     for slot in (FRONT, SAM):
         backend.add_slot(slot)
     backend.insert(SAM, make_card(load_persona("psam"), interface="contact"))
-    with mock.patch.object(daemon, "_backend", return_value=backend):
-        logs = mock.create_autospec(Logs, instance=True)
-        logs.writes.return_value = False
-        running = await daemon.Daemon.start(load_config(config), logs, Standing())
+    logs = mock.create_autospec(Logs, instance=True)
+    logs.writes.return_value = False
+    running = await Daemon.start(load_config(config), logs, Standing(), backend=backend)
     try:
         async with line(directory / "cardd.sock") as client:
             while not _is_complete(await client.result("readers.list")):  # noqa: ASYNC110 - asked, as a client has to

@@ -234,14 +234,13 @@ class House:
             self.engine = Engine(counter, self.line, journal, policy=policy, **options)  # type: ignore[arg-type] # by name
             return self.engine
 
-        with (
-            patch.object(composition, "Engine", engine),
-            patch.object(composition, "SystemClock", lambda: self.clock),
-            patch.object(composition, "_backend", lambda _: self.backend),
-        ):
-            logs = create_autospec(Logs, instance=True)
-            logs.writes.return_value = False
-            self._daemon = await composition.Daemon.start(load_config(self.directory / "cardd.yaml"), logs, Standing())
+        logs = create_autospec(Logs, instance=True)
+        logs.writes.return_value = False
+        config = load_config(self.directory / "cardd.yaml")
+        with patch.object(composition, "Engine", engine):
+            self._daemon = await composition.Daemon.start(
+                config, logs, Standing(), clock=self.clock, backend=self.backend
+            )
         await comes_true(lambda: self.told("card.inserted", self._since("service.started")), "the module", _READY_S)
 
     def _since(self, kind: str) -> int:
@@ -257,8 +256,7 @@ class House:
         """Stop it without a word: from this moment on nothing of it gets into the journal."""
         daemon, self._daemon = self._daemon, None
         if daemon is not None:
-            await self.journal.close()
-            await daemon._stack.aclose()
+            await daemon.abandon()
 
     # -- hands
 
