@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from cardd.base.clock import Clock, TimerHandle
+from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
@@ -19,11 +19,10 @@ from cardd.desk.away import AwayKeys
 from cardd.desk.events import event_of, identified, rejected
 from cardd.desk.identify import identify
 from cardd.desk.reading import Identity
-from cardd.desk.untold import Untold
+from cardd.desk.recording import Recorded, Recording
 from cardd.desk.view import module_summary, summary
 from cardd.iso7816.channel import Channel
-from cardd.journal.encoding import rfc3339
-from cardd.journal.events import NewEvent, StoredEvent
+from cardd.journal.events import NewEvent
 from cardd.journal.store import Journal
 from cardd.keys.service import KeyService
 from cardd.readers.config import Role
@@ -40,9 +39,6 @@ KEY_S: Final = 6.0
 
 _TRANSIENT: Final = frozenset({Reason.TIMEOUT, Reason.READER_IN_USE, Reason.CARD_MUTE, Reason.CARD_UNPOWERED})
 """Failures after which the same card is asked once more."""
-
-_ROOM_MAY_COME: Final = frozenset({Reason.JOURNAL_FULL, Reason.JOURNAL_UNAVAILABLE})
-_TRY_AGAIN_S: Final = 1.0
 
 _FOR_A_MODULE: Final = frozenset(
     {Reason.PSAM_ABSENT, Reason.PSAM_ALGORITHM, Reason.PSAM_KEY_MISSING, Reason.PSAM_LEVEL, Reason.TIMEOUT}
@@ -85,9 +81,8 @@ class KeysAnswer(Struct, frozen=True):
     """The key service that was away answers again: what failed for want of it may be tried again."""
 
 
-_Recorded = asyncio.Future[tuple[StoredEvent, ...]]
 _OnRecord = CardIdentified | CardRejected | CardGone | ModuleCame
-_Announcement = tuple[_Recorded, _OnRecord]
+_Announcement = tuple[Recorded, _OnRecord]
 Notice = _OnRecord | KeysAnswer
 Listener = Callable[[Notice], None]
 
@@ -100,7 +95,6 @@ class Reception:
 
     def __init__(self, readers: Readers, journal: Journal, keys: KeyService | None, *, clock: Clock) -> None:
         self._readers = readers
-        self._journal = journal
         self._keys = keys
         self._clock = clock
         self._present: set[str] = set()
@@ -109,11 +103,7 @@ class Reception:
         self._listeners: list[Listener] = []
         self._announcements: asyncio.Queue[_Announcement] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._untold = Untold()
-        self._unannounced: list[_OnRecord] = []
-        """What listeners have not heard, because it is not on record yet."""
-        self._trying: TimerHandle | None = None
-        self._closed = False
+        self._recording = Recording(journal, clock=clock)
         self._without_keys: set[str] = set()
         """The insertions with a card at which work failed for want of a key service."""
         self._came = 0
@@ -129,10 +119,8 @@ class Reception:
 
     def close(self) -> None:
         """Give up what is under way. What was recorded stays."""
-        self._closed = True
+        self._recording.close()
         self._present.clear()
-        if self._trying is not None:
-            self._trying.cancel()
         for task in self._tasks:
             task.cancel()
 
@@ -316,54 +304,16 @@ class Reception:
     def _station_of(self, reader: str) -> str:
         return next((status.station for status in self._readers.views() if status.reader == reader), "")
 
-    def _record(self, event: NewEvent, notice: _OnRecord | None) -> _Recorded:
-        number = self._untold.number()
-        recorded = self._journal.record(event)
-        recorded.add_done_callback(lambda _: self._recorded(recorded, number, event, notice))
+    def _record(self, event: NewEvent, notice: _OnRecord | None) -> Recorded:
+        recorded = self._recording.record(event, lambda: self._tell_late(notice))
         if notice is not None:
             self._announcements.put_nowait((recorded, notice))
         return recorded
 
-    def _recorded(self, recorded: _Recorded, number: int, event: NewEvent, notice: _OnRecord | None) -> None:
-        """Take note of what is on record, and keep what is not until there is room for it."""
-        error = None if recorded.cancelled() else recorded.exception()
-        if error is None:
-            self._untold.recorded(number, event)
-            return
-        if isinstance(error, CarddError):
-            log.error("reception.unrecorded", reason=str(error.reason))
-            if error.reason in _ROOM_MAY_COME and not self._closed:
-                self._untold.keep(number, event, rfc3339(self._clock.now()))
-                if notice is not None and not isinstance(notice, CardGone):
-                    self._unannounced = [*filter(self._still_holds, self._unannounced), notice]
-                self._try_later()
-
-    def _try_later(self) -> None:
-        if self._trying is None:
-            self._trying = self._clock.call_later(_TRY_AGAIN_S, lambda: self._begin(self._catch_up()))
-
-    async def _catch_up(self) -> None:
-        """Record what the journal has missed, as far as it makes a difference; tell listeners of what still holds."""
-        due = self._untold.due(self._inside())
-        try:
-            if due:
-                await self._journal.record(*(late.event for late in due))
-        except CarddError as error:
-            log.info("reception.still_unrecorded", reason=str(error.reason), events=len(due))
-        else:
-            self._untold.done(due)
-            missed, self._unannounced = self._unannounced, []
-            for notice in missed:
-                if self._still_holds(notice):
-                    self._tell(notice)
-        self._trying = None
-        if len(self._untold):
-            self._try_later()
-
-    def _inside(self) -> dict[str, NewEvent]:
-        """Return what says that a card is in, by its reader."""
-        cards = (status.insertion for status in self._readers.views())
-        return {card.reader: event_of(CardInserted(card), self._station_of) for card in cards if card is not None}
+    def _tell_late(self, notice: _OnRecord | None) -> None:
+        """Tell listeners what is on record only now, if it still holds; a card that has gone they know of."""
+        if notice is not None and not isinstance(notice, CardGone) and self._still_holds(notice):
+            self._tell(notice)
 
     def _still_holds(self, notice: _OnRecord) -> bool:
         insertion = notice.insertion

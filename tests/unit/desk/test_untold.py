@@ -10,86 +10,168 @@ from typing import Any
 import pytest
 from support.json_schema import contract
 from support.modules import Desk, virtual
-from support.readers import Card
+from support.readers import Card, ManualClock
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.desk.reception import CardGone, CardIdentified, ModuleCame, Notice, Reception
-from cardd.desk.untold import MOST, Untold
+from cardd.desk.recording import Recording
+from cardd.desk.untold import MOST, Late, Untold
 from cardd.journal.events import NewEvent
 from cardd.journal.store import Journal
-
-NOW = "2026-01-01T00:00:00.000000Z"
 
 
 def event(kind: str, reader: str, insertion: str | None = None) -> NewEvent:
     return NewEvent(kind, reader, {}, insertion=insertion)
 
 
-def kept(*events: NewEvent) -> Untold:
-    untold = Untold()
-    for one in events:
-        untold.keep(untold.number(), one, NOW)
-    return untold
-
-
-def due(untold: Untold, **inside: str) -> list[tuple[str, str, str | None]]:
-    cards = {reader: event("card.inserted", reader, insertion) for reader, insertion in inside.items()}
-    return [(late.event.type, late.event.subject, late.event.insertion) for late in untold.due(cards)]
-
-
-COMES, KNOWN, GOES = (event(f"card.{what}", "r", "1") for what in ("inserted", "identified", "removed"))
-
-
-def test_all_of_it_is_told_in_its_order_and_says_when_it_was() -> None:
-    untold = kept(COMES, KNOWN, GOES)
-    assert [kind for kind, *_ in due(untold)] == ["card.inserted", "card.identified", "card.removed"]
-    assert {late.event.data["happened"] for late in untold.due({})} == {NOW}
-
-
-def test_what_was_recorded_is_forgotten_and_what_came_meanwhile_is_not() -> None:
-    untold = kept(COMES)
-    first = untold.due({"r": COMES})
-    untold.keep(untold.number(), GOES, NOW)
-    untold.done(first)
-    assert due(untold) == [("card.removed", "r", "1")]
-
-
-def test_a_card_whose_removal_is_on_record_is_not_said_to_come() -> None:
-    untold = kept(COMES, KNOWN)
-    untold.recorded(untold.number(), GOES)
-    assert due(untold) == []
-
-
-def test_a_removal_told_late_does_not_hide_the_card_that_came_after_it() -> None:
-    untold = kept(GOES)
-    untold.recorded(untold.number(), event("card.inserted", "r", "2"))
-    assert due(untold, r="2") == [("card.removed", "r", "1"), ("card.inserted", "r", "2")]
-    both = kept(GOES, event("card.inserted", "r", "2"))
-    assert due(both, r="2") == [("card.removed", "r", "1"), ("card.inserted", "r", "2")]
-
-
-def test_a_service_that_is_up_again_is_not_said_to_be_down() -> None:
-    untold = kept(event("pcsc.down", "pcsc"), event("reader.detached", "r"))
-    untold.recorded(untold.number(), event("pcsc.up", "pcsc"))
-    assert due(untold) == [("reader.detached", "r", None)]
+def late(one: NewEvent) -> Late:
+    return Late(one, lambda: None)
 
 
 def test_of_very_much_only_what_makes_a_difference_is_kept() -> None:
-    untold = kept(event("card.removed", "r", "0"))
+    untold = Untold()
+    untold.keep([late(event("card.removed", "r", "0"))])
     for number in range(1, 3 * MOST):
         for what in ("inserted", "identified", "removed"):
-            untold.keep(untold.number(), event(f"card.{what}", "r", str(number)), NOW)
-        untold.keep(untold.number(), event("pcsc.down", "pcsc"), NOW)
-        untold.keep(untold.number(), event("pcsc.up", "pcsc"), NOW)
-    untold.keep(untold.number(), event("card.inserted", "r", "last"), NOW)
+            untold.keep([late(event(f"card.{what}", "r", str(number)))])
+        untold.keep([late(event("pcsc.down", "pcsc")), late(event("pcsc.up", "pcsc"))])
+    untold.keep([late(event("card.inserted", "r", "last"))])
     assert len(untold) <= MOST
-    told = due(untold, r="last")
-    assert told[0] == ("card.removed", "r", "0")
-    assert told[-1] == ("card.inserted", "r", "last")
-    assert [kind for kind, *_ in told if kind.startswith("pcsc")][-1] == "pcsc.up"
+    told = [one.event for one in untold.take()]
+    assert told[0] == event("card.removed", "r", "0")
+    assert told[-1] == event("card.inserted", "r", "last")
+    assert [one.type for one in told if one.subject == "pcsc"][-1] == "pcsc.up"
+    assert len(untold) == 0
+
+
+# -- in its order
+
+
+class Gate:
+    """A journal that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[tuple[NewEvent, ...], asyncio.Future[Any]]] = []
+
+    def record(self, *events: NewEvent) -> "asyncio.Future[Any]":
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.asked.append((events, future))
+        return future
+
+    async def takes(self) -> list[NewEvent]:
+        """Take what it was asked last."""
+        events, future = self.asked.pop()
+        future.set_result(tuple(range(len(events))))
+        await asyncio.sleep(0)
+        return [*events]
+
+    async def refuses(self, reason: Reason = Reason.JOURNAL_FULL) -> list[NewEvent]:
+        events, future = self.asked.pop()
+        future.set_exception(CarddError(reason))
+        await asyncio.sleep(0)
+        return [*events]
+
+
+class Book:
+    """Events told one after the other, on such a journal."""
+
+    def __init__(self) -> None:
+        self.gate, self.clock = Gate(), ManualClock()
+        self.recording = Recording(self.gate, clock=self.clock)  # type: ignore[arg-type] # a journal's `record`
+        self.late: list[NewEvent] = []
+
+    def tell(self, one: NewEvent) -> "asyncio.Future[Any]":
+        return self.recording.record(one, lambda: self.late.append(one))
+
+    def later(self) -> None:
+        self.clock.advance(1.1)
+
+
+def plain(events: Sequence[NewEvent]) -> list[tuple[str, str | None]]:
+    return [(one.type, one.insertion) for one in events]
+
+
+GOES, COMES, KNOWN = event("card.removed", "r", "1"), event("card.inserted", "r", "2"), event("x", "r", "2")
+ORDER = plain([GOES, COMES, KNOWN])
+
+
+@pytest.mark.asyncio
+async def test_what_is_told_while_something_is_written_is_written_behind_it_in_one_go() -> None:
+    book = Book()
+    futures = [book.tell(one) for one in (GOES, COMES, KNOWN)]
+    assert await book.gate.takes() == [GOES]
+    assert await book.gate.takes() == [COMES, KNOWN]
+    assert [await future for future in futures] == [(0,), (0,), (1,)]
+    assert book.gate.asked == []
+    assert book.late == []
+
+
+@pytest.mark.asyncio
+async def test_a_card_does_not_overtake_a_removal_for_which_there_was_no_room_and_is_told_once() -> None:
+    book = Book()
+    first, second = book.tell(GOES), book.tell(COMES)
+    await book.gate.refuses()
+    # there is room again by now, and something else comes
+    third = book.tell(KNOWN)
+    for future in (first, second, third):
+        with pytest.raises(CarddError, match="JOURNAL_FULL"):
+            await future
+    assert book.gate.asked == []
+    book.later()
+    events = await book.gate.takes()
+    assert plain(events) == ORDER
+    assert all("happened" in one.data for one in events)
+    assert book.late == [GOES, COMES, KNOWN]
+    book.later()
+    assert book.gate.asked == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("room", [True, False])
+async def test_what_comes_while_it_is_tried_again_comes_behind(*, room: bool) -> None:
+    book = Book()
+    book.tell(GOES)
+    await book.gate.refuses()
+    book.later()
+    coming = book.tell(COMES)
+    assert len(book.gate.asked) == 1
+    if room:
+        assert plain(await book.gate.takes()) == ORDER[:1]
+        assert await book.gate.takes() == [COMES]
+        assert await coming == (0,)
+        assert book.late == [GOES]
+        return
+    await book.gate.refuses()
+    with pytest.raises(CarddError, match="JOURNAL_FULL"):
+        await coming
+    assert book.gate.asked == []
+    book.later()
+    assert plain(await book.gate.takes()) == ORDER[:2]
+    assert book.late == [GOES, COMES]
+
+
+@pytest.mark.asyncio
+async def test_what_the_journal_can_never_take_is_in_the_way_of_nothing() -> None:
+    book = Book()
+    refused, coming = book.tell(GOES), book.tell(COMES)
+    await book.gate.refuses(Reason.INVALID)
+    with pytest.raises(CarddError, match="INVALID"):
+        await refused
+    assert await book.gate.takes() == [COMES]
+    assert await coming == (0,)
+
+
+@pytest.mark.asyncio
+async def test_after_its_end_nothing_is_kept_for_later() -> None:
+    book = Book()
+    book.tell(GOES)
+    book.recording.close()
+    await book.gate.refuses(Reason.JOURNAL_UNAVAILABLE)
+    book.later()
+    assert book.gate.asked == []
 
 
 # -- at the reception
