@@ -46,6 +46,7 @@ class Reason(StrEnum):
     RECORD_ABSENT = "RECORD_ABSENT"
     ACCESS_DENIED = "ACCESS_DENIED"
     STATUS_WORD = "STATUS_WORD"
+    ACCOUNT_NOT_IN_USE = "ACCOUNT_NOT_IN_USE"
     BALANCE_TOO_SMALL = "BALANCE_TOO_SMALL"
     ALGORITHM_UNSUPPORTED = "ALGORITHM_UNSUPPORTED"
     NO_CERTIFICATE_APPLICATION = "NO_CERTIFICATE_APPLICATION"
@@ -142,6 +143,7 @@ REASONS: Final = MappingProxyType(
         Reason.RECORD_ABSENT: ReasonRow(_N, -27267, "The card has no such record.", "卡内没有该记录。"),
         Reason.ACCESS_DENIED: ReasonRow(_N, -27010, "The card asks for a right that was not obtained.", "安全条件不满足，卡片拒绝访问。"),
         Reason.STATUS_WORD: ReasonRow(_N, None, "The card refused the command.", "卡片返回错误状态字。"),
+        Reason.ACCOUNT_NOT_IN_USE: ReasonRow(_N, -27013, "The medical account on this card is not in use: the card is for settling online. Settle with the centre.", "该卡未启用卡内医保个人账户（联网用卡方式）。请联网结算。"),
         Reason.BALANCE_TOO_SMALL: ReasonRow(_N, -37889, "The card's medical account does not hold that much. Settle another way.", "医保个人账户余额不足。请改用其他方式结算。"),
         Reason.ALGORITHM_UNSUPPORTED: ReasonRow(_N, -2202, "The card uses an algorithm that is not supported here (SSF33).", "不支持该卡的算法（SSF33）。"),
         Reason.NO_CERTIFICATE_APPLICATION: ReasonRow(_N, -13, "The card has no certificate application that is publicly specified.", "不支持证书应用。"),

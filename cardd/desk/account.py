@@ -138,7 +138,8 @@ def read_balances(
 
     Some cards want the PIN all the same. `pin` is shown to those only that have refused without it.
 
-    Raises CarddError: CARD_DATA_DIFFERS; FILE_ABSENT for a card without an account, or one for use online only;
+    Raises CarddError: CARD_DATA_DIFFERS; FILE_ABSENT for a card without the account's application, ACCOUNT_NOT_IN_USE
+    for one that has it and refuses what concerns the account, as cards for use online only do;
     ACCESS_DENIED for one that wants the PIN where none was given; PIN_*.
     """
     with refusals():
@@ -174,7 +175,8 @@ def debit(
     and checks the card's MAC2 after it.
 
     Raises CarddError: CARD_DATA_DIFFERS, CARD_NOT_GENUINE, PIN_*, ACCESS_DENIED where a PIN is set and none was given,
-    BALANCE_TOO_SMALL, FILE_ABSENT, STATUS_WORD, reasons of the key service: nothing was moved. UnsettledError.
+    BALANCE_TOO_SMALL, FILE_ABSENT, ACCOUNT_NOT_IN_USE, STATUS_WORD, reasons of the key service: nothing was moved.
+    UnsettledError.
     """
     money = _money(services)
     with refusals():
@@ -384,24 +386,24 @@ def read_debit_records(
 
 
 def find(channel: Channel) -> Account:
-    """Select the account of a card. Raises CarddError(FILE_ABSENT) as `refuse_without_account` does; CARD_BLOCKED."""
+    """Select the account of a card. Raises CarddError: FILE_ABSENT, ACCOUNT_NOT_IN_USE, CARD_BLOCKED."""
     with refusals():
         account = _select(channel)
-    refuse_without_account(account)
+    refuse_unused_account(account)
     return account
 
 
-def refuse_without_account(account: Account) -> None:
-    """Have the card say that it has no account, or one for use online only, before anything is shown to it.
+def refuse_unused_account(account: Account) -> None:
+    """Have the card say that its account is not in use, before anything is shown to it.
 
-    Asking for the balance counts and changes nothing. Raises CarddError(FILE_ABSENT).
+    Asking for the balance counts and changes nothing. Raises CarddError(ACCOUNT_NOT_IN_USE).
     """
     try:
         account.balance(Sum.ACCOUNT)
     except StatusError as error:
         # whatever else it says, to this command only: the one that follows has a word of its own
         refused = refusal(error)
-        if refused.reason is Reason.FILE_ABSENT:
+        if refused.reason is Reason.ACCOUNT_NOT_IN_USE:
             raise refused from None
 
 

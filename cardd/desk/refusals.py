@@ -83,15 +83,15 @@ _MONEY: Final[_Words] = MappingProxyType(
         SW.BALANCE_TOO_SMALL: Reason.BALANCE_TOO_SMALL,
     }
 )
-# an application without an account has nothing that these could tell
+# what a card answers that has the application and whose account is not for use (LD/T 32.7 12: 8F of DF04EF05 is not 2)
 _ACCOUNT: Final[_Words] = MappingProxyType(
     {
         **_MONEY,
-        SW.CONDITIONS_NOT_SATISFIED: Reason.FILE_ABSENT,
-        SW.NOT_ACCEPTABLE_IN_STATE: Reason.FILE_ABSENT,
-        SW.FUNCTION_NOT_SUPPORTED: Reason.FILE_ABSENT,
-        SW.INS_UNKNOWN: Reason.FILE_ABSENT,
-        SW.CLA_UNKNOWN: Reason.FILE_ABSENT,
+        SW.CONDITIONS_NOT_SATISFIED: Reason.ACCOUNT_NOT_IN_USE,
+        SW.NOT_ACCEPTABLE_IN_STATE: Reason.ACCOUNT_NOT_IN_USE,
+        SW.FUNCTION_NOT_SUPPORTED: Reason.ACCOUNT_NOT_IN_USE,
+        SW.INS_UNKNOWN: Reason.ACCOUNT_NOT_IN_USE,
+        SW.CLA_UNKNOWN: Reason.ACCOUNT_NOT_IN_USE,
     }
 )
 

@@ -9,7 +9,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.cards.account import Account
 from cardd.cards.ssse import BLOCK
-from cardd.desk.account import refuse_without_account
+from cardd.desk.account import refuse_unused_account
 from cardd.desk.intending import at_once, preparing
 from cardd.desk.reading import Identity
 from cardd.desk.refusals import refusals
@@ -42,8 +42,8 @@ def set_starting_day(
     what it raises leaves the card as it is.
 
     Raises CarddError: INVALID, KEY_STOPPED, PSAM_ABSENT without a key service, before the card is touched;
-    CARD_DATA_DIFFERS, CARD_NOT_GENUINE; FILE_ABSENT without an account; reasons of the key service; STATUS_WORD, also
-    where another day reads back. After `intend` the fact `sent` is False where the day was not sent.
+    CARD_DATA_DIFFERS, CARD_NOT_GENUINE; FILE_ABSENT, ACCOUNT_NOT_IN_USE; reasons of the key service; STATUS_WORD,
+    also where another day reads back. After `intend` the fact `sent` is False where the day was not sent.
     """
     if not _DAY.fullmatch(day):
         raise CarddError(Reason.INVALID, "a starting day is four digits mmdd")
@@ -55,7 +55,7 @@ def set_starting_day(
         account = Account.select(channel)
         if account is None or card.factors is None:
             raise CarddError(Reason.FILE_ABSENT, "the card has no medical account")
-        refuse_without_account(account)
+        refuse_unused_account(account)
         if _day_of(account) == day:
             return
         intend()

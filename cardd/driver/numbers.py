@@ -10,7 +10,9 @@ from cardd.rules.keys import KeyName
 
 SUCCESS: Final = 0
 
-_BY_WORD: Final = frozenset({Reason.STATUS_WORD, Reason.KEY_STOPPED, Reason.ACCESS_DENIED, Reason.FILE_ABSENT})
+_BY_WORD: Final = frozenset(
+    {Reason.STATUS_WORD, Reason.KEY_STOPPED, Reason.ACCESS_DENIED, Reason.FILE_ABSENT, Reason.ACCOUNT_NOT_IN_USE}
+)
 """Reasons that a card's own word says more about."""
 
 _KEY_NOT_FOUND: Final = driver_error(0x6A88)

@@ -65,6 +65,9 @@ _HOLDER: Final = frozenset(
 )
 """A PIN that the holder is asked for."""
 
+_ACCOUNT: Final = _CARD | _KEYS | _RECORD | {Reason.ACCOUNT_NOT_IN_USE}
+"""What the account's own commands meet."""
+
 _NEW_PIN: Final = frozenset({Reason.PIN_LENGTH, Reason.PIN_MISMATCH, Reason.PIN_CANCELLED, Reason.PIN_TIMEOUT})
 """A PIN that the holder is to choose, typed twice."""
 
@@ -209,28 +212,28 @@ ACCOUNT_BALANCE: Final = Signature(
     accounts.AccountBalanceParams,
     accounts.AccountBalanceResult,
     "Read the balance and the two sums of the year, in fen.",
-    _CARD | _KEYS | _HOLDER | _RECORD,
+    _ACCOUNT | _HOLDER,
 )
 ACCOUNT_DEBIT: Final = Signature(
     "account.debit",
     accounts.AccountDebitParams,
     accounts.AccountMoved,
     "Take money from the account, once for each request.",
-    _CARD | _KEYS | _HOLDER | _RECORD | {Reason.BALANCE_TOO_SMALL},
+    _ACCOUNT | _HOLDER | {Reason.BALANCE_TOO_SMALL},
 )
 ACCOUNT_LOAD: Final = Signature(
     "account.load",
     accounts.AccountLoadParams,
     accounts.AccountMoved,
     "Put money on the account, once for each request.",
-    _CARD | _KEYS | _HOLDER | _RECORD,
+    _ACCOUNT | _HOLDER,
 )
 ACCOUNT_PROOF: Final = Signature(
     "account.proof",
     accounts.AccountProofParams,
     accounts.AccountProofResult,
     "Ask the card what became of a debit or a load.",
-    _CARD | _KEYS | _HOLDER | _RECORD,
+    _ACCOUNT | _HOLDER,
 )
 ACCOUNT_RECORDS: Final = Signature(
     "account.records",
@@ -244,7 +247,7 @@ ACCOUNT_SET_STARTING_DAY: Final = Signature(
     accounts.AccountStartingDayParams,
     accounts.AccountStartingDayResult,
     "Set the day on which the account's payment year begins, once for each request.",
-    _CARD | _KEYS | _RECORD,
+    _ACCOUNT,
 )
 DRIVER_CALL: Final = Signature(
     "driver.call",

@@ -207,10 +207,10 @@ async def test_what_is_no_day_reaches_no_card(tmp_path: Path, day: str) -> None:
         assert card.sent == []
 
 
-async def test_a_card_without_an_account_has_no_starting_day(tmp_path: Path) -> None:
+async def test_a_card_whose_account_is_not_in_use_takes_no_starting_day(tmp_path: Path) -> None:
     async with socket_desk(tmp_path) as at, client(at) as asked:
         card = TornCard(social(tmp_path, Generation.V3))
         await put(at, card)
         error = await asked.line.refusal("account.set_starting_day", **DAY, request="s1")
-        assert error["data"]["reason"] == "FILE_ABSENT"
+        assert error["data"]["reason"] == "ACCOUNT_NOT_IN_USE"
         assert card.times(EXTERNAL_AUTHENTICATION) == 0

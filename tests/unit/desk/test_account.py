@@ -245,12 +245,23 @@ def test_without_money_keys_an_account_is_looked_at_only(tmp_path: Path) -> None
     assert balance(card) == 1000_00
 
 
-@pytest.mark.parametrize("persona", ["old-jia", "social-jia-3.0", "p2-2.0-des"])
-def test_a_card_without_an_account_says_so(persona: str) -> None:
-    card = insert(persona)
+def test_a_card_without_the_accounts_application_has_no_such_file() -> None:
+    card = insert("old-jia")
     with pytest.raises(CarddError) as caught:
         read_balances(card.channel, card.insertion, None)
     assert caught.value.reason is Reason.FILE_ABSENT
+
+
+@pytest.mark.parametrize("persona", ["social-jia-3.0", "p2-2.0-des"])
+def test_a_card_for_use_online_says_that_its_account_is_not_in_use(persona: str) -> None:
+    looks: tuple[Callable[[OpenCard], object], ...] = (
+        lambda card: read_balances(card.channel, card.insertion, None),
+        lambda card: read_proof(card.channel, card.insertion, None, Deed.PURCHASE, 1),
+    )
+    for look in looks:
+        with pytest.raises(CarddError) as caught:
+            look(insert(persona))
+        assert (caught.value.reason, caught.value.facts["status_word"]) == (Reason.ACCOUNT_NOT_IN_USE, "6985")
 
 
 def test_the_debited_card_is_the_one_that_was_meant(tmp_path: Path) -> None:

@@ -393,14 +393,14 @@ async def test_a_card_without_an_account_has_none(tmp_path: Path) -> None:
         assert (await refusal(t.debit())).reason is Reason.FILE_ABSENT
 
 
-# -- cards without an account
+# -- cards whose account is not in use
 
 ONLINE: dict[str, Any] = {"files": {"DF04EF05": {"8F": "1"}}}
 
 
 @pytest.mark.parametrize("pin", ["123456", None])
 @pytest.mark.parametrize("deed", ["balance", "balance with the PIN", "debit", "load"])
-async def test_a_card_for_use_online_only_has_no_account_and_nobody_is_asked_for_a_pin(
+async def test_a_card_for_use_online_only_has_no_account_in_use_and_nobody_is_asked_for_a_pin(
     tmp_path: Path, deed: str, pin: str | None
 ) -> None:
     async with till(tmp_path) as at:
@@ -414,7 +414,7 @@ async def test_a_card_for_use_online_only_has_no_account_and_nobody_is_asked_for
         }
         with pytest.raises(CarddError) as caught:
             await deeds[deed]()
-        assert caught.value.reason is Reason.FILE_ABSENT
+        assert (caught.value.reason, caught.value.facts["status_word"]) == (Reason.ACCOUNT_NOT_IN_USE, "6985")
         assert await at.told("prompt.opened", "account.intended") == []
         assert INITIALIZE not in card.commands
 
