@@ -12,6 +12,7 @@ import msgspec
 Byte = Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{2} ?)+$")]
 Word = Annotated[str, msgspec.Meta(pattern="^[0-9A-Fa-f]{4}$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Baud = Annotated[int, msgspec.Meta(ge=9600, le=312_500)]
 EVERY = "every"
 RESET = "reset"
 
@@ -35,9 +36,23 @@ class Mute(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="mu
 
 
 class Slow(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="slow"):
-    """The card takes its time."""
+    """The card takes its time: `ms` for each command, or the time that its bytes take at so many `baud`.
 
-    ms: Count
+    A character of T=0 takes 12 elementary time units (start, 8 bits, parity, 2 of guard time; ISO 7816-3), a unit is
+    1/baud seconds: (characters to the card x (12 + guard) + characters from it x 12) / baud. To the card go header, P3
+    and data; from it come data and status word, and one procedure byte where data travel. GET RESPONSE takes its time
+    too. `guard` is the extra guard time of the card's TC1.
+    """
+
+    ms: Count | None = None
+    baud: Baud | None = None
+    guard: Annotated[int, msgspec.Meta(ge=0, le=254)] = 0
+
+    def __post_init__(self) -> None:
+        if (self.ms is None) == (self.baud is None):
+            raise ValueError("say how slow: either `ms` or `baud`")
+        if self.guard and self.baud is None:
+            raise ValueError("`guard` goes with `baud`")
 
 
 class Answer(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="answer"):
@@ -75,4 +90,13 @@ class Worn(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="wo
     bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-AnyFault = Tear | Worn | Mute | Slow | Answer | Flip | Endless | WrongMac | Stick
+class Twin(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="twin"):
+    """From then on another card answers, just powered, with this one's answer to reset.
+
+    It is that of `persona`, a shipped one or a file; left out, a card like this one with another holder.
+    """
+
+    persona: str | None = None
+
+
+AnyFault = Tear | Worn | Mute | Slow | Answer | Flip | Endless | WrongMac | Stick | Twin
