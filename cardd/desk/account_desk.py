@@ -351,7 +351,7 @@ class AccountDesk:
         return await self._typed(chosen, await self._run(chosen, _tries), method, request)
 
     async def _pin_for_account(self, chosen: Chosen, method: str, request: str | None) -> Secret | None:
-        """Have it typed for an account in use. Raises CarddError(FILE_ABSENT, ACCOUNT_NOT_IN_USE) before anybody is asked."""
+        """Have it typed for an account in use. Before anybody is asked raises FILE_ABSENT, ACCOUNT_NOT_IN_USE."""
         return await self._typed(chosen, await self._run(chosen, _tries_with_account), method, request)
 
     async def _typed(self, chosen: Chosen, left: int | None, method: str, request: str | None) -> Secret | None:
