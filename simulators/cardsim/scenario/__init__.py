@@ -1,0 +1,1 @@
+"""Scenarios: people, cards and faults at counters, what is done with them, and what must come of it."""
