@@ -96,6 +96,10 @@ class AtCard:
         tries = inside.tries if purpose is Purpose.SOCIAL_PIN else None
         return await self._asking.ask(Question(inside.insertion, purpose, method, tries, request))
 
+    def await_keys(self, insertion: Insertion) -> None:
+        """Have it told when a key service that was away answers again, while that card is in."""
+        self._reception.await_keys(insertion.id)
+
     def deadline(self) -> float:
         """Return until when a key service must have answered for a job that begins now."""
         return self._clock.monotonic() + JOB_S - _MARGIN_S

@@ -72,8 +72,8 @@ class Deeds:
         self._methods = methods
         self._open: dict[_Key, DeedRow] = {}
         self._running: dict[_Key, tuple[Deed, asyncio.Task[Result]]] = {}
-        self._looks: dict[_Key, asyncio.Task[bool]] = {}
-        self._tasks: set[asyncio.Task[Result] | asyncio.Task[bool]] = set()
+        self._looks: dict[_Key, asyncio.Task[Reason | None]] = {}
+        self._tasks: set[asyncio.Task[Result] | asyncio.Task[Reason | None]] = set()
 
     async def recover(self) -> None:
         """Take up the deeds of an earlier daemon of which it is not known what became of them."""
@@ -102,11 +102,11 @@ class Deeds:
         """Return the deeds of which a card may still tell what became of them."""
         return list(self._open.values())
 
-    async def look_into(self, row: DeedRow, find: Find) -> bool:
-        """Have it found out what became of an open deed, unless it is under way again; return whether that was told."""
+    async def look_into(self, row: DeedRow, find: Find) -> Reason | None:
+        """Have it found out what became of an open deed, unless it is under way again; return why that failed."""
         key = (row.client, row.request)
         if key in self._running or key in self._looks or key not in self._open:
-            return True
+            return None
         look = self._looks[key] = asyncio.get_running_loop().create_task(self._look(row, find))
         self._tasks.add(look)
         look.add_done_callback(self._tasks.discard)
@@ -194,7 +194,7 @@ class Deeds:
             await self._finish(row, result, told)
         return result
 
-    async def _look(self, row: DeedRow, find: Find) -> bool:
+    async def _look(self, row: DeedRow, find: Find) -> Reason | None:
         try:
             result, told = await find(row)
             if result is None:
@@ -203,8 +203,8 @@ class Deeds:
                 await self._finish(row, result, told)
         except CarddError as error:
             log.info("deed.still_open", method=row.method, reason=str(error.reason))
-            return False
-        return True
+            return error.reason
+        return None
 
     async def _doubt(self, row: DeedRow) -> None:
         """Keep a deed open whose card may tell what became of it; of any other tell that nobody knows."""

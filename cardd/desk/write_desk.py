@@ -90,9 +90,13 @@ class WriteDesk:
         for row in self._torn():
             if not rows.is_on(row, card.identity):
                 continue
-            if not await self._deeds.look_into(row, partial(self._find, card)):
+            failed = await self._deeds.look_into(row, partial(self._find, card))
+            if failed is not None:
                 # for want of a module, perhaps: the next one that comes may be the right one
                 self._unasked[card.insertion.id] = card
+            if failed is Reason.HSM_UNAVAILABLE:
+                # one on the network comes without a word
+                self._at.await_keys(card.insertion)
 
     def _torn(self) -> list[DeedRow]:
         return [row for row in self._deeds.open() if row.method == METHOD]

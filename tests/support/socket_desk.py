@@ -24,6 +24,7 @@ from cardd.desk.stop_record import StopRecord
 from cardd.desk.stopped import StoppedKeys
 from cardd.journal.delivery import Delivery
 from cardd.journal.store import Journal
+from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
 from support.counter import Activations, Line, Message, line
 from support.modules import Desk, virtual
@@ -84,20 +85,26 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def socket_desk(
-    directory: Path, *, rights: Rights | None = None, stopped: StoppedKeys | None = None
+    directory: Path,
+    *,
+    rights: Rights | None = None,
+    stopped: StoppedKeys | None = None,
+    machine: KeyService | None = None,
 ) -> AsyncIterator[SocketDesk]:
+    """`machine` serves keys instead of the module in the reader."""
     async with Desk() as desk:
+        service = machine or desk.keys
         await desk.with_modules(["psam"])
         sealer = Sm4GcmSealer(KEY)
         journal = Journal.open(directory / "journal", sealer=sealer, clock=desk.clock, source="/cardd/test")
-        reception = Reception(desk.readers, journal, desk.keys, clock=desk.clock)
+        reception = Reception(desk.readers, journal, service, clock=desk.clock)
         reception.start()
         record = StopRecord(journal)
         keys = stopped or StoppedKeys(record)
-        requests = CardRequests(desk.readers, desk.keys, keys, clock=desk.clock, token_key=KEY)
+        requests = CardRequests(desk.readers, service, keys, clock=desk.clock, token_key=KEY)
         asking = Asking(journal, clock=desk.clock)
         asking.listen(reception)
-        cards = CardDesk(requests, reception, journal, desk.keys, keys, asking, clock=desk.clock)
+        cards = CardDesk(requests, reception, journal, service, keys, asking, clock=desk.clock)
         await cards.recover()
         services = Services(
             clock=desk.clock,
@@ -109,7 +116,7 @@ async def socket_desk(
             status=dict,
             cards=cards,
             prompts=asking,
-            leases=LeaseDesk(desk.readers, requests, journal, desk.keys, keys, clock=desk.clock),
+            leases=LeaseDesk(desk.readers, requests, journal, service, keys, clock=desk.clock),
             leave=desk.readers.end_holds_of,
             stations=StationDesk(desk.readers, journal, keys, record),
         )

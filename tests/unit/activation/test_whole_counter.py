@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cards import ROOT, STK_ROOT
+from support.far_keys import FarKeys
 
 import cardsim
 from cardd.activation.counter import DeskCounter
@@ -169,28 +169,6 @@ async def test_without_a_psam_it_pauses_and_goes_on_when_one_is_put_in(tmp_path:
         await w.until_said(activation, "PSAM_ABSENT")
         w.insert("sam", "psam")
         assert (await w.until(activation, State.COMPLETED)).outcome is Outcome.ACTIVATED
-
-
-class FarKeys(SoftwareKeys):
-    """A security machine on the network: away until it is told to come back, or after so many answers."""
-
-    def __init__(self) -> None:
-        super().__init__(Secret(ROOT), tests_only=True, stk_root=Secret(STK_ROOT))
-        self.away = True
-        self.answers: int | None = None
-        self.asked = 0
-
-    def authentication_data(self, *args: Any, **further: Any) -> bytes:
-        if self.answers is not None:
-            self.away = self.away or self.answers <= 0
-            self.answers -= 1
-        if self.away:
-            raise CarddError(Reason.HSM_UNAVAILABLE)
-        return super().authentication_data(*args, **further)
-
-    def reachable(self, *, deadline: float) -> bool:  # noqa: ARG002 - the protocol's
-        self.asked += 1
-        return not self.away
 
 
 async def test_without_a_security_machine_it_pauses_and_goes_on_when_that_answers_again(

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from support.contents import social
 from support.counter import Message
+from support.far_keys import FarKeys
 from support.modules import virtual
 from support.socket_desk import KEY, SocketDesk, client, socket_desk
 from support.torn import TornCard, back, put
 
 from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.desk.away import PAUSE_S
 from cardd.journal.delivery import Delivery
 from cardd.rules.files import Generation
 
@@ -20,6 +22,9 @@ pytestmark = pytest.mark.asyncio
 VERIFY, CHANGE_PIN, UPDATE_RECORD, EXTERNAL_AUTHENTICATION = 0x20, 0x5E, 0xDC, 0x82
 WRITTEN = {"DF04EF05": {"84": "510700"}, "DF04EF15": {"1": "0001^1^"}}
 NAMES = {"DF04EF05": ["84"], "DF04EF15": ["1"]}
+SECRET = {"SSSEEF06": {"0C": "510722"}}
+"""What only a key opens."""
+
 PIN, NEW = "123456", "86429753"
 
 
@@ -175,6 +180,42 @@ async def test_a_card_that_could_not_be_read_is_asked_again_when_a_module_comes(
         assert (await told(at, "card.written"))["by_reading"]
 
 
+async def test_a_card_that_stays_in_is_asked_again_when_the_security_machine_answers_again(tmp_path: Path) -> None:
+    machine = FarKeys()
+    machine.away = False
+    async with socket_desk(tmp_path, machine=machine) as at, client(at) as asked:
+        card = TornCard(social(tmp_path, Generation.V3))
+        await put(at, card)
+        tear(card, "after", UPDATE_RECORD)
+        await asked.line.refusal("card.write", files=SECRET, request="w1")
+        # it judges the card, and is away when the card is to be read
+        machine.answers = 1
+        await back(at, card)
+        before = await failed(at, machine, 0)
+        # it goes away again once it has said that it is there
+        await answering_again(at, machine)
+        await failed(at, machine, before)
+        assert await at.recorded("card.written") == []
+        machine.answers = None
+        await answering_again(at, machine)
+        assert (await told(at, "card.written"))["by_reading"]
+
+
+async def failed(at: SocketDesk, machine: FarKeys, before: int) -> int:
+    """Wait until another look at the card has failed; return how often the machine was away by then."""
+    await at.desk.until(lambda: machine.refused > before and bool(at.cards._writes._unasked), "a look that failed")
+    return machine.refused
+
+
+async def answering_again(at: SocketDesk, machine: FarKeys) -> None:
+    """Let the machine answer again when it is asked next."""
+    machine.away, asked = False, machine.asked
+    # the question is asked only where somebody waits for its answer
+    await at.desk.drained()
+    at.desk.clock.advance(PAUSE_S)
+    await at.desk.until(lambda: machine.asked > asked, "a question")
+
+
 async def test_a_write_without_a_request_leaves_its_events_and_nothing_open(tmp_path: Path) -> None:
     async with socket_desk(tmp_path) as at, client(at) as asked:
         card = TornCard(social(tmp_path, Generation.V3))
@@ -203,16 +244,15 @@ async def test_a_card_that_refuses_a_write_has_had_its_word(tmp_path: Path) -> N
 
 
 async def test_values_lie_sealed_in_the_database_and_only_while_the_write_is_open(tmp_path: Path) -> None:
-    secret = {"SSSEEF06": {"0C": "510722"}}
     async with socket_desk(tmp_path) as at, client(at) as asked:
         card = TornCard(social(tmp_path, Generation.V3))
         await put(at, card)
         tear(card, "before", UPDATE_RECORD)
-        await asked.line.refusal("card.write", files=secret, request="w1")
+        await asked.line.refusal("card.write", files=SECRET, request="w1")
         (row,) = await at.journal.open_deeds()
-        assert row.personal["kept"] == {"files": secret}
+        assert row.personal["kept"] == {"files": SECRET}
         await back(at, card)
-        await asked.line.result("card.write", files=secret, request="w1")
+        await asked.line.result("card.write", files=SECRET, request="w1")
         ended = await at.journal.deed(row.client, "w1")
         assert ended is not None
         assert set(ended.personal) == {"mark", "identification_code", "number"}
