@@ -25,6 +25,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Days = Annotated[int, msgspec.Meta(ge=1, le=36500)]
 Megabytes = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_AMOUNTS_OF_A_BILL: Final = 2
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -223,6 +224,23 @@ class Leases(Strict):
     longest_s: Seconds = 300.0
 
 
+class DriverAmounts(Strict):
+    """Of what the card's three amounts are made where a program of the national driver has a bill paid.
+
+    `total` is that of the bill, `settled` what account and pool pay of it, `rest` the one less the other.
+    """
+
+    account: Literal["nothing", "total", "settled", "rest"] = "nothing"
+    self_paid: Literal["nothing", "total", "settled", "rest"] = "total"
+    pool: Literal["nothing", "total", "settled", "rest"] = "settled"
+
+
+class Driver(Strict):
+    """The national terminal driver, where its text leaves a choice."""
+
+    amounts: DriverAmounts = msgspec.field(default_factory=DriverAmounts)
+
+
 class Journal(Strict):
     """The durable record, sealed, signed and kept.
 
@@ -274,6 +292,7 @@ class Config(Strict):
     authority: Authority = msgspec.field(default_factory=Authority)
     activation: Activation = msgspec.field(default_factory=Activation)
     leases: Leases = msgspec.field(default_factory=Leases)
+    driver: Driver = msgspec.field(default_factory=Driver)
     journal: Journal = msgspec.field(default_factory=Journal)
     logs: Logs = msgspec.field(default_factory=Logs)
     metrics: Metrics = msgspec.field(default_factory=Metrics)
@@ -457,6 +476,13 @@ def _understood(path: Path, where: str, read: Callable[[], object]) -> None:
         raise locate(path, where, error.detail) from None
 
 
+def _tell_both_amounts_again(config: Config, path: Path) -> None:
+    amounts = config.driver.amounts
+    if len({amounts.account, amounts.self_paid, amounts.pool} - {"nothing"}) < _AMOUNTS_OF_A_BILL:
+        problem = "the card has to have two of `total`, `settled` and `rest`: its records could not be read else"
+        raise locate(path, "$.driver.amounts", problem)
+
+
 _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _name_stations_apart,
     _allow_software_keys_in_tests_only,
@@ -470,5 +496,6 @@ _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _read_mode,
     _know_the_group,
     _understand_rights,
+    _tell_both_amounts_again,
 )
 """What is well formed and cannot work all the same."""

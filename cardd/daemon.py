@@ -38,6 +38,7 @@ from cardd.desk.requests import CardRequests
 from cardd.desk.stations import StationDesk
 from cardd.desk.stop_record import StopRecord
 from cardd.desk.stopped import StoppedKeys
+from cardd.driver.amounts import AmountRule, Source
 from cardd.driver.calls import Tools
 from cardd.driver.service import Driver
 from cardd.iso7816.device import Backend
@@ -232,7 +233,9 @@ class _Parts:
                     stopped,
                     money,
                     journal,
+                    clock,
                     config.leases.longest_s,
+                    AmountRule(*map(Source, msgspec.structs.astuple(config.driver.amounts))),
                 )
             ),
             prompts=asking,

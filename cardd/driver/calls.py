@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
+from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Hidden, Struct
@@ -12,6 +13,7 @@ from cardd.desk.card_desk import CardDesk
 from cardd.desk.requests import CardRequests, Chosen
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.via import via_of
+from cardd.driver.amounts import AmountRule
 from cardd.driver.arguments import CardInfo, Order
 from cardd.driver.pending import Pending
 from cardd.iso7816.channel import Channel
@@ -40,8 +42,10 @@ class Tools(Struct, frozen=True):
     stopped: StoppedKeys
     money: MoneyService | None
     journal: Journal
+    clock: Clock
     lease_s: float
     """How long a card is held between two steps."""
+    amounts: AmountRule = AmountRule()
 
 
 class Told(Struct, frozen=True):

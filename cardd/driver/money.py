@@ -10,6 +10,7 @@ from cardd.crypto.block import Algorithm
 from cardd.crypto.money import PURCHASE, Amounts
 from cardd.desk import account, hsm
 from cardd.desk.account import PurchaseBegun
+from cardd.driver.amounts import AmountRule
 from cardd.driver.arguments import CardInfo, Order, PayInfo
 from cardd.driver.calls import METHOD, Job, Told, line
 from cardd.driver.holding import go_on, held
@@ -28,9 +29,14 @@ _WRONG_MAC: Final = "9302"
 _FEN: Final = 100
 
 
-def amounts_of(bill: PayInfo) -> Amounts:
-    """Return the card's three amounts: the first is nothing, then the bill, then what account and pool pay of it."""
-    return Amounts(0, bill.total, bill.settled)
+def amounts_of(rule: AmountRule, bill: PayInfo) -> Amounts:
+    """Return the card's three amounts of a bill.
+
+    Raises CarddError(INVALID) for one of which more is settled than its total, where the rest has a place on the card.
+    """
+    if rule.takes_rest and bill.settled > bill.total:
+        raise CarddError(Reason.INVALID, "account and pool pay more than the bill", path="$.args")
+    return rule.on_card(bill.total, bill.settled)
 
 
 async def debit(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told:
@@ -40,7 +46,7 @@ async def debit(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told:
     STATUS_WORD 9302 where what the card gave for it is wrong.
     """
     inside = await job.expect(order, info)
-    amounts = amounts_of(bill)
+    amounts = amounts_of(job.tools.amounts, bill)
     params = AccountDebitParams(
         insertion=inside.insertion.id,
         request=job.params.request or secrets.token_hex(16),
@@ -59,8 +65,9 @@ async def debit_1(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told
     """Begin to pay a bill, and write what a machine has to sign. Raises CarddError as `account.begin_debit` does."""
     inside = await job.expect(order, info)
     tools = job.tools
+    amounts = amounts_of(tools.amounts, bill)
     pin = await tools.at.pin_of(inside, METHOD, job.params.request)
-    wanted, deadline = account.Order(Deed.PURCHASE, amounts_of(bill), bill.time, _KEY_INDEX), tools.at.deadline()
+    wanted, deadline = account.Order(Deed.PURCHASE, amounts, bill.time, _KEY_INDEX), tools.at.deadline()
 
     def operation(channel: Channel, card: Insertion) -> PurchaseBegun:
         terminal = bytes.fromhex(terminal_number(tools.money, inside.expected, card, deadline))
@@ -138,13 +145,13 @@ async def records(job: Job, order: Order) -> Told:
     found = await job.tools.accounts.records(AccountRecordsParams(insertion=inside.insertion.id))
     bills = [record for record in found.records if record.type == PURCHASE.decode()]
     fields = tuple(f"records.DF04EF08.{number}" for number in range(1, len(bills) + 1))
-    return Told(line(map(_record, bills)), fields, inside.insertion)
+    return Told(line(_record(job.tools.amounts, bill) for bill in bills), fields, inside.insertion)
 
 
-def _record(record: AccountRecord) -> str:
+def _record(rule: AmountRule, record: AccountRecord) -> str:
     texts = (
         *(text if isinstance(text, str) else "" for text in (record.sequence, record.terminal, record.time)),
-        *(_yuan(amount) for amount in (record.self_paid, record.pool)),
+        *(_yuan(amount) for amount in rule.of_record(record.account, record.self_paid, record.pool)),
     )
     return "".join(f"{text}{SEPARATOR}" for text in texts)
 

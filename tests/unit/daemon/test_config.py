@@ -214,3 +214,10 @@ def test_refusing_other_regions_needs_ones_own(tmp_path: Path) -> None:
     assert "`region` is missing" in text
     text = 'activation: {other_regions: refuse, region: "510100"}'
     assert load_config(written(tmp_path, text)).activation.region == "510100"
+
+
+def test_the_drivers_amounts_have_to_tell_the_whole_bill(tmp_path: Path) -> None:
+    text = problem(tmp_path, "driver:\n  amounts: {self_paid: nothing}\n")
+    assert text.startswith("cardd.yaml:2:12: ")
+    text = "driver: {amounts: {account: settled, self_paid: rest, pool: nothing}}"
+    assert load_config(written(tmp_path, text)).driver.amounts.self_paid == "rest"
