@@ -13,6 +13,7 @@ struct request {
   const char *function;
   size_t count;
   struct text arguments[MOST_ARGUMENTS]; /* UTF-8 */
+  const char *name;                      /* empty: none */
 };
 
 static void write_number(struct text *line, int64_t number) {
@@ -21,8 +22,12 @@ static void write_number(struct text *line, int64_t number) {
   text_add_string(line, digits);
 }
 
-/* Which reader, and where passwords are typed: said only where the environment says it. */
-static void write_choices(struct text *line, const struct settings *settings) {
+/* Which reader, where passwords are typed, and by which name: said only where it is known. */
+static void write_choices(struct text *line, const struct settings *settings, const char *name) {
+  if (*name != '\0') {
+    text_add_string(line, ",\"request\":");
+    json_write_string(line, name, strlen(name));
+  }
   if (*settings->reader != '\0') {
     text_add_string(line, ",\"reader\":");
     json_write_string(line, settings->reader, strlen(settings->reader));
@@ -45,7 +50,7 @@ static void write_request(struct text *line, int64_t id, const void *context) {
     json_write_string(line, request->arguments[i].bytes, request->arguments[i].length);
   }
   text_add_string(line, "]");
-  write_choices(line, request->settings);
+  write_choices(line, request->settings, request->name);
   text_add_string(line, "}}\n");
 }
 
@@ -62,13 +67,19 @@ static enum failure take_argument(const struct argument *argument, enum charset 
 
 static enum failure ask(const struct call *call, const struct settings *settings, struct answer *answer) {
   struct deadline deadline = deadline_in(settings->machine_s + call->typed * settings->person_s);
-  struct request request = {.settings = settings, .function = call->function, .count = call->count};
-  enum failure failure = FINE;
+  struct prompts prompts = {.line = {.fd = -1}};
+  bool helped = *settings->helper != '\0' && call->typed > 0;
+  enum failure failure = helped && !prompts_name(&prompts) ? HELPER_BROKEN : FINE;
+  struct request request = {
+      .settings = settings, .function = call->function, .count = call->count, .name = prompts.request};
   for (size_t i = 0; failure == FINE && i < call->count; i++)
     failure = take_argument(&call->arguments[i], settings->charset, &request.arguments[i]);
-  if (failure == FINE) failure = link_ask(settings, deadline, write_request, &request, answer);
+  if (failure == FINE)
+    failure = link_ask(settings, deadline, write_request, &request, helped ? &prompts : NULL, answer);
   for (size_t i = 0; i < call->count; i++) text_clear(&request.arguments[i]);
-  return failure;
+  /* to the daemon all of these were a holder who cancels: it is known better here */
+  bool cancelled = failure == FINE && answer->kind == ANSWER_RESULT && answer->code == failure_code(PIN_CANCELLED);
+  return cancelled && prompts.outcome != FINE ? prompts.outcome : failure;
 }
 
 static long give_message(int code, const char *text, size_t length, enum charset charset,

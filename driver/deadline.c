@@ -18,10 +18,18 @@ int deadline_left_ms(struct deadline deadline) {
   return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
+struct deadline deadline_earlier(struct deadline one, struct deadline other) {
+  return one.at_ms < other.at_ms ? one : other;
+}
+
 bool deadline_poll(struct deadline deadline, int fd, short events) {
+  struct pollfd wanted = {.fd = fd, .events = events};
+  return deadline_poll_any(deadline, &wanted, 1);
+}
+
+bool deadline_poll_any(struct deadline deadline, struct pollfd *wanted, size_t count) {
   for (;;) {
-    struct pollfd wanted = {.fd = fd, .events = events};
-    int ready = poll(&wanted, 1, deadline_left_ms(deadline));
+    int ready = poll(wanted, count, deadline_left_ms(deadline));
     if (ready > 0) return true;
     if (ready == 0 || errno != EINTR) return false;
   }

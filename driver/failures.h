@@ -14,7 +14,14 @@
   F(ANSWER_TOO_LONG, -42, "应答超出输出缓冲区长度")                                                                 \
   F(SETTING, -14, "环境变量SSCARD_...有误,见docs/libsscard.md")                                                    \
   F(MEMORY, -14, "内存不足或参数过长")                                                                              \
-  F(CHARACTERS, -41, "参数含有非法字符")
+  F(CHARACTERS, -41, "参数含有非法字符")                                                                              \
+  F(NO_RIGHT, -13, "当前用户无权输入密码(需要observe和pin权限)")                                                      \
+  F(HELPER_BROKEN, -14, "密码输入程序(SSCARD_PIN_HELPER)无法运行或输出有误")                                          \
+  F(PIN_CANCELLED, -31, "持卡人取消了密码输入")                                                                     \
+  F(PIN_LATE, -32, "密码输入超时")                                                                                  \
+  F(PIN_LENGTH, -33, "密码长度有误,应为4至16位数字")                                                               \
+  F(PINS_DIFFER, -34, "两次输入的新密码不一致")                                                                     \
+  F(OVERTAKEN, 0, "") /* the call has ended while the holder was asked: its answer says how */
 
 #define FAILURE_NAME(name, code, text) name,
 enum failure { FAILURES(FAILURE_NAME) };

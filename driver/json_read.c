@@ -150,17 +150,22 @@ static bool skip_member(struct json *json, const struct text *name, void *contex
   return json_skip(json);
 }
 
-static bool skip_array(struct json *json) {
+bool json_array(struct json *json, json_value *value, void *context) {
   if (json->depth >= DEEPEST || !take(json, '[')) return false;
   json->depth++;
   bool good = take(json, ']');
   for (bool more = !good; more;) {
-    good = json_skip(json);
+    good = value(json, context);
     more = good && take(json, ',');
     good = good && (more || take(json, ']'));
   }
   json->depth--;
   return good;
+}
+
+static bool skip_value(struct json *json, void *context) {
+  (void)context;
+  return json_skip(json);
 }
 
 static bool skip_string(struct json *json) {
@@ -186,7 +191,7 @@ bool json_skip(struct json *json) {
   if (json->at == json->end) return false;
   switch (*json->at) {
     case '{': return json_object(json, skip_member, NULL);
-    case '[': return skip_array(json);
+    case '[': return json_array(json, skip_value, NULL);
     case '"': return skip_string(json);
     case 't': case 'f': case 'n': return skip_word(json);
     default: return whole_part(json) && fraction_and_exponent(json);

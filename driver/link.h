@@ -6,12 +6,13 @@
 #include "answer.h"
 #include "deadline.h"
 #include "failures.h"
+#include "prompts.h"
 #include "settings.h"
 
-/* Sends the request that `write` makes with a fresh id and waits for its answer. A request that may have been carried
- * out is never sent again. */
+/* Sends the request that `write` makes with a fresh id and waits for its answer; meanwhile the prompts that open for it
+ * are answered by the helper (NULL: by others). A request that may have been carried out is never sent again. */
 enum failure link_ask(const struct settings *settings, struct deadline deadline,
                       void (*write)(struct text *line, int64_t id, const void *context), const void *context,
-                      struct answer *answer);
+                      struct prompts *prompts, struct answer *answer);
 
 #endif

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "helper.h"
 #include "utf8.h"
 
 #include <pthread.h>
@@ -9,8 +10,6 @@
 #include <sys/socket.h>
 
 #define LONGEST_S 86400
-#define LEAST_DIGITS 4
-#define MOST_DIGITS 16
 
 static struct settings found;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -63,7 +62,15 @@ static bool name(const char *text, char *value, size_t room) {
 }
 
 static bool keypad(const char *text, unsigned *value) {
-  return *text == '\0' || whole_number(text, LEAST_DIGITS, MOST_DIGITS, value);
+  return *text == '\0' || whole_number(text, FEWEST_DIGITS, MOST_DIGITS, value);
+}
+
+/* A whole path: what PATH and the working directory are like is not the library's to guess. */
+static bool program(const char *path, char *value, size_t room) {
+  size_t length = strlen(path);
+  if (length >= room || (length > 0 && *path != '/')) return false;
+  memcpy(value, path, length + 1);
+  return true;
 }
 
 static void look_up(void) {
@@ -74,6 +81,7 @@ static void look_up(void) {
                whole_number(variable("SSCARD_TIMEOUT", "60"), 1, LONGEST_S, &found.machine_s) &&
                whole_number(variable("SSCARD_PERSON_TIMEOUT", "125"), 1, LONGEST_S, &found.person_s) &&
                name(variable("SSCARD_READER", ""), found.reader, sizeof found.reader) &&
+               program(variable("SSCARD_PIN_HELPER", ""), found.helper, sizeof found.helper) &&
                keypad(variable("SSCARD_KEYPAD_DIGITS", ""), &found.digits);
 }
 

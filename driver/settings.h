@@ -13,6 +13,7 @@ struct settings {
   unsigned machine_s; /* for an answer of machines */
   unsigned person_s;  /* more for each password that the holder may have to type */
   char reader[256];   /* UTF-8; the reader of the station that is meant, empty: the one with the card */
+  char helper[1024];  /* the program that asks for passwords, empty: none */
   unsigned digits;    /* of passwords that are typed at the reader's own keypad, 0: they are typed at prompts */
 };
 

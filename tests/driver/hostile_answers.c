@@ -2,9 +2,11 @@
  * byte that is touched beyond its memory. `hostile_answers SEED COUNT`; prints how many came through as which kind.
  * With -DLIBFUZZER -fsanitize=fuzzer (clang) coverage guides the damage instead. */
 #include "answer.h"
+#include "asked.h"
 #include "charset.h"
 #include "utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,22 @@ static void check_reading(enum charset charset, const char *bytes, size_t length
   text_clear(&text);
 }
 
+/* What comes on the connection on which passwords are asked for; the purpose becomes an argument of a program. */
+static bool check_asking(const char *line, size_t length) {
+  struct asked asked;
+  enum reply reply = reply_read(line, length, 7);
+  demand(reply >= REPLY_ELSEWHERE && reply <= REPLY_REFUSED, "a reply of some kind");
+  bool ours = asked_read(line, length, "r7", &asked);
+  demand(ours || (asked.prompt.length == 0 && asked.purpose.length == 0), "nothing is kept of another's prompt");
+  demand(!ours || (asked.prompt.length > 0 && in_order(asked.prompt.bytes, asked.prompt.length)), "it has a name");
+  for (size_t i = 0; i < asked.purpose.length; i++)
+    demand((asked.purpose.bytes[i] >= 'a' && asked.purpose.bytes[i] <= 'z') || asked.purpose.bytes[i] == '_', "a word");
+  asked_clear(&asked);
+  return ours;
+}
+
+static unsigned long prompts;
+
 static enum answer_kind look_at(const uint8_t *data, size_t length) {
   char *line = malloc(length); /* of just that length: one byte further is somebody else's */
   if (length > 0) memcpy(line, data, length);
@@ -61,6 +79,7 @@ static enum answer_kind look_at(const uint8_t *data, size_t length) {
     check_writing(CHARSET_UTF8, &answer.text, room);
   }
   answer_clear(&answer);
+  prompts += check_asking(line, length);
   check_reading(CHARSET_GBK, line, length);
   check_reading(CHARSET_UTF8, line, length);
   free(line);
@@ -80,6 +99,9 @@ static const char *const answers[] = {
     "\"zh-CN\":\"当前用户无此权限。\"}}}}\n",
     "{\"method\":\"event\",\"params\":{\"a\":[1,-2.5e+10,true,false,null,[[[{}]]],\"𠀀䶮\"]}}\n",
     "{\"id\":null,\"error\":{\"message\":\"broken\"}}\n",
+    "{\"id\":7,\"result\":{\"daemon\":\"cardd\",\"rights\":[\"observe\",\"pin\"]}}\n",
+    "{\"method\":\"event\",\"params\":{\"event\":{\"type\":\"org.cardd.prompt.opened.v1\",\"data\":{\"prompt\":"
+    "\"a1\",\"purpose\":\"social_pin\",\"digits\":[4,16],\"tries_left\":6,\"request\":\"r7\"}}}}\n",
 };
 static const char *const pieces[] = {
     "{", "}", "[", "]", "\"", "\\", ",", ":", "\\u", "\\ud800", "\\udc00", "\\u0000", "null", "true", "-", "0", ".5",
@@ -134,7 +156,8 @@ int main(int count, char **arguments) {
     for (size_t times = below(5); times > 0; times--) length = damage(line, length);
     kinds[look_at(line, length)]++;
   }
-  printf("broken %lu elsewhere %lu result %lu refused %lu\n", kinds[0], kinds[1], kinds[2], kinds[3]);
+  printf("broken %lu elsewhere %lu result %lu refused %lu prompts %lu\n", kinds[0], kinds[1], kinds[2], kinds[3],
+         prompts);
   return 0;
 }
 #endif

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.asking_daemon import Asker
 from support.sscard import FUNCTIONS, PAIRS, SIGNING, Reply, Teller, build, environment, said
 
 HERE = Path(__file__).parent
@@ -84,3 +85,27 @@ def test_every_function_touches_only_its_own_memory(reply: str, charset: str, wa
     )
     assert (done.returncode, done.stderr.decode(errors="replace")) == (0, "")
     assert done.stdout.count(b"\n") == 29
+
+
+HELPERS = {
+    "digits": "echo 246813",
+    "cancels": "exit 1",
+    "rubbish": "exec cat /dev/urandom",
+    "differs": "case $1 in *_again) echo 1357;; *) echo 2468;; esac",
+    "late": "exec sleep 30",
+    "missing": None,
+}
+
+
+@pytest.mark.parametrize("helper", [*sorted(HELPERS.keys() - {"late"}), pytest.param("late", marks=pytest.mark.slow)])
+def test_every_function_does_so_with_a_helper_too(helper: str, watched: Path, teller: Teller, tmp_path: Path) -> None:
+    Asker(teller, [("social_pin", 3), ("new_pin", None)])
+    path, script = tmp_path / "helper", HELPERS[helper]
+    if script is not None:
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    quick = {"SSCARD_PERSON_TIMEOUT": "1"} if helper == "late" else {}
+    lines = run(watched, teller, SSCARD_PIN_HELPER=str(path), ASAN_OPTIONS="detect_leaks=1", **quick)
+    assert len(lines) == 29
+    codes = {"digits": "0", "cancels": "-31", "rubbish": "-14", "differs": "-34", "late": "-32", "missing": "-14"}
+    assert {line[1] for line in lines} == {"0", codes[helper]}

@@ -22,6 +22,7 @@ VARIABLES = (
     "SSCARD_PERSON_TIMEOUT",
     "SSCARD_READER",
     "SSCARD_KEYPAD_DIGITS",
+    "SSCARD_PIN_HELPER",
 )
 
 NUMBER, TEXT = ctypes.c_int, ctypes.c_char_p
@@ -100,6 +101,10 @@ class Teller:
     @property
     def last(self) -> Request:
         return self.asked[-1][-1]
+
+    def tell(self, message: bytes) -> None:
+        """Say something on the connection that was made last, whoever asks on another."""
+        self._lines[-1].sendall(message)
 
     def close(self) -> None:
         for line in (self._listener, *self._lines):
