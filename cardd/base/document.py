@@ -8,16 +8,17 @@ import difflib
 import enum
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, TypeGuard, TypeVar, get_args, get_origin
+from typing import Annotated, Final, Literal, NamedTuple, TypeGuard, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
 
 T = TypeVar("T")
 
-_PATH = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
+_PATH = re.compile(r"^(?P<problem>.*?)(?: - at (?:`key` in )?`(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`$")
@@ -67,18 +68,44 @@ def load_document(path: Path, kind: type[T]) -> T:
     return parse_document(_read(path), kind, path)
 
 
-def load_as_written(path: Path, kind: type[T]) -> T:
+Prepare = Callable[[object, yaml.Node | None], object]
+"""Makes of what stands in a document (and where: its nodes) what its type wants. Raises msgspec.ValidationError."""
+
+
+def as_it_is(value: object, _root: yaml.Node | None) -> object:
+    """Prepare nothing."""
+    return value
+
+
+def load_as_written(path: Path, kind: type[T], prepare: Prepare = as_it_is) -> T:
     """Read a YAML file as `kind`, where a text needs no quotes: numbers and dates are made only where `kind` has them.
 
     Raises DocumentError like `load_document`.
     """
-    text = _read(path)
-    return _convert(text, path, _AsWritten, lambda value: msgspec.convert(value, kind, strict=False), kind)
+    return _convert(_read(path), path, _AsWritten, partial(msgspec.convert, strict=False), kind, prepare)
+
+
+def part_as_written(path: Path, where: str, value: object, kind: type[T]) -> T:
+    """Read a part of a document that was read as written, which stands at `$.people.jia`, as `kind`.
+
+    Raises DocumentError like `load_document`.
+    """
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        node, _ = _walk(yaml.compose(_read(path), Loader=_AsWritten), None, where)
+        raise _located(str(error), _Part(value, node, kind, partial(msgspec.convert, strict=False)), path) from None
+
+
+def part_with_types(path: Path, where: str) -> object:
+    """Return a part of a document with the types that YAML gives to what stands there: numbers, dates, truth values."""
+    node, _ = _walk(yaml.compose(_read(path), Loader=yaml.CSafeLoader), None, where)
+    return yaml.load(yaml.serialize(node), Loader=yaml.CSafeLoader)
 
 
 def parse_document(text: str, kind: type[T], path: Path) -> T:
     """Read YAML text as `kind`; `path` is only what errors call the text."""
-    return _convert(text, path, yaml.CSafeLoader, lambda value: msgspec.convert(value, kind, strict=True), kind)
+    return _convert(text, path, yaml.CSafeLoader, partial(msgspec.convert, strict=True), kind, as_it_is)
 
 
 def _read(path: Path) -> str:
@@ -90,8 +117,22 @@ def _read(path: Path) -> str:
         raise DocumentError(path, 1, 1, f"is not UTF-8 (byte {error.start}): save it as UTF-8") from None
 
 
+class _Part(NamedTuple):
+    """A value with the node that it stands in, the type that it should have, and what makes one of the other."""
+
+    value: object
+    node: yaml.Node | None
+    kind: object
+    convert: Callable[..., object]
+
+
 def _convert(
-    text: str, path: Path, loader: type[yaml.CSafeLoader], convert: Callable[[object], T], kind: type[object]
+    text: str,
+    path: Path,
+    loader: type[yaml.CSafeLoader],
+    convert: Callable[..., object],
+    kind: type[T],
+    prepare: Prepare,
 ) -> T:
     try:
         root = yaml.compose(text, Loader=loader)
@@ -107,9 +148,11 @@ def _convert(
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DocumentError(path, 1, 1, f"is no YAML: {type(error).__name__}") from None
     try:
-        return convert(value)
+        value = prepare(value, root)
+        result: T = convert(value, kind)  # type: ignore[assignment] # msgspec makes what it is told to
     except msgspec.ValidationError as error:
-        raise _located(str(error), root, kind, path) from None
+        raise _located(str(error), _Part(value, root, kind, convert), path) from None
+    return result
 
 
 def locate(path: Path, where: str, problem: str) -> DocumentError:
@@ -152,17 +195,37 @@ def _nodes(node: yaml.Node, visited: set[int]) -> Iterator[yaml.Node]:
             yield from _nodes(item, visited)
 
 
-def _located(message: str, root: yaml.Node | None, kind: type[object], path: Path) -> DocumentError:
+def _located(message: str, part: _Part, path: Path) -> DocumentError:
     match = _PATH.match(message)
     problem = match["problem"] if match else message
     where = (match["path"] if match else None) or "$"
-    node, at_kind = _walk(root, kind, where)
+    before, among, _ = where.partition("[...]")
+    if among and (inner := _in_one_of(part, before)) is not None:
+        return _located(*inner, path)
+    node, at_kind = _walk(part.node, part.kind, where)
     unknown = _UNKNOWN.match(problem)
     if unknown:
         name = unknown["name"]
         return _at(path, _key_node(node, name) or node, f"unknown key `{name}`{_did_you_mean(name, at_kind)}")
     shown = "" if where == "$" else f"`{where[2:]}`: "
     return _at(path, node, f"{shown}{_in_words(problem)}{_remedy(problem, at_kind)}")
+
+
+def _in_one_of(part: _Part, where: str) -> tuple[str, _Part] | None:
+    """Find the value of a mapping that is wrong, which msgspec does not name, and what is wrong in it."""
+    node, kind = _walk(part.node, part.kind, where)
+    value = part.value
+    for name, index in _STEP.findall(where):
+        value = value[name or int(index)] if isinstance(value, dict | list) else None
+    kinds = get_args(_concrete(kind))
+    if not isinstance(value, dict) or len(kinds) != len(("key", "value")):
+        return None
+    for key, one in value.items():
+        try:
+            part.convert(one, kinds[1])
+        except msgspec.ValidationError as error:
+            return str(error), _Part(one, _walk(node, None, f"$.{key}")[0], kinds[1], part.convert)
+    return None
 
 
 def _is_enum(kind: object) -> TypeGuard[type[enum.Enum]]:
@@ -207,13 +270,26 @@ def _walk(node: yaml.Node | None, kind: object, where: str) -> tuple[yaml.Node |
         name, index = step.groups()
         if name is not None and isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == name), node)
-            kind = _field_type(kind, name)
+            kind = _member(_field_type(kind, name), node)
         elif index is not None and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
             node = node.value[int(index)]
-            kind = next(iter(get_args(_concrete(kind))), None)
+            kind = _member(next(iter(get_args(_concrete(kind))), None), node)
         else:
             break
     return node, kind
+
+
+def _member(kind: object, node: yaml.Node | None) -> object:
+    """Return which of several tagged structs a mapping means: by the tag's field, or by a key that is the tag."""
+    if not isinstance(node, yaml.MappingNode) or not get_args(_concrete(kind)):
+        return kind
+    said = {key.value: value.value for key, value in node.value}
+    for option in get_args(_concrete(kind)):
+        if isinstance(option, type) and issubclass(option, msgspec.Struct) and option.__struct_config__.tag is not None:
+            config = option.__struct_config__
+            if config.tag in said or said.get(config.tag_field) == config.tag:
+                return option
+    return kind
 
 
 def _concrete(kind: object) -> object:
@@ -227,7 +303,9 @@ def _concrete(kind: object) -> object:
 def _field_type(kind: object, name: str) -> object:
     kind = _concrete(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return next((field.type for field in msgspec.structs.fields(kind) if field.encode_name == name), None)
+        named = next((field.name for field in msgspec.structs.fields(kind) if field.encode_name == name), None)
+        # msgspec leaves a name inside a type as it is, where a struct has parts of its own kind
+        return None if named is None else get_type_hints(kind, include_extras=True)[named]
     return None
 
 
@@ -235,7 +313,7 @@ def _did_you_mean(name: str, kind: object) -> str:
     kind = _concrete(kind)
     if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         return ": remove it"
-    known = [field.encode_name for field in msgspec.structs.fields(kind)]
+    known = [field.encode_name for field in msgspec.structs.fields(kind) if not field.encode_name.startswith("@")]
     close = difflib.get_close_matches(name, known, n=1)
     return f": did you mean `{close[0]}`?" if close else f": known here are {', '.join(sorted(known))}"
 
