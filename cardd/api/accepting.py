@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Coroutine
 from typing import Final
 
@@ -19,15 +20,22 @@ _AT_ONCE: Final = 64.0
 _PAUSE_S: Final = 0.02
 """How long those wait that are too many; they wait in the kernel's queue."""
 
+_OPENING: Final = 256
+"""So many may be about to be served. That takes a moment here, and a handshake with TLS."""
+
+_HANDSHAKE_S: Final = 5.0
+
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[object, object, None]]
 
 
 class Door:
     """Takes connections from a listening socket, which becomes its own, and has each served. Loop thread only."""
 
-    def __init__(self, listening: socket.socket, serve: Serve) -> None:
+    def __init__(self, listening: socket.socket, serve: Serve, tls: ssl.SSLContext | None = None) -> None:
+        """`tls` has clients speak TLS before they are served."""
         self._listening = listening
         self._serve = serve
+        self._tls = tls
         self._loop = asyncio.get_running_loop()
         self._left = _AT_ONCE
         self._since = self._loop.time()
@@ -66,6 +74,9 @@ class Door:
         self._pause = self._loop.call_later(_PAUSE_S, self.open)
 
     def _begin(self, client: socket.socket) -> None:
+        if len(self._opening) >= _OPENING:
+            client.close()
+            return
         client.setblocking(False)
         task = self._loop.create_task(self._open_to(client))
         self._opening.add(task)
@@ -76,4 +87,6 @@ class Door:
             return asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=self._loop), self._serve, loop=self._loop)
 
         with contextlib.suppress(OSError):
-            await self._loop.connect_accepted_socket(protocol, client)
+            await self._loop.connect_accepted_socket(
+                protocol, client, ssl=self._tls, ssl_handshake_timeout=None if self._tls is None else _HANDSHAKE_S
+            )

@@ -1,6 +1,9 @@
 """The server: takes connections on a Unix stream socket and lets each be served."""
 
 import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,7 +15,7 @@ from cardd.api.feed import Feed
 from cardd.api.method import Office
 from cardd.api.methods import METHODS
 from cardd.api.outbox import Outbox
-from cardd.api.peer import peer_of
+from cardd.api.peer import Peer, peer_of
 from cardd.api.rights import Rights
 from cardd.api.services import Limits, Services
 from cardd.api.session import Session
@@ -25,6 +28,8 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 _GRACE_S: Final = 0.5
 _DEFAULTS: Final = Limits()
+
+_Serve = Callable[["asyncio.Task[None]", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Server:
@@ -59,6 +64,15 @@ class Server:
             if connection is not None:
                 connection.follow(rights)
 
+    async def serve_as(self, sock: socket.socket, peer: Peer) -> None:
+        """Serve a client for whom a gateway of this process vouches, on a connected Unix socket, until it has ended."""
+        reader, writer = await asyncio.open_unix_connection(sock=sock)
+        await self._hold(reader, writer, partial(self._serve_peer, peer))
+
+    async def refuse(self, client: str, method: str, right: str) -> None:
+        """Put on record whom a gateway did not let in, and for want of what; once a minute, with the number."""
+        await self._office.audit.denied(client, method, right)
+
     @property
     def connections(self) -> int:
         """How many clients are connected."""
@@ -79,12 +93,15 @@ class Server:
         await self._office.audit.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._hold(reader, writer, self._serve)
+
+    async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, serve: _Serve) -> None:
         task = asyncio.current_task()
         if task is None:
             return
         self._connections[task] = None
         try:
-            await self._serve(task, reader, writer)
+            await serve(task, reader, writer)
         except ConnectionError:
             _log.debug("a client left at once")
         finally:
@@ -99,7 +116,11 @@ class Server:
         if left_nothing(sock):
             # many may come and go while they wait to be taken: who they were is not asked
             return
-        peer = await peer_of(sock)
+        await self._serve_peer(await peer_of(sock), task, reader, writer)
+
+    async def _serve_peer(
+        self, peer: Peer, task: "asyncio.Task[None]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
             share = self._shares.join(peer.uid)
         except CarddError as busy:
