@@ -7,6 +7,7 @@ files or systemd credentials that it names.
 import grp
 import os
 import re
+import socket
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
@@ -280,6 +281,51 @@ class Metrics(Strict):
     every_s: Seconds = 15.0
 
 
+class Web(Strict):
+    """The gateway for browser pages (docs/web.md), which is not there unless this section is.
+
+    `listen` are addresses of the loopback network with a port, `hosts` what the pages' addresses may call this machine,
+    `origins` whose pages are let in. `token_file` holds what they have to show. With `certificate_file` and `key_file`
+    pages come by wss:// alone. `grant` are the rights of all pages; `reader` and `keypad_digits` say for pages of other
+    drivers which reader is meant, and how many digits are typed at its own keypad.
+    """
+
+    listen: Annotated[list[str], msgspec.Meta(min_length=1)]
+    origins: Annotated[list[str], msgspec.Meta(min_length=1)]
+    token_file: str
+    grant: list[str]
+    hosts: list[str] = msgspec.field(default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"])
+    certificate_file: str | None = None
+    key_file: str | None = None
+    reader: str | None = None
+    keypad_digits: Annotated[int, msgspec.Meta(ge=4, le=16)] | None = None
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """Return where to listen. Raises ValueError for what is no address of the loopback network with a port."""
+        return [loopback_address(one) for one in self.listen]
+
+
+def loopback_address(text: str) -> tuple[str, int]:
+    """Read `127.0.0.1:8910` or `[::1]:8910`. Raises ValueError for anything that others could reach."""
+    host, _, port = text.rpartition(":")
+    is_v6 = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if is_v6 else host
+    try:
+        packed = socket.inet_pton(socket.AF_INET6 if is_v6 else socket.AF_INET, bare)
+    except OSError:
+        raise ValueError(text) from None
+    own = packed == _OWN_V6 if is_v6 else packed[0] == _OWN_V4
+    if not own or _PORT.fullmatch(port) is None or int(port) > _LAST_PORT:
+        raise ValueError(text)
+    return bare, int(port)
+
+
+_OWN_V4: Final = 127
+_OWN_V6: Final = b"\0" * 15 + b"\1"
+_LAST_PORT: Final = 0xFFFF
+_PORT: Final = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+
+
 class Config(Strict):
     """The whole file."""
 
@@ -296,6 +342,7 @@ class Config(Strict):
     journal: Journal = msgspec.field(default_factory=Journal)
     logs: Logs = msgspec.field(default_factory=Logs)
     metrics: Metrics = msgspec.field(default_factory=Metrics)
+    web: Web | None = None
 
 
 def load_config(path: Path) -> Config:
@@ -311,6 +358,8 @@ def load_config(path: Path) -> Config:
     config.state_dir = _resolved(config.state_dir, base)
     _resolve(config.authority, base, "register", "ca_file", "certificate_file", "key_file")
     _resolve(config.metrics, base, "textfile")
+    if config.web is not None:
+        _resolve(config.web, base, "token_file", "certificate_file", "key_file")
     _resolve(config.keys, base, "root_file", "stk_root_file", "token_file", "ca_file")
     for name in ("key_file", "signing_key_file"):
         named = getattr(config.journal, name)
@@ -467,6 +516,42 @@ def _understand_rights(config: Config, path: Path) -> None:
         whose = RightsRow(grant=rule.grant, user=rule.user, group=rule.group)
         who = f"{row}.{'user' if rule.user is not None else 'group'}"
         _understood(path, who, partial(Rights.of, [whose]))
+
+
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\]", re.ASCII)
+_ORIGIN: Final = re.compile(rf"https?://(?:{_HOST.pattern})(?::[1-9][0-9]{{0,4}})?", re.ASCII)
+
+
+def _listen_on_this_machine_only(config: Config, path: Path) -> None:
+    for place, one in enumerate(config.web.listen if config.web else []):
+        try:
+            loopback_address(one)
+        except ValueError:
+            problem = f"write an address of this machine itself with a port, 127.0.0.1:8910 or [::1]:8910, not `{one}`"
+            raise locate(path, f"$.web.listen[{place}]", problem) from None
+
+
+def _know_the_pages(config: Config, path: Path) -> None:
+    web = config.web
+    if web is None:
+        return
+    for place, host in enumerate(web.hosts):
+        if _HOST.fullmatch(host) is None:
+            problem = f"`{host}` is no host: write it in small letters as it stands in an address, without the port"
+            raise locate(path, f"$.web.hosts[{place}]", problem)
+    for place, origin in enumerate(web.origins):
+        if _ORIGIN.fullmatch(origin) is None or origin.endswith(_PLAIN_PORTS[origin.partition(":")[0]]):
+            problem = f"`{origin}` is no origin: write scheme, host and port as a browser does, https://his.example"
+            raise locate(path, f"$.web.origins[{place}]", problem)
+    if (web.certificate_file is None) != (web.key_file is None):
+        raise locate(path, "$.web", "`certificate_file` and `key_file` belong together")
+    for place, name in enumerate(web.grant):
+        _understood(path, f"$.web.grant[{place}]", partial(expand, [name, Right.PERSONAL]))
+    _understood(path, "$.web.grant", partial(expand, web.grant))
+
+
+_PLAIN_PORTS: Final = {"http": ":80", "https": ":443"}
+"""What a browser leaves out."""
 
 
 def _understood(path: Path, where: str, read: Callable[[], object]) -> None:

@@ -58,6 +58,7 @@ from cardd.metrics.metering import Metering
 from cardd.metrics.page import Page, Sources
 from cardd.metrics.textfile import TextFile
 from cardd.metrics.timing import TimedCentre
+from cardd.pages import Pages, rights_of_pages
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
@@ -193,6 +194,8 @@ class _Parts:
         )
         rights, listening = _rights(config), _listening(config)
         stack.callback(listening.remove)
+        pages = Pages(config)
+        stack.callback(pages.shut)
         # nothing can keep the daemon from starting any more: the first event of every start
         await journal.record(NewEvent("service.started", "cardd", {"version": __version__}))
         await engine.recover()
@@ -246,9 +249,14 @@ class _Parts:
             metrics=page.openmetrics,
             refused=self._metering.refused,
         )
-        server = Server(services, rights, Limits(**msgspec.structs.asdict(config.socket.limits)))
+        limits = Limits(**msgspec.structs.asdict(config.socket.limits))
+        server = Server(services, rights, limits)
         await server.serve(listening)
+        # pages are let in no more, then told goodbye by the server, and have had it before they are let go of
+        stack.push_async_callback(pages.close)
         stack.push_async_callback(server.close)
+        pages.open(server, limits)
+        stack.callback(pages.shut)
         readers.start()
         # a socket of the service manager's has the name it was given; one of our own was made under another name
         socket_path = str(listening.path or os.fsdecode(listening.sock.getsockname()))
@@ -427,6 +435,10 @@ def _pin_policies(named: str | PinPolicies) -> Mapping[Route, PinPolicy]:
 
 
 def _rights(config: Config) -> Rights:
+    return rights_of_pages(config, _rights_of_users(config))
+
+
+def _rights_of_users(config: Config) -> Rights:
     if config.socket.rights is None:
         return Rights.own_user()
     return Rights.of(RightsRow(grant=rule.grant, user=rule.user, group=rule.group) for rule in config.socket.rights)

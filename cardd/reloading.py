@@ -25,6 +25,7 @@ _ANY: Final = "*"
 
 _TAKEN_UP: Final[Mapping[Place, Part]] = {
     ("socket", "rights"): Part.RIGHTS,
+    ("web", "grant"): Part.RIGHTS,
     ("logs", "level"): Part.LOGS,
     ("activation",): Part.RULES,
     ("stations", _ANY, "auto"): Part.RULES,
