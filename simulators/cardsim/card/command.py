@@ -12,7 +12,8 @@ from typing import Final
 from cardd.base.structs import Struct
 
 HEADER: Final = 4
-_SHORT: Final = 5
+SHORT: Final = 5
+"""A command without data."""
 _WHOLE: Final = 256
 """Le = 00: as much as there is, up to 256 bytes."""
 
@@ -53,8 +54,8 @@ def frame_contact(raw: bytes, direction: Direction) -> Command | None:
     """Read a command as a T=0 card sees it: P3 is Lc or Le by the instruction, a missing P3 is 00."""
     p3 = raw[HEADER] if len(raw) > HEADER else 0
     if direction is OUT:
-        return _command(raw, le=p3 or _WHOLE) if len(raw) <= _SHORT else None
-    body = raw[_SHORT:]
+        return _command(raw, le=p3 or _WHOLE) if len(raw) <= SHORT else None
+    body = raw[SHORT:]
     # with data before it, a fifth part is an Le, which stays in the terminal
     if len(body) == p3 or (p3 and len(body) == p3 + 1):
         return _command(raw, data=body[:p3])
@@ -65,7 +66,7 @@ def frame_contactless(raw: bytes, direction: Direction) -> Command | None:
     """Read a command by the four cases of ISO 7816-4, short lengths only."""
     if len(raw) == HEADER:
         return None if direction is OUT else Command(*raw)
-    lc, body = raw[HEADER], raw[_SHORT:]
+    lc, body = raw[HEADER], raw[SHORT:]
     if not body:
         return _command(raw, le=lc or _WHOLE)
     if direction is OUT or not lc or len(body) not in {lc, lc + 1}:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from cardd.base.structs import Struct
-from cardsim.card.command import HEADER, IN, Command, Direction, Framing
+from cardsim.card.command import HEADER, IN, SHORT, Command, Direction, Framing
 from cardsim.card.machine import Machine, Reply
 from cardsim.card.memory import MemoryFailureError
 from cardsim.card.status import Refusal, Status, is_progress
@@ -14,7 +14,7 @@ Handler = Callable[[Machine, Command], Reply]
 
 LONGEST: Final = 256
 ANY_LENGTH: Final = range(LONGEST + 1)
-_HEADERS: Final = 256
+_SHORT_COMMANDS: Final = 256
 
 
 class Row(Struct, frozen=True):
@@ -35,11 +35,12 @@ class Row(Struct, frozen=True):
     keeps_transaction: bool = False
 
 
-class _Meaning(Struct, frozen=True):
-    """The command that a header means, and whether its P1 and P2 are that command's."""
+class _Understood(Struct, frozen=True):
+    """What a command says, whatever the card's state: whose it is and its parts, or what refuses it for its form."""
 
     row: Row
-    fits: bool
+    command: Command = Command(0, 0, 0, 0)
+    fault: Reply | None = None
 
 
 def exactly(p1: int, p2: int) -> Callable[[int, int], bool]:
@@ -60,8 +61,8 @@ class OperatingSystem:
         self._rows: dict[bytes, list[Row]] = {}
         for row in rows:
             self._rows.setdefault(bytes((row.cla, row.ins)), []).append(row)
-        # terminals say the same few headers all day
-        self._found = lru_cache(_HEADERS)(self._find)
+        # terminals say the same few short commands all day; those with data are others each time
+        self._known = lru_cache(_SHORT_COMMANDS)(self._understand)
 
     @property
     def names(self) -> frozenset[str]:
@@ -74,23 +75,39 @@ class OperatingSystem:
 
     def execute(self, raw: bytes, framing: Framing) -> tuple[Reply, Direction]:
         """Answer a command of any bytes. Raises PowerLostError and nothing else."""
-        direction, keeps = IN, False
         machine = self.machine
-        begun = machine.session.transaction
+        session = machine.session
+        begun = session.transaction
+        if raw[:2] != GET_RESPONSE:
+            session.waiting = b""
+        understood = (self._known if len(raw) <= SHORT else self._understand)(raw, framing)
+        row = understood.row
         try:
-            meaning = self._meaning(raw)
-            direction, keeps = meaning.row.direction, meaning.row.keeps_transaction
-            reply = self._run(meaning, raw, framing)
+            reply = self._refused(understood) or row.handler(machine, understood.command)
         except Refusal as refusal:
             reply = Reply(status=refusal.status, clause=refusal.clause)
         except MemoryFailureError:
             reply = self._failed(raw)
-        session = machine.session
         # a transaction is good for the next command only, and any failure ends it (LD/T 32.7 12)
-        if begun is not None and session.transaction is begun and not (keeps and is_progress(reply.status)):
+        if (
+            begun is not None
+            and session.transaction is begun
+            and not (row.keeps_transaction and is_progress(reply.status))
+        ):
             session.transaction = None
         machine.memory.end_command()
-        return reply, direction
+        return reply, row.direction
+
+    def _refused(self, understood: _Understood) -> Reply | None:
+        """Return what refuses a command before its handler: blocked card, blocked application, its own form."""
+        machine = self.machine
+        fault = understood.fault
+        if machine.blocked:
+            return _CARD_BLOCKED
+        if not understood.row.in_blocked and machine.session.application.is_blocked:
+            early = machine.toggles.application_blocked == "before_parameters"
+            return _APPLICATION_BLOCKED if early or fault is None else fault
+        return fault
 
     def _failed(self, raw: bytes) -> Reply:
         """Answer where the memory failed: nothing was written, and after the account's commands the card is locked."""
@@ -99,60 +116,40 @@ class OperatingSystem:
             self.machine.blocked = True
         return Reply(status=Status.MEMORY_FAILURE, clause="LD/T 32.5 table 5: the memory failed")
 
-    def _meaning(self, raw: bytes) -> _Meaning:
-        machine = self.machine
-        if raw[:2] != GET_RESPONSE:
-            machine.session.waiting = b""
-        if machine.blocked:
-            raise Refusal(Status.CARD_BLOCKED, "LD/T 32.5 CARD BLOCK: the card is blocked for good")
-        if len(raw) < HEADER:
-            raise Refusal(Status.WRONG_LENGTH, "ISO 7816-4: a command has at least four bytes")
-        return self._found(raw[:HEADER])
+    def _understand(self, raw: bytes, framing: Framing) -> _Understood:
+        rows = self._alike(raw)
+        if len(raw) < HEADER or not rows:
+            return _Understood(_NO_ROW, fault=self._unknown(raw))
+        fitting = next((row for row in rows if _means(row, raw)), None)
+        row = fitting or rows[0]
+        command = framing(raw, row.direction)
+        if command is not None and (len(command.data) if row.direction is IN else command.le) not in row.lengths:
+            command = None
+        parameters_first = self.machine.toggles.parameters_or_length == "parameters_first"
+        if fitting is None and (parameters_first or command is not None):
+            return _Understood(row, fault=_wrong_parameters(row))
+        return _Understood(row, fault=_wrong_length(row)) if command is None else _Understood(row, command)
 
-    def _find(self, header: bytes) -> _Meaning:
-        cla, ins = header[:2]
+    def _unknown(self, raw: bytes) -> Reply:
+        if len(raw) < HEADER:
+            return Reply(status=Status.WRONG_LENGTH, clause="ISO 7816-4: a command has at least four bytes")
+        cla, ins = raw[:2]
         if cla not in self._classes:
-            raise Refusal(Status.UNKNOWN_CLASS, f"LD/T 32.5: no class {cla:02X}")
-        rows = self._alike(header)
-        if not rows:
-            raise Refusal(Status.UNKNOWN_INSTRUCTION, f"LD/T 32.5: no instruction {ins:02X} in class {cla:02X}")
-        fitting = next((row for row in rows if _means(row, header)), None)
-        return _Meaning(fitting or rows[0], fitting is not None)
+            return Reply(status=Status.UNKNOWN_CLASS, clause=f"LD/T 32.5: no class {cla:02X}")
+        return Reply(
+            status=Status.UNKNOWN_INSTRUCTION, clause=f"LD/T 32.5: no instruction {ins:02X} in class {cla:02X}"
+        )
 
     def _alike(self, raw: bytes) -> Sequence[Row]:
         return self._rows.get(raw[:2], ())
 
-    def _run(self, meaning: _Meaning, raw: bytes, framing: Framing) -> Reply:
-        row = meaning.row
-        machine = self.machine
-        order = machine.toggles
-        if order.application_blocked == "before_parameters":
-            self._require_open(row)
-        if order.parameters_or_length == "parameters_first":
-            _require_parameters(meaning)
-            command = _framed(row, raw, framing)
-        else:
-            command = _framed(row, raw, framing)
-            _require_parameters(meaning)
-        if order.application_blocked == "after_lengths":
-            self._require_open(row)
-        return row.handler(machine, command)
 
-    def _require_open(self, row: Row) -> None:
-        if self.machine.session.application.is_blocked and not row.in_blocked:
-            raise Refusal(Status.APPLICATION_BLOCKED, "LD/T 32.5 APPLICATION BLOCK: this application is blocked")
+def _wrong_parameters(row: Row) -> Reply:
+    return Reply(status=Status.WRONG_PARAMETERS, clause=f"LD/T 32.5 {row.name}: P1 P2 are not of this command")
 
 
-def _require_parameters(meaning: _Meaning) -> None:
-    if not meaning.fits:
-        raise Refusal(Status.WRONG_PARAMETERS, f"LD/T 32.5 {meaning.row.name}: P1 P2 are not of this command")
-
-
-def _framed(row: Row, raw: bytes, framing: Framing) -> Command:
-    command = framing(raw, row.direction)
-    if command is None or (len(command.data) if row.direction is IN else command.le) not in row.lengths:
-        raise Refusal(Status.WRONG_LENGTH, f"LD/T 32.5 {row.name}: Lc or Le are not of this command")
-    return command
+def _wrong_length(row: Row) -> Reply:
+    return Reply(status=Status.WRONG_LENGTH, clause=f"LD/T 32.5 {row.name}: Lc or Le are not of this command")
 
 
 GET_RESPONSE: Final = b"\x00\xc0"
@@ -161,3 +158,16 @@ MONEY_CLASS: Final = 0xB0
 
 def _means(row: Row, raw: bytes) -> bool:
     return row.parameters(raw[2], raw[3])
+
+
+def _unreachable(machine: Machine, command: Command) -> Reply:
+    raise AssertionError((machine, command))
+
+
+_NO_ROW: Final = Row("no command", 0, 0, IN, exactly(0, 0), ANY_LENGTH, _unreachable, in_blocked=True)
+"""Stands for what no row is: class and instruction are checked before an application's being blocked."""
+
+_CARD_BLOCKED: Final = Reply(status=Status.CARD_BLOCKED, clause="LD/T 32.5 CARD BLOCK: the card is blocked for good")
+_APPLICATION_BLOCKED: Final = Reply(
+    status=Status.APPLICATION_BLOCKED, clause="LD/T 32.5 APPLICATION BLOCK: this application is blocked"
+)
