@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
@@ -23,6 +23,9 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.client.errors import CallError, UnreachableError
 from cardd.config import Config, load_config
+
+if TYPE_CHECKING:
+    from cardd.tracing.file import TraceFile
 
 DEFAULT_CONFIG = "/etc/cardd/cardd.yaml"
 
@@ -66,7 +69,11 @@ def parser() -> "_Parser":
     top = _Parser(prog="cardd", description="Smart-card middleware for the social security card.")
     top.add_argument("--version", action="version", version=f"cardd {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    _command(commands, "run", _run, "run the daemon in the foreground")
+    run = _command(commands, "run", _run, "run the daemon in the foreground")
+    run.add_argument(
+        "--trace", type=Path, metavar="FILE", help="write what is said to cards there, PINs and persons masked"
+    )
+    run.add_argument("--trace-secrets", action="store_true", help="mask nothing in the trace: for test cards only")
     _command(commands, "check", _check, "check the configuration; exit 78 with file:line:column if it is wrong")
     register = commands.add_parser("register", help="the local authority's register").add_subparsers(required=True)
     _command(register, "show", _register_show, "print what the local register holds, one JSON object a person")
@@ -131,7 +138,19 @@ def _run(options: argparse.Namespace) -> int:
     # imported late: `check` need not pay for the daemon
     from cardd.process import run  # noqa: PLC0415
 
-    return run(load_config(options.config), partial(load_config, options.config))
+    if options.trace_secrets and options.trace is None:
+        return _fail("--trace-secrets goes with --trace FILE", os.EX_USAGE)
+    config = load_config(options.config)
+    return run(config, partial(load_config, options.config), _trace(options))
+
+
+def _trace(options: argparse.Namespace) -> "TraceFile | None":
+    if options.trace is None:
+        return None
+    from cardd.base.clock import SystemClock  # noqa: PLC0415
+    from cardd.tracing.file import TraceFile  # noqa: PLC0415
+
+    return TraceFile(options.trace, clock=SystemClock(), secrets=options.trace_secrets)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -62,6 +62,7 @@ from cardd.pages import Pages, rights_of_pages
 from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
+from cardd.readers.tap import Tap
 from cardd.records import open_records, retention_of
 from cardd.reloading import Part, Reloading, Taken, Takers
 from cardd.service import Standing, passed_socket
@@ -98,13 +99,15 @@ class Daemon:
         *,
         clock: Clock | None = None,
         backend: Backend | None = None,
+        tap: Tap | None = None,
     ) -> "Daemon":
         """Begin everything. What has begun is ended again if a later part cannot begin.
 
-        `clock` is the machine's and `backend` the configured one, unless others are given: those of a rig.
+        `clock` is the machine's and `backend` the configured one, unless others are given: those of a rig. `tap` is
+        shown every exchange with a card.
         """
         async with AsyncExitStack() as stack:
-            parts = _Parts(config, stack, logs, standing, clock or SystemClock(), backend)
+            parts = _Parts(config, stack, logs, standing, clock or SystemClock(), backend, tap)
             journal, takers = await parts.begin()
             return cls(journal, Reloading(config, takers), stack.pop_all())
         raise AssertionError  # an exit stack swallows nothing here
@@ -142,6 +145,7 @@ class _Parts:
         standing: Standing,
         clock: Clock,
         backend: Backend | None,
+        tap: Tap | None,
     ) -> None:
         self._config = config
         self._stack = stack
@@ -149,6 +153,7 @@ class _Parts:
         self._standing = standing
         self._clock = clock
         self._backend = backend
+        self._tap = tap
         self._metering = Metering(self._clock)
         self._state = Path(config.state_dir)
         self._source = f"/cardd/{socket.gethostname()}"
@@ -172,6 +177,7 @@ class _Parts:
             exclusive=config.access is Access.EXCLUSIVE,
             lease_s=config.leases.longest_s,
             tracer=_tracer(self._logs),
+            tap=self._tap,
         )
         stack.callback(readers.close)
         readers.subscribe(partial(_tell_service, self._standing))

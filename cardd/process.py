@@ -16,6 +16,7 @@ from cardd.daemon import Daemon
 from cardd.logs import Logs, configure
 from cardd.logs.faults import loop_failed, take_over
 from cardd.service import Standing, forbid_core_dumps, has_terminal, notify, prove_life, reloading, settle
+from cardd.tracing.file import TraceFile
 
 log = structlog.get_logger()
 
@@ -33,9 +34,10 @@ _HELD_BACK_S: Final = 60.0
 Read = Callable[[], Config]
 
 
-def run(config: Config, read: Read) -> int:
+def run(config: Config, read: Read, trace: TraceFile | None = None) -> int:
     """Run until SIGTERM or SIGINT, or until the terminal hangs up; `read` reads the configuration again, for SIGHUP.
 
+    `trace` is where exchanges with cards are written down: opened anew at SIGHUP, closed at the end.
     Does not return normally: the process leaves once the journal is closed. Raises CarddError or DocumentError for what
     keeps the daemon from starting.
     """
@@ -43,26 +45,28 @@ def run(config: Config, read: Read) -> int:
     take_over()
     forbid_core_dumps()
     sys.setswitchinterval(SWITCH_S)
-    asyncio.run(_serve(config, read, logs))
+    asyncio.run(_serve(config, read, logs, trace))
+    if trace is not None:
+        trace.close()
     logs.close()
     sys.stderr.flush()
     # a call into PC/SC may block for ever, and its thread must not hold up the process
     os._exit(os.EX_OK)
 
 
-async def _serve(config: Config, read: Read, logs: Logs) -> None:
+async def _serve(config: Config, read: Read, logs: Logs, trace: TraceFile | None) -> None:
     stop, again = asyncio.Event(), asyncio.Event()
     _heed_signals(stop, again)
     asyncio.get_running_loop().set_exception_handler(loop_failed)
     standing = Standing()
-    daemon = await Daemon.start(config, logs, standing)
+    daemon = await Daemon.start(config, logs, standing, tap=trace)
     settle()
     notify("READY=1")
     beside = [
         # whatever is done here goes over this loop and into the journal: a sign of life has gone that way itself
         asyncio.create_task(prove_life(daemon.reach_journal)),
         asyncio.create_task(_tell_held_back(logs)),
-        asyncio.create_task(_reload_when(again, daemon, read, standing)),
+        asyncio.create_task(_reload_when(again, daemon, read, standing, trace)),
     ]
     await stop.wait()
     for task in beside:
@@ -94,10 +98,14 @@ async def _tell_held_back(logs: Logs) -> None:
         logs.tell_held_back()
 
 
-async def _reload_when(again: asyncio.Event, daemon: Daemon, read: Read, standing: Standing) -> None:
+async def _reload_when(
+    again: asyncio.Event, daemon: Daemon, read: Read, standing: Standing, trace: TraceFile | None
+) -> None:
     while True:
         await again.wait()
         again.clear()
+        if trace is not None:
+            trace.reopen()
         with reloading():
             standing.say("configuration", await _reload(daemon, read))
 

@@ -8,6 +8,7 @@ from cardd.base.reasons import Reason
 from cardd.iso7816.device import Connection
 from cardd.readers.facts import Cause
 from cardd.readers.job import AnyJob, Job, Loss
+from cardd.readers.tap import Transmit
 
 T = TypeVar("T")
 
@@ -32,11 +33,12 @@ class Link:
 
     After a failed exchange the next card may answer on the old handle, so the first failure is every further
     exchange's answer. `loss` says what that failure means for the insertion. `was_reset`: the last transaction ended
-    with a reset.
+    with a reset. `transmit` is how commands travel where that is not the connection's own way: past a tap.
     """
 
-    def __init__(self, connection: Connection, job: Job[T]) -> None:
+    def __init__(self, connection: Connection, job: Job[T], transmit: Transmit | None = None) -> None:
         self.connection: Final = connection
+        self._transmit = transmit or connection.transmit
         self.broken: CarddError | None = None
         self.loss: Loss | None = None
         self.was_reset = False
@@ -49,7 +51,7 @@ class Link:
 
     def transmit(self, command: bytes) -> bytes:
         """Send one command. Raises CARD_REMOVED for a lost card, or why the job must not go on."""
-        answer = self._guarded(lambda: self.connection.transmit(command))
+        answer = self._guarded(lambda: self._transmit(command))
         if len(answer) < _ANSWER_MIN:
             raise self._lost(CarddError(Reason.CARD_REMOVED, f"an answer of {len(answer)} bytes"))
         return answer

@@ -44,6 +44,7 @@ from cardd.readers.reconcile import (
     view,
 )
 from cardd.readers.supervisor import Supervisor, left_too_early
+from cardd.readers.tap import Tap
 from cardd.readers.waking import Waking
 from cardd.readers.worker import HeldChannel, Told, Worker
 
@@ -73,8 +74,8 @@ class Readers(Holding):
     """Stations, readers and insertions; one worker thread for each reader that is not ignored.
 
     `boot` counts the daemon's starts: it begins every insertion's id. `exclusive`: cards are opened for us alone;
-    otherwise each job is one transaction, and so is a lease. `tracer` is shown every command, on the workers' threads.
-    `lease_s` is the longest time for which a lease is given at once.
+    otherwise each job is one transaction, and so is a lease. `tracer` is shown every command, `tap` every
+    exchange byte for byte, on the workers' threads. `lease_s` is the longest time for which a lease is given at once.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Readers(Holding):
         exclusive: bool = True,
         tracer: Tracer | None = None,
         lease_s: float = LONGEST_S,
+        tap: Tap | None = None,
     ) -> None:
         self._placement = Placement(stations)
         super().__init__([station.name for station in self._placement.stations], clock, lease_s=lease_s)
@@ -96,7 +98,7 @@ class Readers(Holding):
         told = Told(self._job_finished, self._closing_begins, self._lease_lost, self._holds.lasts)
         self._tracer = tracer
         self._make_worker: Callable[[str], Worker] = lambda slot: Worker(
-            slot, backend, clock=clock, exclusive=exclusive, tracer=self._tracer, told=told
+            slot, backend, clock=clock, exclusive=exclusive, tracer=self._tracer, told=told, tap=tap
         )
         self._state = State(boot)
         self._seen = _Seen(self._state)

@@ -19,6 +19,7 @@ from cardd.readers.insertion import Insertion
 from cardd.readers.job import AnyJob, Job
 from cardd.readers.link import Link
 from cardd.readers.opening import Opener
+from cardd.readers.tap import Tap, tapped
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ class Worker:
         exclusive: bool,
         tracer: Tracer | None,
         told: Told,
+        tap: Tap | None = None,
     ) -> None:
         self.slot: Final = slot
         self._opener = Opener(backend, slot, exclusive=exclusive)
@@ -81,6 +83,7 @@ class Worker:
         self._exclusive = exclusive
         self._tracer = tracer
         self._told = told
+        self._tap = tap
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._held: _Held | None = None
         self._serving: AnyJob | None = None
@@ -244,7 +247,9 @@ class Worker:
             link.end(reset=channel.rights_gained)
 
     def _connect(self, job: Job[T]) -> Link:
-        link = Link(self._opener.open(job), job)
+        connection = self._opener.open(job)
+        shown = tapped(connection.transmit, job.insertion, self._tap, self._clock.monotonic) if self._tap else None
+        link = Link(connection, job, shown)
         self._open = True
         return link
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from cardd.config import load_config
 from cardd.daemon import Daemon
 from cardd.logs import Logs
+from cardd.readers.tap import Tap
 from cardd.service import Standing
 from cardsim.card.make import make_card
 from cardsim.fault_list import AnyFault
@@ -155,10 +156,12 @@ def _data(message: Message) -> Message:
 
 
 @contextlib.asynccontextmanager
-async def whole_daemon(directory: Path, *, grant: str = EVERYTHING, more: str = "") -> AsyncIterator[Desk]:
+async def whole_daemon(
+    directory: Path, *, grant: str = EVERYTHING, more: str = "", tap: Tap | None = None
+) -> AsyncIterator[Desk]:
     """Run every part of a daemon on simulated readers, with the security module in its place.
 
-    `more` is added to its configuration.
+    `more` is added to its configuration, `tap` is shown what is said to cards.
     """
     directory.joinpath("register.yaml").write_bytes(REGISTER.read_bytes())
     config = directory / "cardd.yaml"
@@ -169,7 +172,7 @@ async def whole_daemon(directory: Path, *, grant: str = EVERYTHING, more: str = 
     backend.insert(SAM, make_card(load_persona("psam"), interface="contact"))
     logs = mock.create_autospec(Logs, instance=True)
     logs.writes.return_value = False
-    running = await Daemon.start(load_config(config), logs, Standing(), backend=backend)
+    running = await Daemon.start(load_config(config), logs, Standing(), backend=backend, tap=tap)
     try:
         async with line(directory / "cardd.sock") as client:
             while not _is_complete(await client.result("readers.list")):  # noqa: ASYNC110 - asked, as a client has to

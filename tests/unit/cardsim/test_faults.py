@@ -301,6 +301,7 @@ def test_a_twin_can_be_a_persona_and_keeps_the_answer_to_reset_of_the_first_card
     card = make({"do": "twin", "at": "reset", "nth": 2, "persona": "social-yi-3.0"})
     atr, mine = card.power_on(), holder(card)[1]
     assert card.power_on() == atr
+    assert card.power_on() == atr
     yi = make_chip(load_persona("social-yi-3.0")).on("contactless")
     assert yi.power_on() != atr
     assert holder(card)[1] == holder(yi)[1] != mine
