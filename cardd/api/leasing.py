@@ -13,12 +13,20 @@ def check_choice(call: Call, params: CardChoice) -> None:
     Raises CarddError: INVALID for a time to wait that is none, LEASE_LOST for a lease that is over or another's.
     """
     seconds(params.wait_s, "$.wait_s")
+    end_steps(call)
     if params.lease is not None:
         check_lease(call, params.lease)
 
 
+def end_steps(call: Call) -> None:
+    """End what the connection has begun in steps of the driver: nothing else may come between them."""
+    if call.office.services.driver is not None:
+        call.office.services.driver.end_steps(call.session.name)
+
+
 def check_lease(call: Call, lease: str) -> None:
     """Raise CarddError(LEASE_LOST) for a lease that is over, or another connection's."""
+    end_steps(call)
     if call.office.services.leases is None:
         raise CarddError(Reason.LEASE_LOST, "no leases are given here")
     call.office.services.leases.check(lease, holder=call.session.name)

@@ -210,8 +210,16 @@ class LeaseService(Protocol):
 class DriverService(Protocol):
     """The national terminal driver's functions."""
 
-    async def call(self, params: DriverCallParams, *, holder: str, client: str) -> Answer:
-        """Call a function; what has a number of the driver's comes back as one. Goes on to its end."""
+    async def call(
+        self, params: DriverCallParams, *, holder: str, client: str, heard: Callable[[], bool] = ...
+    ) -> Answer:
+        """Call a function; what has a number of the driver's comes back as one. Goes on to its end.
+
+        `heard` tells when it is over whether the client is still there to hear what became of it.
+        """
+
+    def end_steps(self, holder: str) -> None:
+        """End what a connection has begun in steps, and let go of its card."""
 
 
 class PromptService(Protocol):

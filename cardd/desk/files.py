@@ -32,10 +32,16 @@ _TAGGED: Final = frozenset({Structure.LINEAR_VARIABLE, Structure.LINEAR_FIXED})
 
 
 class FileReading(Struct, frozen=True):
-    """What a file holds: values by item, and which of them are meant as on a 1.0 card."""
+    """What a file holds: values by item, and which of them are meant as on a 1.0 card.
+
+    `there` is False where the card has no such file; `missing` are items whose records are not on the card, which is
+    not the same as a record that is there and not set.
+    """
 
     values: Hidden[Mapping[str, CardValue]]
     old: Mapping[str, str] = msgspec.field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    there: bool = True
 
 
 class OpenFiles(Struct, frozen=True):
@@ -75,7 +81,7 @@ def read_file(card: OpenFiles, address: FileAddress) -> FileReading:
     rule = FILES[address.name]
     with refusals(file=rule.address):
         if not (card.files.select_application(rule.application) and card.files.select_file(rule)):
-            return FileReading(_ABSENT[rule.structure](rule, address))
+            return FileReading(_ABSENT[rule.structure](rule, address), there=False)
         return card.rights.to_read(rule, lambda: _READ[rule.structure](card, rule, address))
 
 
@@ -159,8 +165,10 @@ def _tagged(generation: Generation, rule: FileRule, address: FileAddress, found:
         else:
             fault = stored.fault or f"a record with tag {tag:02X}"
             values[name] = Unreadable(stored.raw, fault, personal=mask is not None)
-    chosen = {name: values.get(_plain(rule, name)) for name in _names(rule, generation, address, values)}
-    return FileReading(chosen, {name: old[name] for name in chosen if name in old})
+    names = {name: _plain(rule, name) for name in _names(rule, generation, address, values)}
+    chosen = {name: values.get(plain) for name, plain in names.items()}
+    missing = frozenset(name for name, plain in names.items() if plain not in values)
+    return FileReading(chosen, {name: old[name] for name in chosen if name in old}, missing)
 
 
 def _record(tag: int, stored: records.Stored) -> Record:
@@ -222,10 +230,12 @@ def _no_records(rule: FileRule, address: FileAddress) -> Mapping[str, CardValue]
 
 def _read_cyclic(card: OpenFiles, rule: FileRule, address: FileAddress) -> FileReading:
     numbers = range(1, _LAST_RECORD + 1) if address.record is None else (address.record,)
-    values: dict[str, CardValue] = {} if address.record is None else {str(address.record): None}
+    values: dict[str, CardValue] = {}
     for number, raw in cyclic_records(card, rule, numbers):
         values[str(number)] = typed(read_fields(rule, raw), mask_of(rule)) if raw.strip(b"\x00\xff") else None
-    return FileReading(values)
+    if address.record is None or values:
+        return FileReading(values)
+    return FileReading({str(address.record): None}, missing=frozenset({str(address.record)}))
 
 
 def cyclic_records(card: OpenFiles, rule: FileRule, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:

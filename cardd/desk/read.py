@@ -9,7 +9,7 @@ from cardd.base.secret import Personal, Secret
 from cardd.cards.files import CardFiles
 from cardd.desk.files import FileReading, OpenFiles, parse_wanted, read_file
 from cardd.desk.identify import bank_number, other_card
-from cardd.desk.reading import CardReading, CardValue, Identity, Records
+from cardd.desk.reading import Absent, CardReading, CardValue, Identity, Records
 from cardd.desk.refusals import refusals
 from cardd.desk.rights import Rights
 from cardd.desk.social import SocialCard, gain, open_social, prove
@@ -77,13 +77,15 @@ def read_card(
         # last of all, because it ends the social environment and every right in it
         account = bank_number(channel) if files is None else None
     stored = {EF05.address: card.stored, EF06.address: holder or {}}
+    basics = {file: _basic(file, stored[file.name]) for file in basic}
     return CardReading(
         identity,
         card.issuer,
         None if holder is None else holder_of(holder),
-        _in_order(wanted, {file: _basic(file, stored[file.name]) for file in basic} | others),
+        _in_order(wanted, basics | others),
         account,
         {file.name: reading.old for file, reading in others.items() if reading.old},
+        _absent(basics | others),
     )
 
 
@@ -125,6 +127,15 @@ def _in_order(wanted: Iterable[FileAddress], readings: Mapping[FileAddress, File
     for file in wanted:
         found.setdefault(file.name, {}).update(readings[file].values)
     return found
+
+
+def _absent(readings: Mapping[FileAddress, FileReading]) -> Absent:
+    """Return what of it the card does not have; of a file that was read in pieces, all of them."""
+    found: dict[str, frozenset[str] | None] = {}
+    for file, reading in readings.items():
+        known = found.get(file.name, frozenset())
+        found[file.name] = None if known is None or not reading.there else known | reading.missing
+    return {name: missing for name, missing in found.items() if missing is None or missing}
 
 
 def _bare(identity: Identity, wanted: Iterable[FileAddress]) -> CardReading:
@@ -177,4 +188,5 @@ def _read_all(card: SocialCard, file: FileRule) -> StoredItems:
 def _basic(file: FileAddress, stored: StoredItems) -> FileReading:
     rules = {item.tag: item for item in _BASIC[file.name].items}
     items = file.items or tuple(map(ItemAddress, rules))
-    return FileReading({str(item): value_of(rules[item.tag], stored.get(item.tag)) for item in items})
+    missing = frozenset(str(item) for item in items if stored.get(item.tag) is None)
+    return FileReading({str(item): value_of(rules[item.tag], stored.get(item.tag)) for item in items}, missing=missing)

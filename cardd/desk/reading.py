@@ -113,6 +113,10 @@ OldMeanings = Mapping[str, Mapping[str, str]]
 """`{"DF04EF05": {"81": "hospital_1"}}`: values that are meant as on a 1.0 card, and what the item was there."""
 
 
+Absent = Mapping[str, frozenset[str] | None]
+"""`{"DF01EF05": {"20"}}`: items whose records are not on the card, by file; None where it has no such file."""
+
+
 class CardReading(Struct, frozen=True):
     """A card that was read. `holder` is None where the card has none, or does not give it to us.
 
@@ -125,6 +129,7 @@ class CardReading(Struct, frozen=True):
     records: Hidden[Records] = msgspec.field(default_factory=dict)
     bank_number: Personal | None = None
     old_meanings: OldMeanings = msgspec.field(default_factory=dict)
+    absent: Absent = msgspec.field(default_factory=dict)
 
     @property
     def proof(self) -> Proof | None:

@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 METHOD: Final = "driver.call"
 
+COMING_S: Final = 1.5
+"""How long a card that was just put in may take to be known here, where the call does not say how long it waits."""
+
 
 class Tools(Struct, frozen=True):
     """What lies below the driver."""
@@ -65,6 +68,8 @@ class Job(Struct, frozen=True):
     params: Hidden[DriverCallParams]
     holder: str
     client: str
+    heard: Callable[[], bool]
+    """Tells whether the caller is still there to hear what became of it."""
 
     async def choose(self, order: Order) -> Chosen:
         """Return the card that is meant, by the first way that has one.
@@ -72,13 +77,15 @@ class Job(Struct, frozen=True):
         Raises CarddError: NO_CARD where there is none by any of these ways, INVALID where several are, and as
         `CardRequests.choose` does.
         """
+        until = self.tools.clock.monotonic() + self._patience
         found = self._inside(order)
         if found is None:
-            await self.tools.requests.choose(CardChoice(reader=self.params.reader, wait_s=self.params.wait_s))
+            await self.tools.requests.choose(CardChoice(reader=self.params.reader, wait_s=self._patience))
             found = self._inside(order)
         if found is None:
             raise CarddError(Reason.NO_CARD, "a card is in, but not that way")
-        return await self.tools.requests.choose(CardChoice(insertion=found.id, wait_s=self.params.wait_s))
+        left = max(0.0, until - self.tools.clock.monotonic())
+        return await self.tools.requests.choose(CardChoice(insertion=found.id, wait_s=left))
 
     async def expect(self, order: Order, info: CardInfo) -> Inside:
         """Return the card that is meant, which must be the one that was read before.
@@ -107,6 +114,11 @@ class Job(Struct, frozen=True):
     def card(self, chosen: Chosen) -> CardChoice:
         """Return the choice of that very card, for a desk that chooses for itself."""
         return CardChoice(insertion=chosen.insertion.id, wait_s=self.params.wait_s)
+
+    @property
+    def _patience(self) -> float:
+        """How long to wait for a card: programs of the driver call as soon as it is in, and cannot say."""
+        return COMING_S if self.params.wait_s is None else self.params.wait_s
 
     def counters(self) -> list[ReaderStatus]:
         """Return the counter readers of the station that is meant, of all where none is."""

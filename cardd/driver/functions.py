@@ -88,7 +88,7 @@ _ROWS: Final = (
     Function("PKI_VerifySign", None, INFO, _no_certificates),
     # of vendors, in no standard
     Function("iReadCardNo", (_TYPE,), EXTRA, reading.card_number),
-    Function("iReadICCardNum", (), EXTRA, reading.identification_code),
+    Function("iReadICCardNum", (), EXTRA, reading.bank_account_any_way),
     Function("iReadBankNumber", (_TYPE,), EXTRA, reading.bank_account),
     # two buffers, one for each item
     Function("iGetReaderInfo", (), 2 * EXTRA, reading.reader_info),

@@ -1,6 +1,8 @@
 """Reading: the basic information, files by their addresses, and the numbers that vendors read besides."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -8,11 +10,12 @@ from msgspec.structs import replace
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal, Secret
-from cardd.crypto.derive import factors
+from cardd.crypto.block import Algorithm
+from cardd.crypto.derive import HISTORICAL, factors
 from cardd.desk.files import parse_wanted, rule_of
 from cardd.desk.identify import bank_number, identify
 from cardd.desk.read import read_card, read_person
-from cardd.desk.reading import CardReading, CardValue, Identity, IssuerData, Records, Unreadable
+from cardd.desk.reading import Absent, CardReading, CardValue, Identity, IssuerData, Records, Unreadable
 from cardd.desk.refusals import refusals
 from cardd.desk.requests import Chosen
 from cardd.desk.social import refuse_forged
@@ -41,6 +44,9 @@ _BASIC: Final = (
     "holder.name",
 )
 _DATES: Final = ("issuer.issue_date", "issuer.valid_until")
+_NOBODYS: Final = factors("0" * 6, bytes(HISTORICAL))
+"""Factors for what is the same for every card."""
+_NOTHING: Final = frozenset[str]()
 _SEPARATORS: Final = frozenset("|$")
 
 
@@ -112,16 +118,7 @@ def told_basic(reading: CardReading, inside: Insertion, terminal: str) -> Told:
 
 
 async def card_number(job: Job, order: Order) -> Told:
-    """Read the card number."""
-    return await _number_of(job, order, "issuer.card_number", lambda identity: identity.number)
-
-
-async def identification_code(job: Job) -> Told:
-    """Read the identification code."""
-    return await _number_of(job, ANY_WAY, "issuer.identification_code", lambda identity: identity.identification_code)
-
-
-async def _number_of(job: Job, order: Order, field: str, of: Callable[[Identity], CardValue]) -> Told:
+    """Read the card number. Raises CarddError: CARD_UNKNOWN, CARD_NOT_GENUINE."""
     chosen = await job.choose(order)
     at = job.tools.at
     deadline = at.deadline()
@@ -129,7 +126,7 @@ async def _number_of(job: Job, order: Order, field: str, of: Callable[[Identity]
     if identity.kind is not Kind.SOCIAL_SECURITY:
         raise not_social(identity.kind)
     refuse_forged(identity)
-    return Told(line([plain(of(identity))]), (field,), chosen.insertion)
+    return Told(line([plain(identity.number)]), ("issuer.card_number",), chosen.insertion)
 
 
 async def bank_account(job: Job, order: Order) -> Told:
@@ -146,6 +143,11 @@ async def bank_account(job: Job, order: Order) -> Told:
     return Told(line([number.disclose()]), ("bank_number",), chosen.insertion)
 
 
+async def bank_account_any_way(job: Job) -> Told:
+    """Read the number of the account, however the card lies. Raises as `bank_account` does."""
+    return await bank_account(job, ANY_WAY)
+
+
 async def reader_info(job: Job) -> Told:
     """Tell the reader's serial number, its name where it has none, and the security module's number.
 
@@ -158,20 +160,18 @@ async def reader_info(job: Job) -> Told:
         raise CarddError(Reason.NOT_FOUND, "there is no counter reader")
     named = [view for view in views if job.params.reader in {view.reader, view.pcsc_name}]
     view = next((one for one in named or views if one.insertion is not None), (named or views)[0])
-    terminal = NO_TERMINAL
-    if view.insertion is not None:
-        terminal = await _terminal_beside(job, view.insertion)
+    terminal = await asyncio.to_thread(_terminal_of_module, job.tools.money, job.tools.at.deadline())
     return Told(line([view.serial or view.pcsc_name, terminal]))
 
 
-async def _terminal_beside(job: Job, insertion: Insertion) -> str:
-    """Return the number of the security module as the card that is in asks for it."""
-    identity = job.tools.requests.identity_of(insertion.id)
-    if identity is None:
+def _terminal_of_module(money: MoneyService | None, deadline: float) -> str:
+    """Return the security module's number, zeros where none tells it; no card has to be in."""
+    if money is None:
         return NO_TERMINAL
-    deadline = job.tools.at.deadline()
-    chosen = await job.tools.requests.choose(CardChoice(insertion=insertion.id))
-    return await job.run(chosen, lambda _, inside: terminal_number(job.tools.money, identity, inside, deadline))
+    for algorithm in Algorithm:
+        with contextlib.suppress(CarddError):
+            return money.terminal(CardKeys(algorithm, _NOBODYS), deadline=deadline).hex()
+    return NO_TERMINAL
 
 
 # -- files
@@ -191,7 +191,7 @@ async def files(job: Job, order: Order, auth: AuthType, info: CardInfo, address:
     if any(_wants_pin(file, generation, auth) for file in address):
         pin = await job.tools.at.pin_of(inside, METHOD, job.params.request)
     reading = await _read(job, inside.chosen, inside.expected, text, pin)
-    return told_files(address, reading.records, inside.insertion)
+    return told_files(address, reading.records, reading.absent, inside.insertion)
 
 
 async def _read(job: Job, chosen: Chosen, expected: Identity, text: str, pin: Secret | None) -> CardReading:
@@ -216,13 +216,28 @@ def _wants_pin(file: FileAddress, generation: Generation, auth: AuthType) -> boo
     return any(PIN in way for way in access.ways)
 
 
-def told_files(address: tuple[FileAddress, ...], records: Records, inside: Insertion) -> Told:
-    """Return the data in the shape of their address, and which they are."""
+def told_files(address: tuple[FileAddress, ...], records: Records, absent: Absent, inside: Insertion) -> Told:
+    """Return the data in the shape of their address, and which they are.
+
+    Raises CarddError: FILE_ABSENT and RECORD_ABSENT for what was named and is not on this card: a text that is empty
+    says that the item is there and not set.
+    """
+    for file in address:
+        _check_there(file, records[file.name], absent.get(file.name, _NOTHING))
     data = [_data(file, records[file.name]) for file in address]
     for one in data:
         _check_separators(one.texts)
     fields = dict.fromkeys(name for file in address for name in _fields(file, records[file.name]))
     return Told(print_data(tuple(data)), tuple(fields), inside)
+
+
+def _check_there(file: FileAddress, values: Mapping[str, CardValue], missing: frozenset[str] | None) -> None:
+    if missing is None:
+        raise CarddError(Reason.FILE_ABSENT, "the card has no such file", file=file.name)
+    named = _names(file, values) if file.items or file.record is not None else ()
+    for name in named:
+        if name in missing:
+            raise CarddError(Reason.RECORD_ABSENT, "the card has no such record", file=file.name, item=name)
 
 
 def _data(file: FileAddress, values: Mapping[str, CardValue]) -> FileData:

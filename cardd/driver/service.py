@@ -1,6 +1,7 @@
 """The driver: a function by name, with arguments in, number and text out."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -32,6 +33,11 @@ class Answer(Struct, frozen=True):
     reader: str | None = None
 
 
+def _always() -> bool:
+    """Say that the client hears what it is told."""
+    return True
+
+
 class Driver:
     """Calls functions for connections. Event loop's thread only."""
 
@@ -39,12 +45,20 @@ class Driver:
         self._tools = tools
         self._pending: dict[str, Pending] = {}
 
-    async def call(self, params: DriverCallParams, *, holder: str, client: str) -> Answer:
+    def end_steps(self, holder: str) -> None:
+        """End what a connection has begun in steps, and let go of its card."""
+        self._let_go(self._take(holder), holder)
+
+    async def call(
+        self, params: DriverCallParams, *, holder: str, client: str, heard: Callable[[], bool] = _always
+    ) -> Answer:
         """Call a function: what has a number goes back as its answer.
+
+        `heard` tells when it is over whether the client is still there to hear what became of it.
 
         Raises CarddError for what is neither the card's affair nor the caller's: the journal's, mostly.
         """
-        job = Job(self._tools, params, holder, client)
+        job = Job(self._tools, params, holder, client, heard)
         function = _function(params.function)
         try:
             told = await self._carry_out(function, job)

@@ -123,7 +123,8 @@ async def read_2(job: Job, pending: ReadPending, key: str) -> Told:
         return two_steps.read_shown(channel, begun, stopped, pending.file)
 
     reading = await go_on(job, pending, operation)
-    return told_files((pending.file,), {pending.file.name: reading.values}, pending.chosen.insertion)
+    name, absent = pending.file.name, reading.missing if reading.there else None
+    return told_files((pending.file,), {name: reading.values}, {name: absent}, pending.chosen.insertion)
 
 
 async def write_1(job: Job, order: Order, info: CardInfo, address: tuple[FileAddress, ...]) -> Told:
@@ -188,7 +189,12 @@ async def reload_2(job: Job, pending: ReloadPending, key: str) -> Told:
     algorithm = pending.begun.card.algorithm
     header = hsm.reload_header(algorithm, pin)
     out = hsm.reload_step2(algorithm, challenge, pin)
-    return Told(out, (), None, NewPinPending(pending.chosen, pending.expected, pending.begun, header))
+    return Told(
+        out,
+        ("pin.new",),
+        pending.chosen.insertion,
+        NewPinPending(pending.chosen, pending.expected, pending.begun, header),
+    )
 
 
 async def reload_3(job: Job, pending: NewPinPending, key: str) -> Told:

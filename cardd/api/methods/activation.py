@@ -3,6 +3,7 @@
 import msgspec
 
 from cardd.api.audit import Disclosure, fields_beyond
+from cardd.api.leasing import end_steps
 from cardd.api.method import Call, Method, seconds
 from cardd.api.rights import Right
 from cardd.base.errors import CarddError
@@ -22,6 +23,7 @@ _LIST_MOST = 1000
 async def _start(call: Call, params: ActivationStartParams) -> ActivationResult:
     wait_s = seconds(params.wait_s, "$.wait_s")
     await call.personal_for(params.purpose)
+    end_steps(call)
     activations, deeds = call.office.services.activations, call.office.deeds
     identity = await deeds.carry_out(activations.start(params, client=call.session.client))
     if wait_s:

@@ -18,7 +18,8 @@ async def _call(call: Call, params: DriverCallParams) -> DriverCallResult:
     if driver is None:
         raise CarddError(Reason.NOT_FOUND, "the driver's functions are not served here")
     session = call.session
-    answer = await call.office.deeds.carry_out(driver.call(params, holder=session.name, client=session.client))
+    work = driver.call(params, holder=session.name, client=session.client, heard=lambda: not session.left)
+    answer = await call.office.deeds.carry_out(work)
     if session.left:
         # what it holds by now nobody would end
         call.office.services.leave(session.name)

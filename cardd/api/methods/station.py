@@ -1,5 +1,6 @@
 """Stations and readers in an operator's hands."""
 
+from cardd.api.leasing import end_steps
 from cardd.api.method import Call, Method
 from cardd.api.rights import Right
 from cardd.api.services import StationService
@@ -20,6 +21,7 @@ async def _clear(call: Call, params: StationClearParams) -> StationClearResult:
 
 
 async def _lend(call: Call, params: ReaderLendParams) -> ReaderLendResult:
+    end_steps(call)
     stations, holder = _stations(call), call.session.name
     lent = await stations.lend(params, holder=holder, client=call.session.client)
     if call.session.left:

@@ -1,5 +1,7 @@
 """The driver's functions on a whole daemon: strings, numbers, what is asked for, and what goes on record."""
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from support.driver_calls import INFO, OFFLINE, program
 from support.exchanges import FRONT, SAM
 
 from cardd.base.reasons import REASONS, Reason
+from cardd.driver.calls import COMING_S
 from cardd.driver.functions import FUNCTIONS
 from cardsim.card.make import make_card
 from cardsim.persona import load_persona
@@ -201,9 +204,69 @@ async def test_a_bill_that_is_none_is_minus_14(tmp_path: Path, bill: str) -> Non
 async def test_vendors_numbers_are_read(tmp_path: Path) -> None:
     async with program(tmp_path) as call:
         assert await call("iReadCardNo", 3) == (0, "T00000087|")
-        assert await call("iReadICCardNum") == (0, "510100D156000005C0FFEE08FFFFFFFF|")
+        assert await call("iReadICCardNum") == (0, "6200000000000000000|")
         assert await call("iReadBankNumber", 3) == (0, "6200000000000000000|")
         assert await call("iGetReaderInfo") == (0, "Example Reader 0 00 00|510100000001|")
+
+
+async def test_reader_and_security_module_are_told_without_a_card(tmp_path: Path) -> None:
+    async with program(tmp_path, None) as call:
+        assert await call("iGetReaderInfo") == (0, "Example Reader 0 00 00|510100000001|")
+        call.desk._backend.remove(SAM)
+        await call.desk.until("card.removed")
+        assert await call("iGetReaderInfo") == (0, "Example Reader 0 00 00|000000000000|")
+
+
+async def test_a_card_that_is_put_in_while_a_function_is_called_is_read(tmp_path: Path) -> None:
+    async with program(tmp_path, None) as call:
+        reading = asyncio.create_task(call("iReadCardBas", 3))
+        await asyncio.sleep(0.05)
+        await call.desk.insert("p3-3.0-sm4")
+        assert await reading == (0, BASIC)
+
+
+async def test_no_card_is_told_in_bounded_time_and_at_once_where_the_call_says_so(tmp_path: Path) -> None:
+    async with program(tmp_path, None) as call:
+        began = time.monotonic()
+        assert (await call("iReadCardBas", 3, wait_s=0))[0] == -2
+        assert time.monotonic() - began < COMING_S / 2
+        assert (await call("iReadCardBas", 3))[0] == -2
+        assert COMING_S <= time.monotonic() - began < 3 * COMING_S
+
+
+@pytest.mark.parametrize(
+    ("address", "number"),
+    [
+        ("DF01EF15|2A|$", -27266),  # of the rule, and not on this card
+        ("DF07EF05|$", -27266),
+        ("DF02EF07|$", -27266),
+        ("SSSEEF08|$", -27266),
+        ("DF01EF7A|37|$", -27266),  # of no rule
+    ],
+)
+async def test_a_file_that_this_card_does_not_have_is_minus_27266_as_one_that_no_card_has(
+    tmp_path: Path, address: str, number: int
+) -> None:
+    async with program(tmp_path, "p4-bad-missing-files") as call:
+        items = (await call("iReadCardBas", 1))[1].split("|")
+        assert (await call("iReadCard", 1, 2, f"{items[3]}|{items[2]}|", address))[0] == number
+
+
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [
+        ("DF01EF15|40:9|$", -27267),  # it repeats, and not so often on this card
+        ("DF02EF07:9|$", -27267),
+        ("DF01EF0A|99|$", -27267),  # of no rule
+        ("SSSEEF06|4E|$", "SSSEEF06||$"),  # there, and not set
+    ],
+)
+async def test_a_record_that_this_card_does_not_have_is_minus_27267_and_one_that_is_not_set_is_empty(
+    tmp_path: Path, address: str, answer: int | str
+) -> None:
+    async with program(tmp_path) as call:
+        number, text = await call("iReadCard", 1, 2, INFO, address)
+        assert (number if isinstance(answer, int) else text) == answer
 
 
 async def test_after_every_refusal_the_next_call_works(tmp_path: Path) -> None:

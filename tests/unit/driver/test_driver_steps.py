@@ -87,6 +87,39 @@ async def test_any_other_function_ends_what_was_begun(tmp_path: Path) -> None:
         assert (await call("iReadCardBas", 1))[0] == 0
 
 
+async def test_any_other_command_of_the_connection_ends_what_was_begun_and_is_done(tmp_path: Path) -> None:
+    async with program(tmp_path) as call:
+        for method, params in (
+            ("card.read", {}),
+            ("card.pin.query", {}),
+            ("card.write", {"request": "w-1", "files": {"DF04EF05": {"84": "510100"}}}),
+            ("account.balance", {}),
+            ("lease.acquire", {}),
+        ):
+            key = OFFICE.basic(await requested(call, "iReadCardBas_HSM_Step1", 1))
+            done = await call.desk.call(method, **params)
+            assert done or method == "account.balance", method
+            assert (await call("iReadCardBas_HSM_Step2", key))[0] == -12
+            if method == "lease.acquire":
+                await call.desk.call("lease.release", lease=done["lease"])
+
+
+async def test_what_touches_no_card_leaves_what_was_begun(tmp_path: Path) -> None:
+    async with program(tmp_path) as call:
+        key = OFFICE.basic(await requested(call, "iReadCardBas_HSM_Step1", 1))
+        for method in ("readers.list", "system.status"):
+            await call.desk.call(method)
+        assert (await call("iReadCardBas_HSM_Step2", key))[0] == 0
+
+
+async def test_a_new_pin_that_goes_out_in_clear_is_on_record_as_disclosed(tmp_path: Path) -> None:
+    async with program(tmp_path) as call:
+        request = await requested(call, "iReloadPIN_HSM_Step1", 1, INFO)
+        await requested(call, "iReloadPIN_HSM_Step2", OFFICE.key(request))
+        (event,) = await call.recorded("personal.disclosed")
+        assert (event["data"]["purpose"], event["data"]["fields"]) == ("iReloadPIN_HSM_Step2", ["pin.new"])
+
+
 async def test_what_was_begun_is_in_the_way_of_nothing(tmp_path: Path) -> None:
     async with program(tmp_path) as call:
         for function in (("iReadCardBas_HSM_Step1", 1), ("iReadCardBas_HSM_Step1", 1), ("iReadCardNo", 1)):
