@@ -36,6 +36,14 @@ _CIPHERS: Final[Mapping[bytes, Callable[[bytes], BlockCipherAlgorithm]]] = Mappi
 )
 
 
+class _Checked(Cipher[modes.GCM]):
+    """A cipher of which everything but the nonce was checked before: to check it anew is a sixth of a seal."""
+
+    def __init__(self, algorithm: BlockCipherAlgorithm, mode: modes.GCM) -> None:
+        self.algorithm = algorithm
+        self.mode = mode
+
+
 class GcmSealer:
     """Seals with one algorithm and opens what any of them sealed. The context is authenticated and not stored."""
 
@@ -45,12 +53,13 @@ class GcmSealer:
         self._mark = _MARKS[algorithm]
         self._key = key
         self._cipher = _CIPHERS[self._mark](key.reveal())
+        Cipher(self._cipher, modes.GCM(bytes(_NONCE)))
         self._chance = Chance()
 
     def seal(self, plaintext: bytes, context: bytes) -> bytes:
         """Return algorithm (1), nonce (12), ciphertext (as long as the text), tag (16)."""
         nonce = self._chance.take(_NONCE)
-        encryptor = Cipher(self._cipher, modes.GCM(nonce)).encryptor()
+        encryptor = _Checked(self._cipher, modes.GCM(nonce)).encryptor()
         encryptor.authenticate_additional_data(context)
         ciphertext = encryptor.update(plaintext) + encryptor.finalize()
         return self._mark + nonce + ciphertext + encryptor.tag

@@ -64,7 +64,7 @@ class _Batch(msgspec.Struct):
 
     def take(self, call: PreparedCall) -> None:
         """Give the events of a call their numbers."""
-        self.stored.append(tuple(map(self._link, call.events)))
+        self.stored.append(tuple([self._link(event) for event in call.events]))
         if call.activation is not None:
             self.activations.append((call.activation, self.sequence))
         if call.deed is not None:
@@ -73,13 +73,13 @@ class _Batch(msgspec.Struct):
             self.also.append(call.also)
 
     def _link(self, event: PreparedEvent) -> StoredEvent:
-        self.sequence += 1
-        public = event.public(self.sequence)
-        self.digest = chain.link(self.digest, public, event.sealed_digest)
-        stored = event.stored
-        self.rows.append((self.sequence, public, stored.sealed, event.sealed_digest, self.digest, stored.time))
-        self.marks.extend((mark, self.sequence) for mark in event.marks)
-        return event.numbered(self.sequence)
+        self.sequence = sequence = self.sequence + 1
+        public, sealed_digest, stored = event.public(sequence), event.sealed_digest, event.stored
+        self.digest = digest = chain.link(self.digest, public, sealed_digest)
+        self.rows.append((sequence, public, stored.sealed, sealed_digest, digest, stored.time))
+        for mark in event.marks:
+            self.marks.append((mark, sequence))
+        return event.numbered(sequence)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write it within a transaction. Raises sqlite3.Error."""

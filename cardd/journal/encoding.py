@@ -27,6 +27,10 @@ Also = Callable[[sqlite3.Connection], object]
 """What else a call does to the database, in its own transaction."""
 
 _CHANCE: Final = Chance()
+_VARIANTS: Final = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
+_WITH_MICROSECONDS: Final = len("2031-05-07T08:09:10.000000Z")
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Body(msgspec.Struct, omit_defaults=True):
@@ -102,7 +106,9 @@ class PreparedCall(Struct, frozen=True):
 
 def rfc3339(moment: datetime) -> str:
     """Return `2031-05-07T08:09:10.000000Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    # a tenth of what `isoformat` takes; it leaves microseconds out where there are none
+    text: str = msgspec.to_builtins(moment.astimezone(UTC))
+    return text if len(text) == _WITH_MICROSECONDS else f"{text[:-1]}.000000Z"
 
 
 def prepare(
@@ -118,7 +124,7 @@ def prepare(
     """Encode and seal one call. Raises CarddError INVALID for what is no JSON or too large, without quoting it."""
     moment = rfc3339(time)
     return PreparedCall(
-        tuple(_prepare_event(event, sealer, moment, tokens) for event in events),
+        tuple([_prepare_event(event, sealer, moment, tokens) for event in events]),
         None if activation is None else _prepare_activation(activation, sealer),
         None if deed is None else _prepare_deed(deed, sealer),
         also,
@@ -142,8 +148,7 @@ def _prepare_event(event: NewEvent, sealer: Sealer, time: str, tokens: Tokens | 
 def _new_identity() -> str:
     """Return a random UUID (RFC 9562, version 4); `uuid` takes three times as long to make one."""
     digits = _CHANCE.take(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANTS[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def _prepare_activation(row: ActivationRow, sealer: Sealer) -> PreparedActivation:
@@ -177,7 +182,7 @@ def _seal(what: str, personal: Mapping[str, Json], sealer: Sealer, context: str)
 
 def _encoded(what: str, value: object) -> bytes:
     try:
-        return msgspec.json.encode(value)
+        return _encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         problem = type(error).__name__
     # raised out here, so that the first error, which may quote a person's data, does not travel as its context

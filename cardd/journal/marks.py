@@ -3,7 +3,7 @@
 A mark holds no person: tokens are made under this machine's key, and are taken from what is about to be sealed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -58,33 +58,37 @@ def of_event(
     insertion_of: str | None, correlation: str | None, personal: Mapping[str, Json], tokens: Tokens | None
 ) -> tuple[str, ...]:
     """Return all marks of an event; without `tokens` those of persons and cards are missing."""
-    plain = [] if insertion_of is None else [insertion(insertion_of)]
+    found: dict[str, None] = {}
+    if insertion_of is not None:
+        found[insertion(insertion_of)] = None
     if correlation is not None:
-        plain.append(activation(correlation))
-    return (*plain, *of_personal(personal, tokens))
+        found[activation(correlation)] = None
+    if personal and tokens is not None:
+        _gather(found, personal, None, tokens)
+    return tuple(found)
 
 
 def of_personal(personal: Mapping[str, Json], tokens: Tokens | None) -> tuple[str, ...]:
     """Return the marks of the persons and cards that personal data name."""
     if tokens is None:
         return ()
-    return tuple(dict.fromkeys(_mark(kind, value, tokens) for kind, value in _named(personal, within=None) if value))
+    found: dict[str, None] = {}
+    _gather(found, personal, None, tokens)
+    return tuple(found)
 
 
-def _mark(kind: str, value: str, tokens: Tokens) -> str:
-    return f"{kind} {tokens.holder(value) if kind == _HOLDER else tokens.card(value)}"
-
-
-def _named(value: Json, within: str | None) -> Iterator[tuple[str, str]]:
+def _gather(found: dict[str, None], value: Json, within: str | None, tokens: Tokens) -> None:
+    """Add the marks of what a value names, each once and in their order."""
     # what can be encoded is made of these; to ask whether something is any mapping takes ten times as long
     if isinstance(value, dict):
         for key, inner in value.items():
             kind = _BY_KEY.get(key)
             if isinstance(inner, str):
-                if kind is not None:
-                    yield within or kind, inner
+                if kind is not None and inner:
+                    kind = within or kind
+                    found[f"{kind} {tokens.holder(inner) if kind == _HOLDER else tokens.card(inner)}"] = None
             else:
-                yield from _named(inner, kind if key in _WITHIN else within)
+                _gather(found, inner, kind if key in _WITHIN else within, tokens)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _named(inner, within)
+            _gather(found, inner, within, tokens)

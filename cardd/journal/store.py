@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -17,7 +18,7 @@ from cardd.journal.events import ActivationRow, DeedRow, NewEvent, Statistics, S
 from cardd.journal.heads import Notary, Place
 from cardd.journal.lock import DirectoryLock
 from cardd.journal.reserve import Reserve
-from cardd.journal.writer import Recorded, Writer
+from cardd.journal.writer import Committed, Outcome, Writer
 
 T = TypeVar("T")
 
@@ -268,23 +269,28 @@ class Journal:
         if self._closed is not None:
             raise CarddError(Reason.JOURNAL_UNAVAILABLE, "the journal is closed")
 
-    def _deliver(self, recorded: Sequence[Recorded], seconds: float) -> None:
-        """Adopt one commit: first our own figures, then the subscribers, then those who wait."""
+    def _deliver(self, outcomes: Sequence[Outcome], seconds: float) -> None:
+        """Adopt what was committed: first our own figures, then the subscribers, then those who wait."""
         _tell_each([self._timed], seconds)
-        events = [event for one in recorded for event in one.value or ()]
+        events: list[StoredEvent] = []
+        for outcome in outcomes:
+            if isinstance(outcome, Committed):
+                self._adopt(outcome)
+                events += chain.from_iterable(outcome.events)
         if events:
             self.last = events[-1].sequence
-            self.evicted = recorded[-1].evicted
-            self._digest = next(one.digest for one in reversed(recorded) if one.value)
-        for one in recorded:
-            if one.error is None and one.call.activation is not None:
-                change = self._open.add if one.call.activation.open else self._open.discard
-                change(one.call.activation.id)
-        if events:
             _tell_each(tuple(self._subscribers.values()), events)
-        for one in recorded:
-            self._waiting.discard(one.future)
-            one.settle()
+        for outcome in outcomes:
+            self._waiting.difference_update([record.future for record in outcome.records])
+            outcome.settle()
+
+    def _adopt(self, committed: Committed) -> None:
+        self.evicted, self._digest = committed.evicted, committed.digest
+        for record in committed.records:
+            activation = record.call.activation
+            if activation is not None:
+                change = self._open.add if activation.open else self._open.discard
+                change(activation.id)
 
 
 def _tell_each(listeners: Sequence[Callable[[T], None]], news: T) -> None:

@@ -30,15 +30,53 @@ _GROUP: Final = 512
 """So many jobs wait for no more: bounds how long the first of them waits for the others."""
 
 
-class Outcome(Struct, Generic[T], frozen=True):
-    """What became of a job: a value, or an error."""
+class Record(Struct, frozen=True):
+    """One call of `record`, and the future of who waits for it."""
+
+    call: PreparedCall
+    future: asyncio.Future[tuple[StoredEvent, ...]]
+
+
+class Committed(Struct, frozen=True):
+    """What one transaction brought: the events of each of its calls, and where the journal stands after it."""
+
+    records: Sequence[Record]
+    events: Sequence[tuple[StoredEvent, ...]]
+    digest: bytes
+    """That of the newest event."""
+    evicted: int
+
+    def settle(self) -> None:
+        """Tell those who wait, but for those who gave up meanwhile."""
+        for record, events in zip(self.records, self.events, strict=True):
+            if not record.future.done():
+                record.future.set_result(events)
+
+
+class Refused(Struct, frozen=True):
+    """Calls of which nothing was written."""
+
+    records: Sequence[Record]
+    error: CarddError
+
+    def settle(self) -> None:
+        """Tell those who wait, but for those who gave up meanwhile."""
+        for record in self.records:
+            if not record.future.done():
+                record.future.set_exception(self.error)
+
+
+Outcome = Committed | Refused
+
+
+class _Answer(Struct, Generic[T], frozen=True):
+    """What became of a question: a value, or an error."""
 
     future: asyncio.Future[T]
     value: T | None
     error: CarddError | None
 
     def settle(self) -> None:
-        """Tell the one who waits, unless that one gave up meanwhile."""
         if self.future.done():
             return
         if self.error is not None:
@@ -47,36 +85,22 @@ class Outcome(Struct, Generic[T], frozen=True):
             self.future.set_result(self.value)  # type: ignore[arg-type] # no error, so the value is a T
 
 
-class Recorded(Outcome[tuple[StoredEvent, ...]], frozen=True):
-    """What became of one call of `record`."""
-
-    call: PreparedCall
-    digest: bytes
-    """That of the newest event after the commit."""
-    evicted: int
-
-
-class _Record(Struct, frozen=True):
-    call: PreparedCall
-    future: asyncio.Future[tuple[StoredEvent, ...]]
-
-
 class _Ask(Struct, Generic[T], frozen=True):
     question: Callable[[Database], T]
     future: asyncio.Future[T]
 
-    def answer(self, database: Database) -> Outcome[T]:
+    def answer(self, database: Database) -> _Answer[T]:
         try:
-            return Outcome(self.future, self.question(database), None)
+            return _Answer(self.future, self.question(database), None)
         except Exception as error:  # noqa: BLE001 - one bad question must not end the thread
-            return Outcome(self.future, None, _told(error))
+            return _Answer(self.future, None, _told(error))
 
 
 class _Stop(Struct, frozen=True):
     """Nothing comes after this."""
 
 
-_Job = _Record | _Ask[object] | _Stop
+_Job = Record | _Ask[object] | _Stop
 
 
 class Writer:
@@ -86,7 +110,7 @@ class Writer:
         self,
         database: Database,
         reserve: Reserve | None,
-        deliver: Callable[[Sequence[Recorded], float], None],
+        deliver: Callable[[Sequence[Outcome], float], None],
         monotonic: Callable[[], float],
     ) -> None:
         """`deliver` is called on the loop's thread with what one commit brought and its seconds, in their order."""
@@ -113,7 +137,7 @@ class Writer:
 
     def record(self, call: PreparedCall, future: asyncio.Future[tuple[StoredEvent, ...]]) -> None:
         """Queue one call; `deliver` gets its outcome."""
-        self._queue(_Record(call, future), future.get_loop())
+        self._queue(Record(call, future), future.get_loop())
 
     def ask(self, question: Callable[[Database], T], future: asyncio.Future[T]) -> None:
         """Queue a question; it sees everything that was queued before it, and its future is settled after theirs."""
@@ -155,45 +179,44 @@ class Writer:
 
     def _serve(self, jobs: Sequence[_Job]) -> bool:
         """Commit, then answer: a question may see more than it waited for, never less."""
-        records = [job for job in jobs if isinstance(job, _Record)]
+        records = [job for job in jobs if isinstance(job, Record)]
         if records:
             began = self._monotonic()
-            recorded = self._commit(records)
+            outcomes = self._commit(records)
             seconds = self._monotonic() - began
-            self._post(lambda: self._deliver(recorded, seconds))
+            self._post(lambda: self._deliver(outcomes, seconds))
+        if len(records) == len(jobs):
+            return True
         for job in jobs:
             if isinstance(job, _Ask):
                 self._post(job.answer(self._database).settle)
         return not any(isinstance(job, _Stop) for job in jobs)
 
-    def _commit(self, records: Sequence[_Record]) -> list[Recorded]:
+    def _commit(self, records: Sequence[Record]) -> list[Outcome]:
         """Commit what is taken at the space there is; refuse the rest."""
         if self._admission.space is Space.AMPLE:
             return self._append(records)
         self._admission.look_again()
-        taken: list[_Record] = []
-        refused: list[_Record] = []
+        taken: list[Record] = []
+        refused: list[Record] = []
         for record in records:
             (taken if self._admission.takes(record.call) else refused).append(record)
         full = CarddError(Reason.JOURNAL_FULL, "space is left for what is open only")
-        return self._append(taken) + [self._recorded(record, None, full) for record in refused]
+        return [*self._append(taken), *([Refused(refused, full)] if refused else [])]
 
-    def _append(self, records: Sequence[_Record]) -> list[Recorded]:
+    def _append(self, records: Sequence[Record]) -> list[Outcome]:
         if not records:
             return []
         try:
-            stored = self._database.append([record.call for record in records])
+            events = self._database.append([record.call for record in records])
         except Exception as error:  # noqa: BLE001 - whatever it was, the thread lives and the callers are told
             if isinstance(error, sqlite3.Error) and is_full(error) and self._admission.give_way():
                 return self._commit(records)
             if len(records) > 1:
                 # one of them may be to blame, or too large for the space that is left: each for itself then
-                return [recorded for record in records for recorded in self._commit([record])]
-            return [self._recorded(records[0], None, _told(error))]
-        return [self._recorded(record, events, None) for record, events in zip(records, stored, strict=True)]
-
-    def _recorded(self, record: _Record, events: tuple[StoredEvent, ...] | None, error: CarddError | None) -> Recorded:
-        return Recorded(record.future, events, error, record.call, self._database.digest, self._database.evicted)
+                return [outcome for record in records for outcome in self._commit([record])]
+            return [Refused(records, _told(error))]
+        return [Committed(records, events, self._database.digest, self._database.evicted)]
 
     def _post(self, callback: Callable[[], None]) -> None:
         # a loop that was closed has nobody left to be told
