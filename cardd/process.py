@@ -45,6 +45,8 @@ def run(config: Config, read: Read, trace: TraceFile | None = None) -> int:
     take_over()
     forbid_core_dumps()
     sys.setswitchinterval(SWITCH_S)
+    if trace is not None and trace.holds_secrets:
+        log.warning("the trace is written with PINs and persons in it: for test cards only")
     asyncio.run(_serve(config, read, logs, trace))
     if trace is not None:
         trace.close()

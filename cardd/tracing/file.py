@@ -88,6 +88,11 @@ class TraceFile:
 
     # -- any thread --
 
+    @property
+    def holds_secrets(self) -> bool:
+        """Tell whether PINs and people are in the file."""
+        return self._secrets
+
     def exchanged(self, insertion: Insertion, command: bytes, answer: bytes, seconds: float) -> None:
         """Take one exchange, or count it as lost where too many wait."""
         exchange = _Exchange(insertion, self._clock.now().timestamp(), seconds, command, answer)

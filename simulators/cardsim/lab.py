@@ -153,13 +153,15 @@ class Lab:
             card = self._drawer.take(*label)
             return self._insert(_recorded(card, record, masked=not record_pins) if record else card, place, label)
 
-    def replay(self, trace: str, reader: str | int) -> str:
+    def replay(self, trace: str, reader: str | int, insertion: str = "") -> str:
         """Put a recorded card into a reader; return the reader's name when pcscd has seen it.
+
+        `insertion` is which stay, where the trace is of several.
 
         Raises DocumentError for a broken trace, CarddError NOT_FOUND for one that cannot be read.
         """
         try:
-            card = ReplayCard(load_trace(Path(trace)))
+            card = ReplayCard(load_trace(Path(trace), insertion))
         except OSError as error:
             raise CarddError(Reason.NOT_FOUND, f"{trace}: {error.strerror}") from None
         with self._lock:

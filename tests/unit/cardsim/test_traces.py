@@ -22,7 +22,7 @@ from cardsim.card.make import make_card
 from cardsim.cli import main
 from cardsim.persona import load_persona
 from cardsim.replay import ReplayCard
-from cardsim.trace import RecordingCard, load_trace
+from cardsim.trace import RecordingCard, load_trace, load_traces
 
 ATR = "3B6D00000081544C9686845101C0FFEE01"
 SELECT = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"
@@ -209,3 +209,61 @@ def test_record_is_an_exchange_that_is_written_down(
     assert main(["record", "social-jia-3.0", str(trace)]) == os.EX_OK
     answers = capsys.readouterr().out.splitlines()
     assert lines(trace) == [{"atr": ATR}, {"c": SELECT, "r": answers[0]}, {"c": "00A4020002EF05", "r": "9000"}]
+
+
+SEVERAL = (
+    '{"insertion":"7-1","reader":"front","t":1.0,"atr":"3B00"}\n'
+    '{"insertion":"7-2","reader":"sam","t":1.0,"atr":"3B01AA"}\n'
+    '{"insertion":"7-2","t":1.1,"ms":2.5,"c":"0084000008","r":"01020304050607089000"}\n'
+    '{"insertion":"7-1","t":1.2,"ms":1.0,"c":"0020000003000000","r":"63C5","masked":[5,3]}\n'
+    '{"lost":3,"t":1.3}\n'
+    '{"insertion":"7-1","reader":"front","t":1.4,"atr":"3B00"}\n'
+    '{"insertion":"7-1","t":1.5,"ms":1.0,"c":"00B2092C22","r":"09030000009000","r_masked":[2,3]}\n'
+)
+
+
+def test_a_trace_of_several_stays_is_split_into_its_cards(trace: Path) -> None:
+    trace.write_text(SEVERAL)
+    front, sam = load_traces(trace)
+    assert (front.insertion, front.reader, front.atr, front.lost) == ("7-1", "front", b"\x3b\x00", 3)
+    assert [exchange.command[1] for exchange in front.exchanges] == [0x20, 0xB2]
+    assert (front.exchanges[0].masked, front.exchanges[1].unread) == ((5, 3), (2, 3))
+    assert (sam.reader, [exchange.milliseconds for exchange in sam.exchanges]) == ("sam", [2.5])
+    assert load_trace(trace, "7-2") == sam
+
+
+@pytest.mark.parametrize(("insertion", "problem"), [("", "has several insertions"), ("7-9", "has no insertion `7-9`")])
+def test_it_has_to_be_said_which_of_several_stays(insertion: str, problem: str, trace: Path) -> None:
+    trace.write_text(SEVERAL)
+    with pytest.raises(DocumentError, match=problem) as caught:
+        load_trace(trace, insertion)
+    assert "7-1 (front), 7-2 (sam)" in str(caught.value)
+
+
+def test_a_line_that_a_killed_daemon_left_unfinished_is_left_out(trace: Path) -> None:
+    trace.write_text(SEVERAL + '{"insertion":"7-2","t":1.')
+    assert len(load_trace(trace, "7-2").exchanges) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ('{"insertion":"7-3","t":1.1,"c":"00","r":""}', ":8:1: is of insertion `7-3`"),
+        ('{"insertion":"7-1","t":1.1,"c":"00"}', ":8:1: is no line of the form"),
+        ('{"insertion":"7-3","atr":"3B0"}', ":8:1: is no line of the form"),
+        ("nothing", ":8:1: is no line of the form"),
+    ],
+)
+def test_a_broken_trace_of_several_is_told_with_its_line(line: str, place: str, trace: Path) -> None:
+    trace.write_text(SEVERAL + line + "\n")
+    with pytest.raises(DocumentError, match=place):
+        load_traces(trace)
+
+
+def test_a_masked_stay_is_replayed_with_nothing_in_the_place_of_what_was_masked(trace: Path) -> None:
+    trace.write_text(SEVERAL)
+    card = ReplayCard(load_trace(trace, "7-1"))
+    card.power_on()
+    assert card.transmit(bytes.fromhex("0020000003123456")) == b"\x63\xc5"
+    assert card.transmit(bytes.fromhex("00B2092C22")) == bytes.fromhex("09030000009000")
+    assert card.progress(inserted=False).faithful
