@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta, timezone
 from typing import Final, TypeVar, cast
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -91,7 +92,8 @@ class AccountDesk:
         self._open: dict[tuple[str, str], DeedRow] = {}
         self._running: dict[tuple[str, str], asyncio.Task[DeedRow]] = {}
         self._settling: set[asyncio.Task[None]] = set()
-        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
+        # a lock is there for as long as somebody holds it or waits for it
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def recover(self) -> None:
         """Take up the deeds of an earlier daemon of which nobody knows what became, then listen for their cards."""
@@ -274,7 +276,6 @@ class AccountDesk:
         event, row = end
         await self._journal.record(event, deed=row)
         self._open.pop(key, None)
-        self._turns.pop(key, None)
         return row
 
     # -- settling

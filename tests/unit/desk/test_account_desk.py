@@ -305,6 +305,23 @@ async def test_a_deed_that_is_asked_about_several_times_at_once_is_settled_once(
         assert len(await t.told("account.debited")) == 1
 
 
+async def test_nothing_is_kept_of_a_deed_that_was_asked_about_in_vain(tmp_path: Path) -> None:
+    async with till(tmp_path) as t:
+        card = AccountCard(tmp_path)
+        insertion = await t.desk.insert("front", card.laid())
+        card.before[DEBIT] = torn
+        assert (await t.debit()).outcome == "in_doubt"
+        refused = await refusal(
+            t.accounts.proof(AccountProofParams(request="r-1", insertion=insertion.id), client="till")
+        )
+        assert refused.reason is Reason.STALE_INSERTION
+        other = await t.desk.insert("front", virtual("p5-offline"))
+        refused = await refusal(t.accounts.proof(AccountProofParams(request="r-1", insertion=other.id), client="till"))
+        assert refused.reason is Reason.CARD_DATA_DIFFERS
+        # it took its turn at that deed
+        assert not t.accounts._turns
+
+
 async def test_a_refusal_before_the_intent_leaves_the_request_free(tmp_path: Path) -> None:
     async with till(tmp_path) as t:
         card = AccountCard(tmp_path)
