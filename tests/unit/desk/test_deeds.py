@@ -423,7 +423,7 @@ async def test_a_card_that_tells_closes_its_deed_and_whoever_asks_meanwhile_wait
         asked = asyncio.create_task(once(deeds, course, WRITING))
         await asyncio.sleep(0)
         may_tell.set()
-        assert await look
+        assert await look is None
         assert (await asked).done == "written"
         assert (course.times, course.taken_up) == (1, 0)
         assert deeds.open() == []
@@ -437,7 +437,7 @@ async def test_a_card_on_which_it_is_not_done_says_so_and_leaves_the_deed_open(t
         async def find(_: DeedRow) -> tuple[CardPinResult | None, Told]:
             return None, Told("card.write_unfinished", CARD, {"missing": ["DF04EF05"]})
 
-        assert await deeds.look_into(deeds.open()[0], find)
+        assert await deeds.look_into(deeds.open()[0], find) is None
         assert await told(opened) == ["deed.intended", "card.write_unfinished"]
         assert len(deeds.open()) == 1
 
@@ -450,6 +450,6 @@ async def test_a_card_that_cannot_be_asked_leaves_everything_as_it_was(tmp_path:
         async def find(_: DeedRow) -> tuple[CardPinResult | None, Told]:
             raise CarddError(Reason.PSAM_ABSENT)
 
-        assert not await deeds.look_into(deeds.open()[0], find)
+        assert await deeds.look_into(deeds.open()[0], find) is Reason.PSAM_ABSENT
         assert len(deeds.open()) == 1
         assert await told(opened) == ["deed.intended"]
