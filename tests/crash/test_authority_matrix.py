@@ -110,7 +110,7 @@ async def matrix_of(directory: Path, variation: Variation, every: int) -> str:
     policy: dict[str, object] = {"pin_policy": str(variation.pins)}
     matrix = Matrix(House(directory / "h", STATIONS, policy, AUTHORITY_S), PEOPLE)
     await matrix.house.begin()
-    assert (await Clerk(matrix.house, 0, matrix.customer(variation)).serve()).outcome == "activated"
+    assert (await Clerk.undisturbed(matrix.house, 0, matrix.customer(variation)).serve()).outcome == "activated"
     points = list(cells([name for name, _ in matrix.house.line.calls]))
     matrix.house.line.plan = plan = Plan()
     chosen = points[from_each(every, variation) :: every]

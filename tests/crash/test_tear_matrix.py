@@ -146,7 +146,7 @@ async def matrix_of(directory: Path, variation: Variation, every: int) -> str:
     await matrix.house.begin()
     questions = Questions(matrix.house)
     clean = matrix.customer(variation)
-    assert (await questions.look_on(Clerk(matrix.house, 0, clean))).outcome == "activated"
+    assert (await questions.look_on(Clerk.undisturbed(matrix.house, 0, clean))).outcome == "activated"
     points = list(cells(clean, questions.asked))
     chosen = points[from_each(every, variation) :: every]
     staying = [cell for cell in chosen if cell.then is not Afterwards.NONE]
@@ -159,7 +159,7 @@ async def matrix_of(directory: Path, variation: Variation, every: int) -> str:
     deserted = Matrix(house, len(leaving) + 1)
     await deserted.house.begin()
     meanwhile = Questions(deserted.house)
-    assert (await meanwhile.look_on(Clerk(house, 0, deserted.customer(variation)))).outcome == "activated"
+    assert (await meanwhile.look_on(Clerk.undisturbed(house, 0, deserted.customer(variation)))).outcome == "activated"
     left = await deserted.run(variation, leaving, lambda clerk, cell: torn(deserted, meanwhile, clerk, cell))
     await deserted.judge()
 
