@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain as chain_of
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -21,8 +22,13 @@ from cardd.journal.pages import origin
 
 T = TypeVar("T")
 
+_ROWS: Final = 10
+"""So many rows go in by one statement where there are as many: each statement costs what one more row would."""
+
 _INSERT: Final = "INSERT INTO events (sequence, public, sealed, sealed_digest, digest, time) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_ROWS: Final = _INSERT + ", (?, ?, ?, ?, ?, ?)" * (_ROWS - 1)
 _MARK: Final = "INSERT OR IGNORE INTO marks (mark, sequence) VALUES (?, ?)"
+_MARK_ROWS: Final = _MARK + ", (?, ?)" * (_ROWS - 1)
 _HEAD: Final = "INSERT OR REPLACE INTO heads (sequence, head) VALUES (?, ?)"
 _READ: Final = "SELECT public, sealed FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?"
 _UPSERT: Final = """
@@ -83,10 +89,12 @@ class _Batch(msgspec.Struct):
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write it within a transaction. Raises sqlite3.Error."""
-        connection.executemany(_INSERT, self.rows)
-        connection.executemany(_MARK, self.marks)
-        connection.executemany(_UPSERT, ((*_activation_row(row), at) for row, at in self.activations))
-        connection.executemany(_DEED, ((*_deed_row(row), at) for row, at in self.deeds))
+        _insert(connection, _INSERT_ROWS, _INSERT, self.rows)
+        _insert(connection, _MARK_ROWS, _MARK, self.marks)
+        for row, at in self.activations:
+            connection.execute(_UPSERT, (*_activation_row(row), at))
+        for deed, at in self.deeds:
+            connection.execute(_DEED, (*_deed_row(deed), at))
         for also in self.also:
             also(connection)
 
@@ -234,6 +242,15 @@ class Database:
         with contextlib.suppress(sqlite3.Error):
             self.sign()
         self._connection.close()
+
+
+def _insert(connection: sqlite3.Connection, many: str, one: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows in their order, _ROWS at a time by one statement and the last few by the other."""
+    whole = len(rows) - len(rows) % _ROWS
+    for begin in range(0, whole, _ROWS):
+        connection.execute(many, tuple(chain_of.from_iterable(rows[begin : begin + _ROWS])))
+    if whole < len(rows):
+        connection.executemany(one, rows[whole:])
 
 
 def _activation_row(row: PreparedActivation) -> tuple[str | bool | bytes | None, ...]:
