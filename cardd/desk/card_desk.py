@@ -6,17 +6,19 @@ meanwhile.
 
 from cardd.base.clock import Clock
 from cardd.desk.asking import Asking
-from cardd.desk.at_card import AtCard
+from cardd.desk.at_card import AtCard, Inside
 from cardd.desk.deeds import Deeds
 from cardd.desk.issuer_desk import METHODS as ISSUER_METHODS
 from cardd.desk.issuer_desk import IssuerDesk
 from cardd.desk.pin_desk import METHODS as PIN_METHODS
 from cardd.desk.pin_desk import PinDesk
+from cardd.desk.reading import Identity
 from cardd.desk.reception import Reception
 from cardd.desk.requests import CardRequests
 from cardd.desk.stopped import StoppedKeys
+from cardd.desk.updates import Updates
 from cardd.desk.write_desk import METHODS as WRITE_METHODS
-from cardd.desk.write_desk import WriteDesk
+from cardd.desk.write_desk import Shown, WriteDesk
 from cardd.journal.store import Journal
 from cardd.keys.service import KeyService
 from cardd.wire.accounts import AccountStartingDayParams, AccountStartingDayResult
@@ -76,6 +78,16 @@ class CardDesk:
     async def write(self, params: CardWriteParams, *, client: str) -> CardWriteResult:
         """Write files, once for each request. Raises CarddError as `WriteDesk.write` does."""
         return await self._writes.write(params, client=client)
+
+    async def write_shown(
+        self, inside: Inside, files: Updates, work: Shown, *, request: str, client: str
+    ) -> CardWriteResult:
+        """Write files with keys that somebody else has shown, as `WriteDesk.write_shown` does."""
+        return await self._writes.write_shown(inside, files, work, request=request, client=client)
+
+    def open_write(self, identity: Identity, files: Updates, *, client: str) -> str | None:
+        """Return the request of a write whose end is not known, as `WriteDesk.open_request` does."""
+        return self._writes.open_request(identity, files, client=client)
 
     async def query_pin(self, params: CardChoice) -> CardPinQueryResult:
         """Tell whether the card has a PIN and how many tries are left, which costs none."""

@@ -82,6 +82,17 @@ class Rights:
             raise unasked
         raise self._denied(file, denied)
 
+    def to_look(self, file: FileRule, work: Callable[[], T]) -> T | None:
+        """Do what reads a file that is about to be written; None where it cannot be read then. Raises as `to_read`."""
+        return self.to_read(file, work)
+
+    def to_check(self, file: FileRule, work: Callable[[], None]) -> bool:
+        """Do what reads a file that was written, and tell whether what was given sufficed. Raises as `to_read`."""
+        if not self.can_read(file):
+            return False
+        self.to_read(file, work)
+        return True
+
     def to_write(self, key: KeyName) -> None:
         """Prove an update key to the card. Raises CarddError as `to_read` does; StatusError."""
         self._obtain(frozenset({key}))

@@ -8,7 +8,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -32,6 +32,7 @@ from cardd.desk.values import holder_of
 from cardd.desk.write import write_file
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.status import StatusError
+from cardd.keys.service import UNASKED, KeyService
 from cardd.keys.versions import KeyVersions
 from cardd.readers.insertion import Insertion
 from cardd.rules.address import FileAddress
@@ -39,6 +40,8 @@ from cardd.rules.files import EF05, EF06, FileRule
 from cardd.rules.keys import KeyName
 
 T = TypeVar("T")
+
+_NOT_TO_BE_HAD: Final = UNASKED | {Reason.ACCESS_DENIED, Reason.KEY_STOPPED, Reason.CARD_ID_MALFORMED}
 
 
 class BasicBegun(Struct, frozen=True):
@@ -59,11 +62,38 @@ class KeyBegun(Struct, frozen=True):
 
 
 class Obtained(Rights):
-    """Rights that the card has been shown already."""
+    """Rights that the card has been shown already.
 
-    def can_read(self, file: FileRule) -> bool:
-        """Tell whether it is free: what opens it to be written may not open it to be read."""
-        return all(access.free for access in file.read.values())
+    What was shown to write a file may not open it to be read, and nothing else may be shown before it is written. Once
+    it is, what the station has itself is tried.
+    """
+
+    def to_look(self, file: FileRule, work: Callable[[], T]) -> T | None:
+        """Do it, and nothing where the card does not give the file for what it was shown."""
+        try:
+            return self.to_read(file, work)
+        except CarddError as error:
+            if error.reason is not Reason.ACCESS_DENIED:
+                raise
+            return None
+
+    def to_check(self, file: FileRule, work: Callable[[], None]) -> bool:
+        """Do it with what the card was shown, else with what the station has.
+
+        A right that is not to be had is no fault of what was written.
+        """
+        for attempt in (self.to_read, super().to_read):
+            try:
+                attempt(file, work)
+            except CarddError as error:
+                if error.reason not in _NOT_TO_BE_HAD and "status_word" not in error.facts:
+                    raise
+            except StatusError:
+                # the card refuses a key of the station's
+                pass
+            else:
+                return True
+        return False
 
     def to_read(self, file: FileRule, work: Callable[[], T]) -> T:
         """Do it: what is missing the card says."""
@@ -165,10 +195,20 @@ def read_shown(channel: Channel, begun: KeyBegun, stopped: StoppedKeys, address:
         return read_file(_opened(channel, begun, stopped), address)
 
 
-def write_shown(channel: Channel, begun: KeyBegun, stopped: StoppedKeys, update: Update) -> bool:
-    """Write a file whose key the card was shown; tell whether it could be read back. Raises as `write_records`."""
+def write_shown(
+    channel: Channel,
+    begun: KeyBegun,
+    stopped: StoppedKeys,
+    update: Update,
+    keys: KeyService | None,
+    deadline: float,
+) -> bool:
+    """Write a file whose key the card was shown; tell whether it could be read back. Raises as `write_records`.
+
+    `keys` are those that the station has itself, until the deadline: they are good for reading back only.
+    """
     with refusals():
-        return write_file(_opened(channel, begun, stopped), update)
+        return write_file(_opened(channel, begun, stopped, keys, deadline), update)
 
 
 def ask_again(begun: KeyBegun) -> bytes:
@@ -211,6 +251,8 @@ def _same_card(channel: Channel, insertion: Insertion, expected: Identity) -> It
         raise
 
 
-def _opened(channel: Channel, begun: KeyBegun, stopped: StoppedKeys) -> OpenFiles:
-    rights = Obtained(begun.card, None, stopped, 0.0, forged=False)
+def _opened(
+    channel: Channel, begun: KeyBegun, stopped: StoppedKeys, keys: KeyService | None = None, deadline: float = 0.0
+) -> OpenFiles:
+    rights = Obtained(begun.card, keys, stopped, deadline, forged=False)
     return OpenFiles(channel, begun.files, begun.card.generation, rights)

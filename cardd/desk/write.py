@@ -141,10 +141,7 @@ def write_file(card: OpenFiles, update: Update) -> bool:
     with refusals(file=rule.address):
         _select(card, rule)
         _WRITE[rule.structure](card, update)
-        if not card.rights.can_read(rule):
-            return False
-        card.rights.to_read(rule, lambda: _CHECK[rule.structure](card, update))
-        return True
+        return card.rights.to_check(rule, lambda: _CHECK[rule.structure](card, update))
 
 
 def _is_written(card: OpenFiles, update: Update) -> bool | None:
@@ -166,13 +163,16 @@ def _is_written(card: OpenFiles, update: Update) -> bool | None:
 
 
 def _write_tagged(card: OpenFiles, update: Update) -> None:
-    places = card.rights.to_read(update.rule, lambda: _places(card, update)) if _repeats(update) else {}
+    places = card.rights.to_look(update.rule, lambda: _places(card, update)) if _repeats(update) else {}
     card.rights.to_write(update.key)
     for new in update.items:
         value = as_stored(update.rule, card.generation, new)
         with refusals(item=new.name):
-            if new.occurrence is None:
+            # of several with its tag the first is found by that, too
+            if new.occurrence is None or (places is None and new.occurrence == 1):
                 records.update_by_tag(card.channel, update.rule, new.item.tag, value)
+            elif places is None:
+                raise CarddError(Reason.ACCESS_DENIED, "where it lies on this card can only be read")
             else:
                 records.update_by_number(card.channel, update.rule, places[new.name], new.item.tag, value)
 
@@ -221,8 +221,8 @@ def _places(card: OpenFiles, update: Update) -> Mapping[str, int]:
 
 def _write_cyclic(card: OpenFiles, update: Update) -> None:
     wanted = update.records
-    newest = card.rights.to_read(update.rule, lambda: _newest(card, update))
-    missing = wanted[_already_there(newest, wanted) :]
+    newest = card.rights.to_look(update.rule, lambda: _newest(card, update))
+    missing = wanted[_already_there(newest or [], wanted) :]
     if missing:
         card.rights.to_write(update.key)
     for number, record in enumerate(missing, len(wanted) - len(missing) + 1):

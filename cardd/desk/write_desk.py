@@ -1,7 +1,7 @@
 """Files written for clients: on record before, read back after, and finished after a tear."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -16,6 +16,7 @@ from cardd.desk import deed_rows as rows
 from cardd.desk.at_card import AtCard, Inside
 from cardd.desk.deed_rows import Deed, Intent, Told
 from cardd.desk.deeds import Deeds, Done, GiveUp, Intend
+from cardd.desk.intending import at_once
 from cardd.desk.reading import Identity
 from cardd.desk.reception import CardGone, CardIdentified, KeysAnswer, ModuleCame, Notice, Reception
 from cardd.desk.requests import Chosen
@@ -32,6 +33,9 @@ METHODS: Final[Mapping[str, GiveUp | None]] = MappingProxyType({METHOD: None})
 
 _Written = Mapping[str, list[str]]
 _Write = Callable[..., tuple[str, ...]]
+
+Shown = Callable[[Callable[[], None]], Awaitable[tuple[str, ...]]]
+"""Writes, and returns the files that could not be read back; what it is given is called on the worker before."""
 
 
 class WriteDesk:
@@ -59,10 +63,29 @@ class WriteDesk:
         Raises CarddError: as `write_records` does; those of choosing a card and of asking for the PIN;
         CARD_DATA_DIFFERS where the request was begun on another card.
         """
-        written = {update.rule.address: list(update.names) for update in prepare(params.files)}
-        deed = Deed(client, METHOD, params.request, about=rows.names(written), mark=_mark(params.files))
+        written = _names(params.files)
         course = _WriteCourse(self._at, self._stopped, params, written)
-        return await self._deeds.once(deed, CardWriteResult, course)
+        return await self._deeds.once(_deed(client, params.request, params.files), CardWriteResult, course)
+
+    async def write_shown(
+        self, inside: Inside, files: Updates, work: Shown, *, request: str, client: str
+    ) -> CardWriteResult:
+        """Write files whose keys somebody else has shown to a card that is held since, once for each request.
+
+        It is on record, and looked after on a card that comes back, as any other write. Raises CarddError as the work
+        does; INVALID for a request that was another deed.
+        """
+        course = _ShownCourse(inside, files, work)
+        return await self._deeds.once(_deed(client, request, files), CardWriteResult, course)
+
+    def open_request(self, identity: Identity, files: Updates, *, client: str) -> str | None:
+        """Return the request by which a client began to write these very files to that card, and has no end of it."""
+        same = (
+            row.request
+            for row in self._deeds.open()
+            if row.client == client and rows.is_on(row, identity) and rows.is_of(row, _deed(client, row.request, files))
+        )
+        return next(same, None)
 
     # -- cards that come back
 
@@ -116,6 +139,30 @@ class WriteDesk:
         return result, Told("card.written", card.insertion, {"unchecked": [], "by_reading": True})
 
 
+class _ShownCourse(Struct, frozen=True):
+    """One write with keys that somebody else has shown; again it is what is not there yet."""
+
+    inside: Inside
+    files: Hidden[Updates]
+    work: Shown
+
+    async def do(self, intend: Intend) -> Done[CardWriteResult]:
+        """Write everything."""
+        insertion = self.inside.insertion
+        intent = _intent(insertion, self.inside.expected, self.files)
+        return _done(insertion, _names(self.files), await self.work(partial(intend, intent)))
+
+    async def take_up(self, row: DeedRow) -> Done[CardWriteResult]:
+        """Write to the card that it was begun on."""
+        if not rows.is_on(row, self.inside.expected):
+            raise CarddError(Reason.CARD_DATA_DIFFERS, "that request was begun on another card")
+        return _done(self.inside.insertion, _names(self.files), await self.work(at_once))
+
+    def refused(self, row: DeedRow, error: CarddError) -> tuple[NewEvent, ...]:
+        """Return what tells why it was not written."""
+        return (rows.refusal("card.write_refused", row, error),)
+
+
 class _WriteCourse(Struct, frozen=True):
     """One write."""
 
@@ -128,7 +175,7 @@ class _WriteCourse(Struct, frozen=True):
         """Write everything, the station held meanwhile."""
         async with self.at.requests.held(self.params) as chosen:
             inside = await self.at.look(chosen)
-            intent = self._intent(inside.insertion, inside.expected)
+            intent = _intent(inside.insertion, inside.expected, self.params.files)
             return await self._carry_out(inside, partial(write_records, intend=partial(intend, intent)))
 
     async def take_up(self, row: DeedRow) -> Done[CardWriteResult]:
@@ -148,19 +195,25 @@ class _WriteCourse(Struct, frozen=True):
             expected, stopped = inside.expected, self.stopped
             return write(channel, card, self.at.keys, expected, params.files, deadline, stopped=stopped, pin=pin)
 
-        return self._done(inside.insertion, await self.at.run(inside.chosen, operation))
+        return _done(inside.insertion, self.written, await self.at.run(inside.chosen, operation))
 
     def refused(self, row: DeedRow, error: CarddError) -> tuple[NewEvent, ...]:
         """Return what tells why it was not written, or not all of it."""
         return (rows.refusal("card.write_refused", row, error),)
 
-    def _intent(self, insertion: Insertion, identity: Identity) -> Intent:
-        files: Json = {file: dict(items) for file, items in self.params.files.items()}
-        return Intent("card.write_intended", insertion, identity, {"files": rows.names(self.written)}, {"files": files})
 
-    def _done(self, insertion: Insertion, unchecked: tuple[str, ...]) -> Done[CardWriteResult]:
-        result = CardWriteResult(insertion=insertion.id, written=dict(self.written), unchecked=list(unchecked))
-        return result, Told("card.written", insertion, {"unchecked": [*unchecked], "by_reading": False})
+def _deed(client: str, request: str | None, files: Updates) -> Deed:
+    return Deed(client, METHOD, request, about=rows.names(_names(files)), mark=_mark(files))
+
+
+def _intent(insertion: Insertion, identity: Identity, files: Updates) -> Intent:
+    kept: Json = {file: dict(items) for file, items in files.items()}
+    return Intent("card.write_intended", insertion, identity, {"files": rows.names(_names(files))}, {"files": kept})
+
+
+def _done(insertion: Insertion, written: _Written, unchecked: tuple[str, ...]) -> Done[CardWriteResult]:
+    result = CardWriteResult(insertion=insertion.id, written=dict(written), unchecked=list(unchecked))
+    return result, Told("card.written", insertion, {"unchecked": [*unchecked], "by_reading": False})
 
 
 def _mark(files: Updates) -> str:

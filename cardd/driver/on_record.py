@@ -1,7 +1,6 @@
 """Deeds whose commands a machine elsewhere has made: on record before and after, as those of the desk are."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
 from typing import TypeVar
 
 from cardd.base.errors import CarddError
@@ -17,22 +16,12 @@ T = TypeVar("T")
 
 
 class Act(Struct, frozen=True):
-    """The events of a deed: before it, after it, not done, and of one that nobody knows the end of.
-
-    `at_stake` is what the last one says of what may be so or not.
-    """
+    """The events of a deed: before it, after it, not done, and of one that nobody knows the end of."""
 
     intended: str
     done: str
     refused: str
     unknown: str
-    at_stake: Mapping[str, Json] = MappingProxyType({})
-
-
-def write_of(file: str) -> Act:
-    """Return the deed of writing a file: of a torn one nobody has looked at the card since."""
-    unread: Mapping[str, Json] = {"missing": [], "unchecked": [file]}
-    return Act("card.write_intended", "card.written", "card.write_refused", "card.write_unfinished", unread)
 
 
 RELOAD = Act("pin.intended", "pin.changed", "pin.refused", "pin.unknown")
@@ -55,7 +44,7 @@ async def on_record(
         done, further = await work()
     except CarddError as error:
         refused = "status_word" in error.facts or was_kept_back(error)
-        told = {**shown, **(_why(error) if refused else act.at_stake)}
+        told = {**shown, **(_why(error) if refused else {})}
         await job.tools.journal.record(_event(job, act.refused if refused else act.unknown, card, told))
         raise
     await job.tools.journal.record(_event(job, act.done, card, {**shown, **further}))

@@ -20,7 +20,7 @@ from cardd.driver.arguments import CardInfo, Order
 from cardd.driver.calls import METHOD, Job, Told, not_social
 from cardd.driver.holding import go_on, held
 from cardd.driver.numbers import data_illegal
-from cardd.driver.on_record import RELOAD, UNBLOCK, Act, on_record, write_of
+from cardd.driver.on_record import RELOAD, UNBLOCK, Act, on_record
 from cardd.driver.pending import (
     BasicPending,
     KeyPending,
@@ -33,7 +33,7 @@ from cardd.driver.pending import (
     WritePending,
 )
 from cardd.driver.reading import access_of, terminal_number, told_basic, told_files
-from cardd.driver.writing import check_written, to_be_written
+from cardd.driver.writing import check_written, request_of, to_be_written
 from cardd.iso7816.atr import parse_atr
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import Json
@@ -148,18 +148,19 @@ async def write_2(job: Job, pending: WritePending, key: str, data: str) -> Told:
         raise data_illegal(error.detail) from error
     begun, stopped, deadline = pending.begun, job.tools.stopped, job.tools.at.deadline()
 
-    def operation(channel: Channel, inside: Insertion) -> bool:
-        with preparing():
-            two_steps.show_key(channel, inside, begun, pending.key, answer, deadline, stopped=stopped)
-        return two_steps.write_shown(channel, begun, stopped, update)
+    async def work(intend: Callable[[], None]) -> tuple[str, ...]:
+        def operation(channel: Channel, inside: Insertion) -> bool:
+            intend()
+            with preparing():
+                two_steps.show_key(channel, inside, begun, pending.key, answer, deadline, stopped=stopped)
+            return two_steps.write_shown(channel, begun, stopped, update, job.tools.at.keys, deadline)
 
-    async def work() -> tuple[Told, Mapping[str, Json]]:
-        checked = await go_on(job, pending, operation)
-        unchecked: list[Json] = [] if checked else [pending.file.name]
-        return Told(), {"unchecked": unchecked, "by_reading": False}
+        return () if await go_on(job, pending, operation) else (pending.file.name,)
 
-    shown: Mapping[str, Json] = {"files": {pending.file.name: [*update.names]}}
-    return await on_record(job, write_of(pending.file.name), (pending.chosen.insertion, pending.expected), shown, work)
+    inside = Inside(pending.chosen, pending.expected, None)
+    request = request_of(job, pending.expected, files)
+    await job.tools.cards.write_shown(inside, files, work, request=request, client=job.client)
+    return Told()
 
 
 def _key_to_read(access: Access) -> KeyName:

@@ -1,5 +1,6 @@
 """Writing: files by their address, with data in the same shape."""
 
+import secrets
 from collections.abc import Mapping
 
 from msgspec.structs import replace
@@ -7,7 +8,7 @@ from msgspec.structs import replace
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.desk.files import rule_of
-from cardd.desk.reading import WHOLE
+from cardd.desk.reading import WHOLE, Identity
 from cardd.driver.arguments import CardInfo, Order
 from cardd.driver.calls import Job, Told
 from cardd.driver.numbers import DriverFault, data_illegal
@@ -21,13 +22,17 @@ Files = dict[str, dict[str, str]]
 
 
 async def write(job: Job, order: Order, info: CardInfo, address: tuple[FileAddress, ...], data: str) -> Told:
-    """Write files of the card that was read before, once for each request.
+    """Write files of the card that was read before.
+
+    A call whose end nobody knew is taken up by the same call on the same card.
 
     Raises CarddError as `to_be_written` and `WriteDesk.write` do.
     """
     files = to_be_written(address, data)
     inside = await job.expect(order, info)
-    params = CardWriteParams(insertion=inside.insertion.id, files=files, request=job.params.request)
+    params = CardWriteParams(
+        insertion=inside.insertion.id, files=files, request=request_of(job, inside.expected, files)
+    )
     try:
         await job.tools.cards.write(params, client=job.client)
     except CarddError as error:
@@ -35,6 +40,12 @@ async def write(job: Job, order: Order, info: CardInfo, address: tuple[FileAddre
             raise data_illegal(error.detail) from error
         raise
     return Told()
+
+
+def request_of(job: Job, identity: Identity, files: Files) -> str:
+    """Return the request under which files are written: that of the same write if nobody knows the end of it."""
+    known = job.tools.cards.open_write(identity, files, client=job.client)
+    return known or job.params.request or f"{job.params.function} {secrets.token_hex(16)}"
 
 
 def to_be_written(address: tuple[FileAddress, ...], data: str) -> Files:

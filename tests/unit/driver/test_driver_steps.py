@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from support.back_office import BackOffice
 from support.driver_calls import INFO, OFFLINE, Program, program
-
-from cardsim.fault_list import Tear
 
 pytestmark = pytest.mark.asyncio
 
@@ -159,28 +156,6 @@ async def test_a_file_is_written_and_that_is_on_record(tmp_path: Path) -> None:
             "org.cardd.card.written.v1",
         ]
         assert events[1]["data"]["files"] == {"DF04EF05": ["84"]}
-
-
-@pytest.mark.parametrize("when", ["before", "during", "after"])
-async def test_a_write_whose_card_is_torn_out_is_told_as_one_that_nobody_knows_the_end_of(
-    tmp_path: Path, when: Literal["before", "during", "after"]
-) -> None:
-    async with program(tmp_path, None) as call:
-        await call.insert("p3-3.0-sm4", Tear(at="UPDATE RECORD", when=when))
-        request = await requested(call, "iWriteCard_HSM_Step1", 1, INFO, "DF04EF05|84|$")
-        assert (await call("iWriteCard_HSM_Step2", OFFICE.key(request), "DF04EF05|510700|$"))[0] == -22
-        _, ended = await call.recorded("card.writ")
-        assert ended["type"] == "org.cardd.card.write_unfinished.v1"
-        assert (ended["data"]["missing"], ended["data"]["unchecked"]) == ([], ["DF04EF05"])
-
-
-async def test_a_write_whose_card_went_between_the_steps_is_refused(tmp_path: Path) -> None:
-    async with program(tmp_path) as call:
-        request = await requested(call, "iWriteCard_HSM_Step1", 1, INFO, "DF04EF05|84|$")
-        await call.swap("p3-3.0-sm4")
-        assert (await call("iWriteCard_HSM_Step2", OFFICE.key(request), "DF04EF05|510700|$"))[0] == -22
-        _, ended = await call.recorded("card.writ")
-        assert (ended["type"], ended["data"]["reason"]) == ("org.cardd.card.write_refused.v1", "STALE_INSERTION")
 
 
 async def test_a_wrong_key_writes_nothing_and_is_minus_25538(tmp_path: Path) -> None:
