@@ -14,6 +14,7 @@ from cardd.desk.stations import StationDesk
 from cardd.desk.stopped import StoppedKeys
 from cardd.keys.service import KeyService
 from cardd.metrics.page import Sources
+from cardd.pcsc.sleep import asleep_so_far
 from cardd.readers.config import StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.registry import Readers
@@ -47,6 +48,7 @@ class Status:
         self._authority = authority
         self._began = clock.monotonic()
         self._began_at = clock.now().timestamp()
+        self._set_at_first = self._set()
         self._down: ServiceWentDown | None = None
         readers.subscribe(self._look)
 
@@ -70,9 +72,14 @@ class Status:
                 "key": self._records.notary.key,
                 "space": str(statistics.space),
             },
+            "clock": {"set_by_s": round(self._set() - self._set_at_first), "ahead": self._records.keeper.ahead},
             "stations": [self._station(station) for station in self._readers.stations()],
             "activations": {"open": self._engine.open_count()},
         }
+
+    def _set(self) -> float:
+        """Return what grows only where somebody sets the clock, in seconds."""
+        return self._clock.now().timestamp() - self._clock.monotonic() - asleep_so_far()
 
     def _pcsc(self) -> Json:
         shown: dict[str, Json] = {"backend": str(self._config.backend), "readers": len(self._readers.views())}

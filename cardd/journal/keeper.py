@@ -54,6 +54,11 @@ class Keeper:
         """Begin after the first interval."""
         self._timer = self._clock.call_later(self._every_s, self._begin)
 
+    @property
+    def ahead(self) -> bool:
+        """Whether nothing goes by the clock yet, as it is ahead of what the journal has seen."""
+        return self._ahead
+
     def close(self) -> None:
         """Look after it no longer."""
         self._closed = True

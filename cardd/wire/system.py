@@ -68,6 +68,16 @@ class JournalStatus(TypedDict, total=False):
     space: str
 
 
+class ClockStatus(TypedDict, total=False):
+    """The time of day. `set_by_s`: how many seconds it was set on (below 0: back) since the daemon began.
+
+    `ahead`: it is so far ahead of what the journal has seen that nothing old is taken out by it yet.
+    """
+
+    set_by_s: int
+    ahead: bool
+
+
 class StationStatus(TypedDict, total=False):
     """A station: who holds it, and which of its keys are stopped, cards leased, readers lent (and to whom)."""
 
@@ -94,6 +104,7 @@ class SystemStatus(TypedDict, total=False):
     keys: KeysStatus
     authority: AuthorityStatus
     journal: JournalStatus
+    clock: ClockStatus
     stations: list[StationStatus]
     activations: ActivationsStatus
 

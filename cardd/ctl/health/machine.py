@@ -11,11 +11,13 @@ from typing import Final
 from cardd.ctl.health.findings import Finding, found
 from cardd.ctl.health.seen import Seen
 from cardd.journal.glance import newest_time
+from cardd.journal.lapse import LONGEST_STEP
 
 SQLITE_LEAST: Final = "3.37.0"
 """The first with STRICT tables, which the journal is made of."""
 
 _BEHIND_S: Final = 2.0
+_A_DAY_S: Final = 86400
 _MB: Final = 1_000_000
 _SMALL_MB: Final = 100
 _TIME_ERROR: Final = 5
@@ -45,6 +47,12 @@ def clock(seen: Seen, now: datetime, *, synchronised: bool) -> Iterator[Finding]
     behind = 0.0 if newest is None else (newest - now).total_seconds()
     if behind > _BEHIND_S:
         yield found("clock_behind", seconds=round(behind))
+    told = {} if seen.daemon is None else seen.daemon.part("clock")
+    set_by = told.get("set_by_s")
+    if isinstance(set_by, int) and abs(set_by) >= _A_DAY_S:
+        yield found("clock_set", days=f"{set_by / _A_DAY_S:+.1f}")
+    if told.get("ahead"):
+        yield found("clock_ahead", days=LONGEST_STEP.days)
 
 
 def _newest(seen: Seen) -> datetime | None:

@@ -98,6 +98,8 @@ ROWS: Final = MappingProxyType(
         "clock_right": _ok("clock", "the clock is synchronised", "时钟已同步"),
         "clock_unsynchronised": Row("clock", "note", ("the clock is not synchronised: the journal's times are only this machine's word", "时钟未同步：日志时间仅以本机为准"), ("Switch synchronisation on: timedatectl set-ntp true", "请开启同步：timedatectl set-ntp true")),
         "clock_behind": Row("clock", "wrong", ("the clock is {seconds} s behind the journal's newest event", "时钟落后于最新日志事件 {seconds} 秒"), ("Set the clock right: timedatectl set-ntp true; the order of events is by their sequence and stays right", "请校准时钟：timedatectl set-ntp true；事件顺序以序号为准，不受影响")),
+        "clock_set": Row("clock", "note", ("the clock was set by {days} days since cardd began", "自 cardd 启动以来时钟被调整 {days} 天"), ("Look whether it is right now (timedatectl); cards' dates are held against it, and events and heads from before bear the other time", "请确认当前时间是否正确（timedatectl）；卡片有效期以此判断，此前的事件与链头仍为原时间")),
+        "clock_ahead": Row("clock", "note", ("the clock is more than {days} days past what the journal has seen: it was set, or the counter was closed; nothing old is taken out by it for a day", "时钟超前日志所见时间 {days} 天以上：时钟被调整，或柜台停用过；一天内不据此清除旧记录"), ("Look whether it is right: timedatectl; if it is, nothing is to be done", "请确认时间是否正确：timedatectl；若正确则无需处理")),
         # -- what the journal needs
         "sqlite_right": _ok("sqlite", "SQLite {version}", "SQLite {version}"),
         "sqlite_old": Row("sqlite", "wrong", ("SQLite {version} is too old: the journal needs {least}", "SQLite {version} 过旧：日志需要 {least}"), ("Use the SQLite of Debian 12 or newer: apt-get install libsqlite3-0", "请使用 Debian 12 或更新版本的 SQLite：apt-get install libsqlite3-0")),

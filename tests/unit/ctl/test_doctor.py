@@ -455,6 +455,22 @@ def test_a_clock_behind_the_journal_is_wrong_and_one_that_nobody_sets_is_noted()
     ]
 
 
+@pytest.mark.parametrize(
+    ("clock", "told"),
+    [
+        ({"set_by_s": 86399, "ahead": False}, []),
+        ({"set_by_s": 86400, "ahead": False}, ["clock_set"]),
+        ({"set_by_s": -3 * 86400, "ahead": False}, ["clock_set"]),
+        ({"set_by_s": 0, "ahead": True}, ["clock_ahead"]),
+        ({}, []),
+    ],
+)
+def test_a_clock_that_was_set_by_more_than_a_day_is_told(clock: dict[str, object], told: list[str]) -> None:
+    findings = [*machine.clock(Seen(daemon(clock=clock)), NOW, synchronised=True)]
+    assert [finding.code for finding in findings] == ["clock_right", *told]
+    assert clock.get("set_by_s") != -3 * 86400 or "-3.0 days" in findings[1].text["en"]
+
+
 def test_the_daemons_newest_event_is_what_the_clock_is_held_against(aside: Aside) -> None:
     for _ in range(3):
         aside.do(aside.desk.happen("card.inserted"))

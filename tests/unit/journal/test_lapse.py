@@ -96,6 +96,7 @@ async def test_a_clock_set_years_ahead_takes_nothing_away_for_a_day_and_says_so_
     await at.run(20)
     assert at.journal.evicted == 0
     assert len(at.told) == 1
+    assert at.keeper.ahead
     at.clock.wrong = 0
     await at.run(24)
     assert at.journal.evicted == 0
