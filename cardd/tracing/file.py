@@ -16,7 +16,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.structs import Hidden, Struct
 from cardd.readers.insertion import Insertion
-from cardd.tracing.masking import Masker, Place, Shown
+from cardd.rules.masking import Masker, Place, Shown
 
 log = structlog.get_logger()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cardd.tracing.masking import Masker, Shown
+from cardd.rules.masking import Masker, Shown
 
 SELECT = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF00")
 FCI = bytes.fromhex("6F1C840F7378312E73682EC9E7BBE1B1A3D5CFA5098801019F0C038601039000")
