@@ -160,13 +160,21 @@ class Evidence:
         """
         count = 0
         # what is put on record about it is not taken away by it, whatever the clock says
-        step = partial(retiring.oldest, before=rfc3339(before), upto=self._journal.last)
-        while (span := await self._query(step)) is not None:
+        moment, upto = rfc3339(before), self._journal.last
+        old = await self._look(moment, retiring.Old(self._journal.evicted))
+        while (span := await self._query(partial(retiring.oldest, before=moment, upto=upto, old=old))) is not None:
             if most_bytes is not None and await self.size() <= most_bytes:
                 break
             await self._journal.record(_evicted(span), also=partial(retiring.evict, span=span))
             count += span.last - span.first + 1
+            old = await self._look(moment, old)
         return count
+
+    async def _look(self, before: str, old: retiring.Old) -> retiring.Old:
+        """Look on from where the last look ended, until an event is found that stays, or the newest."""
+        while old.stays is None and old.through < self._journal.last:
+            old = await self._query(partial(retiring.look, before=before, old=old))
+        return old
 
     async def witnessed(self) -> datetime | None:
         """Return the newest time of which the journal is sure, None where there is none."""

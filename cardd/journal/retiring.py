@@ -10,9 +10,15 @@ from cardd.journal.lapse import is_step
 MOST_AT_ONCE: Final = 2000
 """So many events are taken away in one transaction, so that nobody waits long for it."""
 
+LOOKED_AT_ONCE: Final = 10_000
+"""So many events are looked through by one question, for the same reason."""
+
 _OLDEST: Final = "SELECT sequence, time, digest FROM events ORDER BY sequence LIMIT 1"
 # in the order of sequence, which ends at the first that stays: clocks jump, so that the times may not be in order
-_KEPT: Final = "SELECT sequence, time FROM events WHERE +time >= ? ORDER BY sequence LIMIT 1"
+_STAYS: Final = """
+    SELECT sequence, time FROM events WHERE sequence > ? AND sequence <= ? AND +time >= ? ORDER BY sequence LIMIT 1
+"""
+_NEWEST: Final = "SELECT max(sequence) FROM events"
 _LAST: Final = "SELECT sequence, time, digest FROM events WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
 
 
@@ -26,7 +32,24 @@ class Span(Struct, frozen=True):
     head: Place
 
 
-def oldest(connection: sqlite3.Connection, before: str, upto: int) -> Span | None:
+class Old(Struct, frozen=True):
+    """How far the events are known to be older than a time, and the time of the next one where that one is not."""
+
+    through: int
+    stays: str | None = None
+
+
+def look(connection: sqlite3.Connection, before: str, old: Old) -> Old:
+    """Look further for the first event that stays, through at most LOOKED_AT_ONCE."""
+    until = old.through + LOOKED_AT_ONCE
+    found = connection.execute(_STAYS, (old.through, until, before)).fetchone()
+    if found is not None:
+        return Old(found[0] - 1, found[1])
+    (newest,) = connection.execute(_NEWEST).fetchone()
+    return Old(until if newest is None else min(until, newest))
+
+
+def oldest(connection: sqlite3.Connection, before: str, upto: int, old: Old) -> Span | None:
     """Return the oldest events up to a sequence, as many as are all older than a time, at most MOST_AT_ONCE.
 
     Those before a leap of the clock are as old as the event after it is for sure: the clock may have been slow until
@@ -35,11 +58,10 @@ def oldest(connection: sqlite3.Connection, before: str, upto: int) -> Span | Non
     first = connection.execute(_OLDEST).fetchone()
     if first is None or first[1] >= before or first[0] > upto:
         return None
-    kept = connection.execute(_KEPT, (before,)).fetchone()
-    if kept is not None and not is_step(connection.execute(_LAST, (kept[0] - 1,)).fetchone()[1], kept[1]):
+    if old.stays is not None and not is_step(connection.execute(_LAST, (old.through,)).fetchone()[1], old.stays):
         return None
-    most = min(first[0] + MOST_AT_ONCE - 1, upto)
-    last = connection.execute(_LAST, (most if kept is None else min(kept[0] - 1, most),)).fetchone()
+    most = min(first[0] + MOST_AT_ONCE - 1, upto, old.through)
+    last = connection.execute(_LAST, (most,)).fetchone()
     (stream,) = connection.execute("SELECT stream FROM identity").fetchone()
     return Span(first[0], last[0], first[1], last[1], Place(stream, last[0], last[2].hex()))
 

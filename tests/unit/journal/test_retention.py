@@ -1,3 +1,4 @@
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from cardd.base.secret import Secret
 from cardd.crypto.signing import Ed25519Signer, verify
 from cardd.crypto.tokens import KeyedTokens
 from cardd.journal import cursor as cursors
-from cardd.journal import heads
+from cardd.journal import heads, retiring
 from cardd.journal.events import ActivationRow, DeedRow, NewEvent
 from cardd.journal.evidence import Evidence, Wanted
 from cardd.journal.heads import Notary
@@ -165,4 +166,39 @@ async def test_much_goes_in_steps(tmp_path: Path, sealer: Sealer, monkeypatch: p
     assert await evidence.retire(START + timedelta(days=8)) == 8
     told = [msgspec.json.decode(event.data) for event in await journal.read(8, 10)]
     assert [(one["first"], one["last"]) for one in told] == [(1, 3), (4, 6), (7, 8)]
+    await journal.close()
+
+
+async def test_old_events_are_looked_through_once_in_however_many_steps_they_go(
+    tmp_path: Path, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardd.journal.retiring.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("cardd.journal.retiring.LOOKED_AT_ONCE", 4)
+    looks: list[retiring.Old] = []
+    look = retiring.look
+
+    def looking(connection: sqlite3.Connection, before: str, old: retiring.Old) -> retiring.Old:
+        looks.append(old)
+        return look(connection, before, old)
+
+    monkeypatch.setattr("cardd.journal.retiring.look", looking)
+    clock = Calendar()
+    journal, evidence = opened(tmp_path, sealer, clock)
+    await on_days(journal, clock, *range(10))
+    assert await evidence.retire(START + timedelta(days=9)) == 9
+    assert [old.through for old in looks] == [0, 4, 8]
+    assert (await sequences(journal, 9))[0] == 10
+    await journal.close()
+
+
+async def test_a_leap_of_the_clock_keeps_what_is_before_it_however_far_it_is_to_the_leap(
+    tmp_path: Path, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cardd.journal.retiring.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("cardd.journal.retiring.LOOKED_AT_ONCE", 3)
+    clock = Calendar()
+    journal, evidence = opened(tmp_path, sealer, clock)
+    await on_days(journal, clock, *range(8), 100)
+    assert await evidence.retire(START + timedelta(days=50)) == 0
+    assert await sequences(journal, 0) == list(range(1, 10))
     await journal.close()
