@@ -3,16 +3,21 @@
 import asyncio
 import json
 import os
+import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.bare_daemon import bare_daemon
 
 from cardd.base.clock import SystemClock
 from cardd.cli import main
 from cardd.config import load_config
+from cardd.crypto.signing import signer
+from cardd.journal import chain
 from cardd.journal.events import NewEvent
-from cardd.records import open_records
+from cardd.journal.heads import Notary
+from cardd.records import open_records, signing_key
 from cardd.wire.system import NoParams
 
 
@@ -86,6 +91,57 @@ def test_an_altered_export_and_a_journal_that_was_cut_exit_with_65(
     record(config, 2)
     code, report = verified(capsys, "--config", config, "--against", tmp_path / "out")
     assert (code, report["whole"]) == (os.EX_DATAERR, False)
+
+
+def forge(config: Path, cut: int, old: bytes, new: bytes) -> None:
+    """Change the file as its owner can: events altered or cut off, all later digests and signatures made anew."""
+    settings = load_config(config)
+    notary = Notary(signer(settings.journal.signing, signing_key(settings)), SystemClock())
+    with sqlite3.connect(Path(settings.state_dir) / "journal.db") as journal:
+        (stream,) = journal.execute("SELECT stream FROM identity").fetchone()
+        signed = {sequence for (sequence,) in journal.execute("SELECT sequence FROM heads")} | {cut}
+        before = chain.genesis(stream)
+        rows = journal.execute("SELECT sequence, public, sealed_digest FROM events").fetchall()
+        for sequence, written, sealed in rows:
+            public = written.replace(old, new)
+            before = chain.link(before, public, sealed)
+            journal.execute("UPDATE events SET public = ?, digest = ? WHERE sequence = ?", (public, before, sequence))
+            head = msgspec.json.encode(notary.sign(stream, sequence, before))
+            if sequence in signed:
+                journal.execute("INSERT OR REPLACE INTO heads VALUES (?, ?)", (sequence, head))
+        journal.execute("DELETE FROM events WHERE sequence > ?", (cut,))
+        journal.execute("DELETE FROM heads WHERE sequence > ?", (cut,))
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("cut", "old", "new", "problem"),
+    [
+        (5, b'"n":1', b'"n":1', None),
+        (5, b'"n":1', b'"n":7', "head"),
+        (5, b'"n":4', b'"n":7', "head"),
+        (4, b"", b"", "cut"),
+        (3, b"", b"", "cut"),
+    ],
+)
+def test_a_row_rewritten_with_all_later_hashes_and_a_tail_cut_off_are_found_by_an_earlier_export(
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    cut: int,
+    old: bytes,
+    new: bytes,
+    problem: str | None,
+) -> None:
+    assert main(["journal", "export", "--config", str(config), "--output", str(tmp_path / "out")]) == os.EX_OK
+    forge(config, cut, old, new)
+    # by itself it is whole, with the machine's own signature
+    code, report = verified(capsys, "--config", config)
+    assert (code, report["whole"], report["events"], report["signed"]) == (os.EX_OK, True, cut, cut)
+    code, report = verified(capsys, "--config", config, "--against", tmp_path / "out")
+    found = report["problem"]
+    assert (None if not isinstance(found, dict) else found["code"]) == problem
+    assert code == (os.EX_OK if problem is None else os.EX_DATAERR)
 
 
 def events(export: Path) -> dict[int, str]:
