@@ -105,7 +105,8 @@ class Disk:
         house = self.matrix.house
         house.put(house.slot(2), self._bystanders[0])
         self._left = after
-        serving = asyncio.create_task(Clerk(self.matrix.house, 0, customer).serve())
+        kind = Clerk if after else Clerk.undisturbed
+        serving = asyncio.create_task(kind(house, 0, customer).serve())
         if after:
             await comes_true(lambda: self.ballast.lies_there, "the ballast", 20.0)
             # at a third station, where nothing is begun, another card comes
@@ -123,6 +124,8 @@ class Disk:
             assert await self.begins_again(), f"full after commit {after}: nothing begins any more"
             right = await became(lambda: told_inside(house.events) == really_inside(house), TOLD_S)
             assert right, f"full after commit {after}: {told_inside(house.events)}, and in are {really_inside(house)}"
+            came = Counter(event.insertion for event in house.events if event.type == "card.inserted")
+            assert max(came.values()) == 1, f"full after commit {after}: an insertion was told twice"
         return customer
 
     async def another(self) -> str:
