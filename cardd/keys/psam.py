@@ -4,7 +4,7 @@ All counters share the modules of the machine. Each computation is one call on t
 application, session key and cipher together, because nothing of it may be left over from another counter's card.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from cardd.base.errors import CarddError
@@ -114,7 +114,9 @@ class PsamKeys:
 
     def _ask(self, algorithm: Algorithm, factors: Factors, compute: Callable[["_Learning"], T], deadline: float) -> T:
         """Have the first module compute that can."""
-        return self.first_that_can(lambda reader, _: self._ask_module(reader, algorithm, factors, compute, deadline))
+        return self.first_that_can(
+            algorithm, lambda reader, _: self._ask_module(reader, algorithm, factors, compute, deadline)
+        )
 
     def status(self) -> Mapping[str, Json]:
         """Return which readers hold a module, and at which level each key was found so far."""
@@ -126,18 +128,28 @@ class PsamKeys:
         modules: list[Json] = [{"reader": reader, "levels": levels} for reader, levels in found.items()]
         return {"provider": "psam", "available": bool(modules), "modules": modules}
 
-    def first_that_can(self, attempt: Callable[[str, str], T]) -> T:
+    def first_that_can(self, algorithm: Algorithm, attempt: Callable[[str, str], T]) -> T:
         """Return what the first module makes of an attempt, which is given its reader and its insertion's id.
+
+        Those that have computed with the algorithm before are asked first: by its name alone an environment may be
+        another algorithm's, and of what is attempted not everything would show it.
 
         Raises CarddError as `authentication_data` does, and what an attempt raises that is not about a module.
         """
         error = CarddError(Reason.PSAM_ABSENT, "no card in a reader with the role sam")
-        for module in self._modules:
+        for module in self._in_order(algorithm):
             try:
                 return attempt(module.reader, module.insertion)
             except CarddError as refused:
                 error = max(error, _about_module(module, refused), key=_telling)
         raise error
+
+    def _in_order(self, algorithm: Algorithm) -> Sequence[_Module]:
+        modules = self._modules
+        if len(modules) < 2:  # noqa: PLR2004 # there is nothing to choose
+            return modules
+        able = {insertion for insertion, known, *_ in tuple(self._learned) if known is algorithm}
+        return sorted(modules, key=lambda module: module.insertion not in able)
 
     def _notice(self, fact: Fact) -> None:
         # of all that happens at the counters nothing concerns a module: whoever puts a card in waits for this

@@ -45,7 +45,9 @@ class PsamMoney:
         def read(held: HeldChannel) -> bytes:
             return Session(held.channel, card.algorithm, card.factors).terminal_number()
 
-        return self._modules.first_that_can(lambda reader, _: self._readers.call_on(reader, read, deadline=deadline))
+        return self._modules.first_that_can(
+            card.algorithm, lambda reader, _: self._readers.call_on(reader, read, deadline=deadline)
+        )
 
     @contextmanager
     def purchase(self, card: CardKeys, *, deadline: float) -> Iterator["PsamTill"]:
@@ -53,7 +55,9 @@ class PsamMoney:
 
         Raises CarddError as PsamKeys does.
         """
-        till = self._modules.first_that_can(lambda reader, insertion: self._open(reader, insertion, card, deadline))
+        till = self._modules.first_that_can(
+            card.algorithm, lambda reader, insertion: self._open(reader, insertion, card, deadline)
+        )
         with till.conversation:
             yield till
 
@@ -74,7 +78,9 @@ class PsamMoney:
                 return None
             return session.mac(mac_blocks(card.algorithm, granted))
 
-        return self._modules.first_that_can(lambda reader, _: self._readers.call_on(reader, compute, deadline=deadline))
+        return self._modules.first_that_can(
+            card.algorithm, lambda reader, _: self._readers.call_on(reader, compute, deadline=deadline)
+        )
 
     def purchase_tac_right(
         self,

@@ -1,6 +1,7 @@
 """One computation on an open security module (PSAM): environment, application, session key, cipher (LD/T 32.9)."""
 
 from collections.abc import Iterator
+from enum import Enum, auto
 from typing import Final
 
 from cardd.base.errors import CarddError
@@ -20,6 +21,7 @@ Delivery = tuple[Level, Usage]
 """How a module gives a key: how many factors it takes, and what the session key may do."""
 
 _WHOLE: Final = 256
+_FACTOR: Final = 8
 _DEBIT_ANSWER: Final = 8
 _ENCRYPT: Final = 0x00
 _MAC: Final = 0x05
@@ -42,9 +44,12 @@ class Session:
     def open(self) -> None:
         """Select environment and application and name the card's province (LD/T 32.9 9).
 
+        Of an environment that does not tell its algorithm, and may be another's by its name, the cipher is looked at.
+
         Raises CarddError: PSAM_ABSENT for a card that is no module, PSAM_ALGORITHM, PSAM_LEVEL.
         """
-        if not (self._select_environment() and self._select_application()):
+        place = self._select_environment()
+        if not (place and self._select_application()):
             if any(self._select(name) is not None and self._select_application() for name in PSAM_NAMES.values()):
                 raise CarddError(Reason.PSAM_ALGORITHM, f"the PSAM has no environment for {self.algorithm.name}")
             raise CarddError(Reason.PSAM_ABSENT, "the card is no PSAM")
@@ -56,6 +61,8 @@ class Session:
                 f"the PSAM answered {describe(response.sw)} to the card's province",
                 status_word=f"{response.sw:04X}",
             )
+        if place is _Place.UNTOLD:
+            self._look_at_cipher()
 
     def terminal_number(self) -> bytes:
         """Read the terminal's number, 6 bytes of packed digits (LD/T 32.9, EF 0016); `open` comes after this.
@@ -139,12 +146,32 @@ class Session:
     def _cipher(self, mode: int, data: bytes) -> Response:
         return self._channel.send(Command(0x80, 0xFA, mode, 0x00, data, _WHOLE))
 
-    def _select_environment(self) -> bool:
+    def _select_environment(self) -> "_Place | None":
         if self._select(PSAM_NAMES[self.algorithm]) is not None:
-            return True
-        # some modules keep every algorithm in the first environment and say so in its answer
+            return _Place.ITS_OWN
+        # some modules keep every algorithm in the first environment, and some of them say so in its answer
         fci = self._select(SX1_NAME)
-        return fci is not None and _algorithm_number(fci) == self.algorithm
+        told = None if fci is None else _algorithm_number(fci)
+        if told is not None:
+            return _Place.ITS_OWN if told == self.algorithm else None
+        # SSF33 is nobody's to compute, so that what is untold can be DES or SM4 only
+        return _Place.UNTOLD if fci is not None and self.algorithm is Algorithm.SM4 else None
+
+    def _look_at_cipher(self) -> None:
+        """Make sure that the module computes with blocks of 16 bytes; no counter hangs on it.
+
+        A module for DES may take what is sent to one for SM4 for a request of another level, and its answer would make
+        a genuine card look forged: but it enciphers equal halves into equal halves. Raises CarddError(PSAM_ALGORITHM).
+        """
+        try:
+            self.deliver(KeyName.IRK, bytes(_FACTOR), KEYS[KeyName.IRK].usages)
+            first, second = _halves(self.encrypt(bytes(block_size(Algorithm.SM4))))
+        except CarddError as error:
+            if error.reason not in {Reason.PSAM_LEVEL, Reason.PSAM_KEY_MISSING}:
+                raise
+            first = second = b""
+        if first == second:
+            raise CarddError(Reason.PSAM_ALGORITHM, f"the PSAM's only environment is none for {self.algorithm.name}")
 
     def _select_application(self) -> bool:
         return self._select(PSAM_APPLICATION) is not None
@@ -158,6 +185,19 @@ class Session:
         inside_out = b"".join(tuple(reversed(self._factors.chain))[:level])
         random = process_factor.ljust(block_size(self.algorithm), b"\x00")
         return self._channel.send(Command(0xBF, 0xDE, usage_byte(level, usage), psam_id, inside_out + random)).sw
+
+
+class _Place(Enum):
+    """Whose an environment is that was selected."""
+
+    ITS_OWN = auto()
+    """The algorithm's: by its name, or by what it tells."""
+    UNTOLD = auto()
+    """It has the name of the one for DES, beside which there is none of the algorithm's name, and tells nothing."""
+
+
+def _halves(data: bytes) -> tuple[bytes, bytes]:
+    return data[: len(data) // 2], data[len(data) // 2 :]
 
 
 def _place(key: KeyName) -> tuple[int, Level] | None:

@@ -101,7 +101,7 @@ def make_psam(persona: Persona, card: PsamPersona, seed: int | None) -> Chip:
     """Make the module: an environment for each algorithm, in each the application DF01. Raises DocumentError."""
     level = _LEVELS[card.level]
     algorithms = [ALGORITHMS[name] for name in dict.fromkeys(card.algorithms)]
-    if card.toggles.sm4_environment_name == "sx1":
+    if _has_first_name(card, Algorithm.SM4) and Algorithm.SM4 in algorithms:
         # one name, one environment
         algorithms = [Algorithm.SM4]
     root = Application("MF", _MF, b"")
@@ -123,7 +123,7 @@ def _environment(root: Application, card: PsamPersona, algorithm: Algorithm) -> 
     if _FIDS[algorithm] != _MF:
         place = Application(f"SX{int(algorithm)}", _FIDS[algorithm], b"")
         root.add(place)
-    shown = Algorithm.DES if card.toggles.sm4_environment_name == "sx1" else algorithm
+    shown = Algorithm.DES if _has_first_name(card, algorithm) else algorithm
     place.name, place.directory = PSAM_NAMES[shown], _DIRECTORY
     serial = bytes.fromhex(card.terminal_number.rjust(20, "0"))
     _transparent(place, 0x0015, b"\x01" + serial + b"\x01\x01\x00\x00")
@@ -134,6 +134,10 @@ def _environment(root: Application, card: PsamPersona, algorithm: Algorithm) -> 
         _transparent(application, fid, bytes.fromhex("0101 20240101 20991231"))
     place.add(application)
     return application
+
+
+def _has_first_name(card: PsamPersona, algorithm: Algorithm) -> bool:
+    return algorithm is Algorithm.SM4 and card.toggles.sm4_environment_name == "sx1"
 
 
 def _transparent(application: Application, fid: int, content: bytes) -> None:

@@ -146,6 +146,34 @@ async def test_a_module_without_the_cards_algorithm_says_so(tmp_path: Path) -> N
         assert await compute(desk, Algorithm.DES) == ANSWERS[Algorithm.DES]
 
 
+@pytest.mark.parametrize("level", ["national", "provincial", "city"])
+async def test_a_module_that_has_sm4_under_the_first_name_and_does_not_say_so_is_known_by_its_cipher(
+    tmp_path: Path, level: str
+) -> None:
+    persona = altered(tmp_path, "psam", level=level, toggles={"sm4_environment_name": "sx1"})
+    async with Desk() as desk:
+        (module,) = await desk.with_modules([persona])
+        assert await compute(desk, Algorithm.SM4, KeyName.RKSSSE) == ANSWERS[Algorithm.SM4]
+        assert of(module.commands, CIPHER)[0] == bytes.fromhex(f"80FA0000 10 {'00' * 16} 00")
+        assert (await refusal(desk, Algorithm.DES)).reason in {Reason.PSAM_ALGORITHM, Reason.PSAM_LEVEL}
+
+
+async def test_a_module_for_des_that_takes_what_is_meant_for_sm4_is_not_believed(tmp_path: Path) -> None:
+    async with Desk() as desk:
+        (module,) = await desk.with_modules([altered(tmp_path, "psam", algorithms=["des"])])
+        inner = module.answer
+
+        def careless(command: bytes) -> bytes:
+            if command[:2] == b"\xbf\xde":
+                usual = bytes((*command[:4], 32)) + command[5:37]
+                return inner(usual)
+            return inner(command)
+
+        module.answer = careless
+        assert (await refusal(desk, Algorithm.SM4)).reason is Reason.PSAM_ALGORITHM
+        assert len(of(module.commands, CIPHER)) == 1
+
+
 async def test_a_module_without_the_key_says_so(tmp_path: Path) -> None:
     directory = altered(tmp_path, "psam")
     text = directory.read_text(encoding="utf-8").replace("  root:", "  IRK:")

@@ -243,6 +243,16 @@ async def test_the_second_module_opens_a_purchase_where_the_first_lacks_the_algo
         assert (of(first.commands, MAC1), len(of(second.commands, MAC1))) == ([], 1)
 
 
+async def test_a_purchase_is_opened_at_the_module_that_judged_the_card_and_not_at_one_that_has_the_name_only(
+    tmp_path: Path,
+) -> None:
+    async with Counter() as counter:
+        sm4 = altered(tmp_path, "psam", toggles={"sm4_environment_name": "sx1"})
+        first, second = await counter.with_modules([sm4, "psam"])
+        assert (await counter.debit(account(tmp_path, Algorithm.DES))).mac_right
+        assert (of(first.commands, MAC1), len(of(second.commands, MAC1))) == ([], 1)
+
+
 async def test_a_purchase_ends_with_its_deadline_and_frees_the_module() -> None:
     async with Counter() as counter:
         await counter.with_modules(["psam"])
