@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from cardd.base.document import DocumentError, load_as_written, locate
+from cardd.base.document import DocumentError, load_as_written, locate, part_as_written
 from cardd.base.structs import Struct
 from cardsim.fault_list import AnyFault
 from cardsim.toggles import Toggles
@@ -163,15 +163,16 @@ AnyPersona = SocialSecurityPersona | MedicalInsurancePersona | MemoryPersona | P
 
 
 class Persona(Struct, frozen=True):
-    """One card as its YAML file describes it."""
+    """One card as YAML describes it: a file, or what stands at `root` in one."""
 
     name: str
     path: Path
     card: AnyPersona
+    root: str = "$"
 
     def fault(self, where: str, problem: str) -> DocumentError:
         """Make the error that names the place of a field (`$.keys.root`) in the file."""
-        return locate(self.path, where, problem)
+        return locate(self.path, self.root + where.removeprefix("$"), problem)
 
 
 class _Kind(msgspec.Struct):
@@ -193,6 +194,15 @@ _READERS: Final[Mapping[str, Callable[[Path], AnyPersona]]] = MappingProxyType(
     }
 )
 
+_PARTS: Final[Mapping[str, Callable[[Path, str, object], AnyPersona]]] = MappingProxyType(
+    {
+        "social-security": partial(part_as_written, kind=SocialSecurityPersona),
+        "medical-insurance": partial(part_as_written, kind=MedicalInsurancePersona),
+        "memory": partial(part_as_written, kind=MemoryPersona),
+        "psam": partial(part_as_written, kind=PsamPersona),
+    }
+)
+
 
 def shipped() -> tuple[str, ...]:
     """Return the names of the personas that come with the simulator."""
@@ -206,6 +216,15 @@ def load_persona(name: str | Path) -> Persona:
     """
     path = _path(name)
     return Persona(path.stem, path, _READERS[load_as_written(path, _Kind).reader](path))
+
+
+def persona_in(path: Path, where: str, name: str, value: object) -> Persona:
+    """Read a persona that stands in another document, which was read as written, at `$.cards.jia`.
+
+    Raises DocumentError as `load_persona` does.
+    """
+    card = _PARTS[part_as_written(path, where, value, _Kind).reader](path, where, value)
+    return Persona(name, path, card, where)
 
 
 def _path(name: str | Path) -> Path:

@@ -164,8 +164,8 @@ def default_config(readers: Sequence[str]) -> dict[str, object]:
                 "name": f"counter-{number}",
                 "auto": True,
                 "readers": [
-                    {"match": {"name": _literal(counter)}, "role": "counter", "name": f"reader-{number}"},
-                    {"match": {"name": _literal(sam)}, "role": "sam", "name": f"sam-{number}"},
+                    {"match": {"name": literal(counter)}, "role": "counter", "name": f"reader-{number}"},
+                    {"match": {"name": literal(sam)}, "role": "sam", "name": f"sam-{number}"},
                 ],
             }
             for number, (counter, sam) in enumerate(pairs)
@@ -181,7 +181,7 @@ def program(name: str) -> str:
     return str(beside) if beside.exists() else name
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """Turn a reader's name into a glob that fits only itself."""
     return "".join(f"[{character}]" if character in "*?[" else character for character in name)
 

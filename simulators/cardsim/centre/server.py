@@ -65,7 +65,10 @@ class Call(Struct, frozen=True):
 
 
 class CentreServer:
-    """A centre on a port of this computer, from `with` to its end. `port` 0 is any that is free."""
+    """A centre on a port of this computer, from `with` to its end. `port` 0 is any that is free.
+
+    `sleep` is how a slow one takes its time (seconds), where that is not the machine's. At its end its connections end.
+    """
 
     def __init__(
         self,
@@ -75,12 +78,14 @@ class CentreServer:
         tls: Tls | None = None,
         faults: Iterable[str] = (),
         slow_s: float = 2.0,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.desk: Final = desk
         self.faults: Final = Faults()
         self.faults.order(*faults)
         self.slow_s: Final = slow_s
         self.ended: Final = threading.Event()
+        self.pause: Final = sleep or self.ended.wait
         self._calls: list[Call] = []
         self._server = _Listener(("127.0.0.1", port), partial(_Handler, self), None if tls is None else tls.context())
         self._scheme = "http" if tls is None else "https"
@@ -109,6 +114,7 @@ class CentreServer:
         self.ended.set()
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
         self._thread.join(timeout=2)
 
 
@@ -124,13 +130,26 @@ class _Listener(ThreadingHTTPServer):
         context: ssl.SSLContext | None,
     ) -> None:
         self._context = context
+        self._open: set[socket.socket] = set()
         super().__init__(address, handler)
+
+    def hang_up(self) -> None:
+        """End all connections, as the end of a process does."""
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        """Let go of a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
 
     def get_request(self) -> tuple[socket.socket, object]:
         """Take a connection; nobody waits here for what its other side does."""
         connection, address = super().get_request()
         if self._context is not None:
             connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._open.add(connection)
         return connection, address
 
     def finish_request(self, request: object, client_address: object) -> None:
@@ -219,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def reply_late(self, answer: object) -> None:
         """Answer after a while."""
-        self._centre.ended.wait(self._centre.slow_s)
+        self._centre.pause(self._centre.slow_s)
         self.reply(answer)
 
     def reply_dripping(self, answer: object) -> None:
@@ -230,7 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
             for byte in body:
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
-                if self._centre.ended.wait(_DRIP_S):
+                self._centre.pause(_DRIP_S)
+                if self._centre.ended.is_set():
                     break
         self.close_connection = True
 

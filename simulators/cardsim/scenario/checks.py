@@ -1,0 +1,120 @@
+"""What must be so: events so far, an activation, a card's own memory, the centre's register."""
+
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from cardd.client.errors import CallError
+from cardd.wire.activation import ActivationIdParams
+from cardd.wire.methods import ACTIVATION_GET
+from cardsim.scenario import model
+from cardsim.scenario.expect import card_view, differences
+from cardsim.scenario.model import Where
+from cardsim.scenario.outcome import OverError, StepFailedError
+from cardsim.scenario.story import Branch, event_view
+
+_LOOK_S: Final = 0.25
+
+
+def expect(branch: Branch, step: model.Expect) -> None:
+    """Go on when it is so. Raises StepFailedError where it is not within its time."""
+    look = _ASPECTS[type(step.expect)]
+    where = {path: branch.wanted(one) for path, one in step.expect.where.items()}
+    feed, clock = branch.story.feed, branch.story.ground.time
+    end = clock.elapsed() + step.within_s
+    while True:
+        seen = len(feed.told)
+        wrong = list(look(branch, step.expect, where))
+        left = end - clock.elapsed()
+        if not wrong:
+            return
+        if left <= 0:
+            raise StepFailedError(_said(step.expect), "; ".join(wrong))
+        with feed.changed:
+            clock.wait(feed.changed, _moved(branch, seen), min(left, _LOOK_S))
+        if branch.story.over:
+            raise OverError
+
+
+def _moved(branch: Branch, seen: int) -> Callable[[], bool]:
+    return lambda: len(branch.story.feed.told) > seen or branch.story.over
+
+
+def _said(expected: model.AnyExpectation) -> str:
+    aspect = str(type(expected).__struct_config__.tag)
+    return f"expect {aspect} {getattr(expected, aspect)}"
+
+
+def _counted(branch: Branch, kind: str, where: Where) -> int:
+    feed = branch.story.feed
+    with feed.changed:
+        fitting = [one for one in feed.of(branch.station, 0) if fnmatchcase(one.kind, kind)]
+    return sum(not any(differences(event_view(one), where)) for one in fitting)
+
+
+def _events(branch: Branch, expected: model.Events, where: Where) -> Iterator[str]:
+    for kind, wanted in expected.events.items():
+        count = _counted(branch, kind, where)
+        if count > wanted:
+            raise StepFailedError(_said(expected), f"{count} of {kind}")
+        if count < wanted:
+            yield f"{count} of {kind}, not {wanted}"
+
+
+def _at_least(branch: Branch, expected: model.AtLeast, where: Where) -> Iterator[str]:
+    for kind, wanted in expected.at_least.items():
+        count = _counted(branch, kind, where)
+        if count < wanted:
+            yield f"{count} of {kind}, not {wanted}"
+
+
+def _no_event(branch: Branch, expected: model.NoEvent, where: Where) -> Iterator[str]:
+    count = _counted(branch, expected.no_event, where)
+    if count:
+        raise StepFailedError(_said(expected), f"{count} of {expected.no_event}")
+    yield from ()
+
+
+def _activation(branch: Branch, expected: model.Standing, where: Where) -> Iterator[str]:
+    named = {"state": expected.state, "outcome": expected.outcome, "reason": expected.reason}
+    wanted = {path: branch.wanted(one) for path, one in named.items() if one is not msgspec.UNSET}
+    identity = str(branch.value(f"{expected.activation}.activation"))
+    try:
+        found = branch.client().call(ACTIVATION_GET, ActivationIdParams(activation=identity))
+    except CallError as error:
+        yield error.reason
+        return
+    yield from differences(msgspec.to_builtins(found), {**wanted, **where})
+
+
+def _card(branch: Branch, expected: model.CardIs, where: Where) -> Iterator[str]:
+    card = branch.card(expected.card)
+    yield from differences(card_view(branch.story.ground.memory(card), card.persona.card), where)
+
+
+def _register(branch: Branch, expected: model.RegisterHas, where: Where) -> Iterator[str]:
+    said = branch.fill(expected.register)
+    number = said
+    if not said[:1].isdecimal():
+        entry = branch.person(said).register
+        number = "" if entry is None else entry.social_security_number
+    found = next((one for one in branch.story.ground.register() if one["social_security_number"] == number), None)
+    if found is None:
+        yield "nobody of that number"
+        return
+    yield from differences(found, where)
+
+
+_ASPECTS: Final[Mapping[type, Callable[[Branch, Any, Where], Iterator[str]]]] = MappingProxyType(
+    {
+        model.Events: _events,
+        model.AtLeast: _at_least,
+        model.NoEvent: _no_event,
+        model.Standing: _activation,
+        model.CardIs: _card,
+        model.RegisterHas: _register,
+    }
+)

@@ -1,0 +1,131 @@
+"""Runs one scenario once, from its file to its result."""
+
+import shlex
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from cardd.base.document import DocumentError
+from cardd.base.errors import CarddError
+from cardd.base.structs import Struct
+from cardd.client.errors import CallError, ProtocolError, UnreachableError
+from cardsim.scenario.cast import Cast
+from cardsim.scenario.chance import Chance
+from cardsim.scenario.engine import play
+from cardsim.scenario.grounds.ground import Ground, Stage
+from cardsim.scenario.model import Place
+from cardsim.scenario.outcome import Came, Failure, Result, came_of
+from cardsim.scenario.reading import Read, fit_for, read_scenario
+from cardsim.scenario.story import Story
+
+_GIVEN_UP_S: Final = 5.0
+
+
+class Job(Struct, frozen=True):
+    """What is to be run: a file, where, by which seed (None: the scenario's own), and whether in its short form.
+
+    `socket`, `lab` and `config` say where a daemon already runs: its socket, the laboratory's directory, and its
+    configuration, by which the register is asked for.
+    """
+
+    path: Path
+    ground: str = "in-process"
+    seed: int | None = None
+    short: bool = False
+    socket: Path | None = None
+    lab: Path | None = None
+    config: Path | None = None
+
+    def again(self, seed: int) -> str:
+        """Return the line that runs it again just so."""
+        words = ["cardsim", "run", str(self.path), "--on", self.ground, "--seed", str(seed)]
+        words += ["--short"] * self.short
+        for option, value in (("--socket", self.socket), ("--dir", self.lab), ("--config", self.config)):
+            words += [option, str(value)] if value is not None else []
+        return shlex.join(words)
+
+
+def run(job: Job) -> Result:
+    """Run it and return how it came out; an interrupt (Ctrl-C) ends it with what there is so far."""
+    began = time.monotonic()
+    result = Result(
+        path=str(job.path), name=job.path.stem, ground=job.ground, seed=job.seed or 0, again=job.again(job.seed or 0)
+    )
+    try:
+        read = read_scenario(job.path)
+        fit_for(read, job.ground)
+        result.name = read.scenario.scenario
+        result.seed = read.scenario.seed if job.seed is None else job.seed
+        result.again = job.again(result.seed)
+        _run(job, read, result)
+    except KeyboardInterrupt:
+        result.came = Came.INTERRUPTED
+    except (DocumentError, CarddError, OSError, UnreachableError, CallError, ProtocolError) as error:
+        result.came = came_of(error)
+        place = f"{error.path}:{error.line}:{error.column}" if isinstance(error, DocumentError) else str(job.path)
+        problem = error.problem if isinstance(error, DocumentError) else str(error)
+        result.failures.append(Failure(place, "", problem))
+    result.took_s = time.monotonic() - began
+    return result
+
+
+def _run(job: Job, read: Read, result: Result) -> None:
+    chance = Chance(result.seed)
+    cast = Cast(read, chance, short=job.short)
+    ground = _GROUNDS[job.ground](cast.stage(), job)
+    story = Story(read, ground, cast, chance, short=job.short)
+    try:
+        _play(story, ground)
+    finally:
+        result.came, result.failures = story.came, story.failures
+        result.steps, result.events = story.steps, len(story.feed.told)
+        result.passed_s = ground.time.elapsed()
+        ground.close()
+
+
+def _play(story: Story, ground: Ground) -> None:
+    """Have a thread run the timeline, so that this one hears of an interrupt."""
+    wrong: list[Exception] = []
+
+    def work() -> None:
+        try:
+            play(story)
+        except (UnreachableError, CallError, ProtocolError, OSError) as error:
+            wrong.append(error)
+
+    thread = threading.Thread(target=work, name="timeline", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        story.end(Came.INTERRUPTED, Place(), "", "")
+        ground.time.give_up()
+        thread.join(_GIVEN_UP_S)
+    if wrong:
+        raise wrong[0]
+
+
+def _in_process(stage: Stage, _job: Job) -> Ground:
+    from cardsim.scenario.grounds.inprocess import InProcessGround  # noqa: PLC0415 # brings the daemon
+
+    return InProcessGround.start(stage)
+
+
+def _pcscd(stage: Stage, _job: Job) -> Ground:
+    from cardsim.scenario.grounds.pcscd import PcscdGround  # noqa: PLC0415 # as above
+
+    return PcscdGround.start(stage)
+
+
+def _running(stage: Stage, job: Job) -> Ground:
+    from cardsim.scenario.grounds.running import RunningGround  # noqa: PLC0415 # as above
+
+    return RunningGround.start(stage, socket=job.socket, lab=job.lab, config=job.config)
+
+
+_GROUNDS: Final[Mapping[str, Callable[[Stage, Job], Ground]]] = MappingProxyType(
+    {"in-process": _in_process, "pcscd": _pcscd, "running": _running}
+)
