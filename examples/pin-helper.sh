@@ -1,7 +1,7 @@
 #!/bin/sh
-# Asks the holder for a password, for libsscard: SSCARD_PIN_HELPER=/usr/share/doc/cardd/examples/clients/pin-helper.sh
-# (a copy of it that may be executed). Called with purpose, fewest digits, most digits, tries left (empty: not known);
-# prints the digits and nothing else. Exit code 1: the holder has cancelled.
+# Asks the holder for a password, for libsscard: SSCARD_PIN_HELPER=/usr/lib/cardd/bin/sscard-pin-helper (as the Debian
+# package installs it), or the whole path of this file. Called with purpose, fewest digits, most digits, and tries left
+# (empty: not known); prints the digits and nothing else. Exit code 1: the holder has cancelled.
 case $1 in
   social_pin) text='请输入社会保障卡密码' ;;
   new_pin) text='请输入新密码' ;;

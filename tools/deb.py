@@ -26,6 +26,7 @@ SITE: Final = HOME / "lib/python3.11/site-packages"
 PYTHON: Final = "/usr/bin/python3.11"
 DOCS: Final = "usr/share/doc/cardd"
 
+LIBRARY: Final = "libsscard.so"
 COMMANDS: Final = {"cardd": "cardd.cli", "cardctl": "cardd.ctl.main", "cardsim": "cardsim.cli"}
 
 
@@ -95,6 +96,7 @@ def build(output: Path, revision: str) -> Path:
         root = Path(directory) / "root"
         _install_python(root, Path(directory))
         _install_files(root)
+        _install_driver(root, Path(directory) / "driver")
         packages = _copyrights(root / SITE)
         _write(root / DOCS / "copyright", _filled("copyright", packages=packages))
         date = formatdate(epoch, localtime=False)
@@ -132,6 +134,20 @@ def _install_python(root: Path, aside: Path) -> None:
         (root / "usr/bin" / name).symlink_to(f"../lib/cardd/bin/{name}")
 
 
+def _install_driver(root: Path, made: Path) -> None:
+    """Install the national terminal driver's library by all its names, with its header, and a helper for passwords."""
+    _run("make", "-s", "-C", ROOT / "driver", f"OUT={made}", "MORE=-Wl,--build-id=none")
+    place = root / "usr/lib" / _said("cc", "-print-multiarch")
+    place.mkdir(parents=True)
+    _run("strip", "--strip-unneeded", "-o", place / LIBRARY, made / LIBRARY)
+    (place / LIBRARY).chmod(0o644)
+    for name in ("libSSCardDriver.so", "SSCardDriver.dll"):
+        (place / name).symlink_to(LIBRARY)
+    _write(root / "usr/include/sscard.h", (made / "sscard.h").read_text(encoding="utf-8"))
+    helper = (ROOT / "examples" / "pin-helper.sh").read_text(encoding="utf-8")
+    _write(root / HOME / "bin" / "sscard-pin-helper", helper, mode=0o755)
+
+
 def _clean(site: Path) -> None:
     """Take away what tells where it was built, and the modes of whoever made the wheels."""
     shutil.rmtree(site / "bin", ignore_errors=True)
@@ -165,7 +181,7 @@ def _control(root: Path, version: str, architecture: str) -> None:
     sums = "".join(f"{hashlib.md5(file.read_bytes()).hexdigest()}  {name}\n" for name, file in _plain_files(root))  # noqa: S324
     _write(control / "control", _filled("control", version=version, architecture=architecture, size=str(size)))
     _write(control / "md5sums", sums)
-    for name in ("conffiles", "templates"):
+    for name in ("conffiles", "templates", "triggers"):
         _write(control / name, (DEBIAN / name).read_text(encoding="utf-8"))
     for name in ("postinst", "prerm", "postrm"):
         _write(control / name, (DEBIAN / name).read_text(encoding="utf-8"), mode=0o755)

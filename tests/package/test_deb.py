@@ -18,6 +18,7 @@ from cardd import __version__
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("deb")]
 
 SITE = "usr/lib/cardd/lib/python3.11/site-packages"
+HELPERS = ("sscard-pin-helper",)
 AS_CARDD = "setpriv --reuid cardd --regid cardd --init-groups"
 
 
@@ -52,7 +53,7 @@ def test_everything_is_roots_and_nobody_else_may_write_to_it(inside: Contents) -
     modes = {oct(entry.mode) for entry in inside.entries.values() if not entry.issym()}
     assert modes == {"0o644", "0o755"}
     programs = {name for name, entry in inside.entries.items() if entry.isfile() and entry.mode & 0o111}
-    assert programs == {f"usr/lib/cardd/bin/{name}" for name in ("cardd", "cardctl", "cardsim")}
+    assert programs == {f"usr/lib/cardd/bin/{name}" for name in ("cardd", "cardctl", "cardsim", *HELPERS)}
 
 
 def test_every_file_has_its_sum(inside: Contents) -> None:
@@ -144,6 +145,20 @@ def test_what_its_libraries_need_is_what_it_depends_on(inside: Contents, tmp_pat
     assert {LIBRARIES[library] for library in needed} <= set(inside.depends())
     (least,) = re.findall(r"libc6 \(>= (\d+)\.(\d+)\)", inside.field_of["Depends"])
     assert (int(least[0]), int(least[1])) >= newest
+
+
+def test_the_national_drivers_library_lies_where_programs_look_by_every_name_that_they_load(inside: Contents) -> None:
+    (library,) = [name for name in inside.files if name.endswith("/libsscard.so")]
+    place = library.rsplit("/", 1)[0]
+    assert re.fullmatch(r"usr/lib/[a-z0-9_]+-linux-gnu[a-z0-9]*", place)
+    assert {
+        name: inside.entries[f"{place}/{name}"].linkname for name in ("libSSCardDriver.so", "SSCardDriver.dll")
+    } == {
+        "libSSCardDriver.so": "libsscard.so",
+        "SSCardDriver.dll": "libsscard.so",
+    }
+    assert inside.files["usr/include/sscard.h"] == (ROOT / "driver" / "sscard.h").read_bytes()
+    assert inside.control["triggers"] == b"activate-noawait ldconfig\n"
 
 
 def test_nothing_tells_where_it_was_built_and_nothing_is_left_to_compile(inside: Contents) -> None:
@@ -248,6 +263,31 @@ def test_the_daemon_starts_there_without_readers_and_answers_root(installed: Mac
     assert owners == ""
 
 
+CALL = """
+import ctypes, sys
+out = ctypes.create_string_buffer(1024)
+print(ctypes.CDLL(sys.argv[1]).iReadCardBas(3, out), out.value.decode('gb18030'))
+"""
+
+
+@pytest.mark.parametrize("name", ["libsscard.so", "libSSCardDriver.so", "SSCardDriver.dll"])
+def test_a_program_finds_the_national_driver_there_and_is_told_what_the_daemon_says(
+    installed: Machine, name: str
+) -> None:
+    call = f'/usr/bin/python3.11 -c "{CALL}" {name}'
+    assert installed.run(call).startswith("-5 读卡服务")
+    asked = installed.run(SERVE.replace("kill $daemon", f"{AS_CARDD} {call}; kill $daemon"))
+    number, text = asked.splitlines()[0].split(" ", 1)
+    assert (number, text[-1]) == ("-11", "。"), "there is no pcscd"
+
+
+def test_what_asks_for_passwords_says_that_it_cannot_where_there_is_neither_screen_nor_terminal(
+    installed: Machine,
+) -> None:
+    done = installed.run("setsid --wait /usr/lib/cardd/bin/sscard-pin-helper social_pin 4 16 '' || echo $?")
+    assert done.splitlines()[-1] == "2"
+
+
 LOOPBACK = """
 /usr/bin/python3.11 -c "
 import fcntl, socket, struct
@@ -268,7 +308,7 @@ def test_the_journal_outlives_the_package_until_somebody_says_that_it_may_go(ins
     installed.run(
         "test -d /var/lib/cardd && test -e /etc/cardd/cardd.yaml && ! test -e /usr/lib/cardd && ! command -v cardd"
     )
-    assert installed.run("find /usr /lib/systemd -name '*cardd*'") == ""
+    assert installed.run("find /usr /lib/systemd -name '*cardd*' -o -iname '*sscard*'") == ""
 
     install(installed, package)
     assert serve(installed)["journal"]["stream"] == stream
