@@ -582,5 +582,7 @@ _CHECKS: Final[tuple[Callable[[Config, Path], None], ...]] = (
     _know_the_group,
     _understand_rights,
     _tell_both_amounts_again,
+    _listen_on_this_machine_only,
+    _know_the_pages,
 )
 """What is well formed and cannot work all the same."""

@@ -35,6 +35,7 @@ _STRANGERS: Final = 64
 _OPENING_S: Final = 5.0
 _QUIET_S: Final = 20.0
 _BACKLOG: Final = 128
+_SEND_BYTES: Final = 128 * 1024
 _METHOD: Final = "web.open"
 _CLIENT: Final = "web"
 
@@ -55,6 +56,8 @@ def _listen(address: Address) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # what one page has not read yet is in memory too; whoever is taken from here has it from here
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         sock.bind(address)
         sock.listen(_BACKLOG)
     except OSError as error:
@@ -95,8 +98,9 @@ class Gateway:
         self._terms = terms
         self._tls = tls
         self._farewell_s = limits.farewell_s
-        # a page may be as slow as any client, and is then told so by the server: not before it by this
-        self._patience = Patience(limits.line_bytes, 2 * limits.slow_s, quiet_s, limits.farewell_s)
+        # a page may be as slow as any client, and is then told so by the server: not cut off by this before it
+        send_s = 2 * limits.slow_s + limits.farewell_s
+        self._patience = Patience(limits.line_bytes, send_s, quiet_s, limits.farewell_s)
         self._speeches = _speeches(settings)
         self._doors: list[Door] = []
         self._visits: set[asyncio.Task[None]] = set()
