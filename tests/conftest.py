@@ -4,6 +4,7 @@ import atexit
 import gc
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("default", deadline=None)
@@ -16,3 +17,15 @@ atexit.register(gc.freeze)
 # A shell that runs `make test &` has interrupts ignored, which the programs that tests interrupt would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TABLE = "table"
+"""What is printed at the end of a run: sections of a test's report with this name."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have to show, also where they pass, and where they ran in a process of their own."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.sections:
+            if name == TABLE:
+                terminalreporter.write_sep("-", report.nodeid)
+                terminalreporter.write_line(text)

@@ -6,6 +6,7 @@ from cardd.crypto.derive import Factors, factors
 from cardd.crypto.money import Amounts
 from cardd.desk.pin_block import pin_block
 from cardd.keys.money import CardKeys, Purchase
+from cardd.keys.service import KeyService
 from cardd.keys.software_money import SoftwareMoney
 from cardd.rules.hsm import key_at
 from cardd.rules.keys import KeyName
@@ -18,7 +19,7 @@ class BackOffice:
     """Computes for one card, which it knows by the region and historical bytes of its basic information."""
 
     def __init__(self, region: str, historical: str) -> None:
-        self._keys = software_keys()
+        self._keys: KeyService = software_keys()
         self._factors: Factors = factors(region, bytes.fromhex(historical))
 
     def basic(self, request: str) -> str:
