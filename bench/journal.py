@@ -1,7 +1,9 @@
-"""How fast events become durable, and how soon a journal with a million of them is ready.
+"""How fast events become durable, and what a journal costs that holds ten thousand of them, and a million.
 
 The bare loop is SQLite as a program would use it that wants every event on the disk: one INSERT and one COMMIT each, on
-the same disk, with the same settings. Producers of the journal each wait for their event before they record the next.
+the same disk, with the same settings. Less than that is a file to which as many bytes are written and flushed.
+Producers of the journal each wait for their event before they record the next. Who subscribes from the earliest event
+reads what the socket's subscriptions read, up to the lines that they send.
 """
 
 import asyncio
@@ -17,12 +19,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
+from msgspec import Struct
+
 from bench.report import ROOT, Bound, Goal, Row, Settings, publish
+from cardd.api.feed import Feed
+from cardd.api.filters import Filter
+from cardd.api.services import Limits
 from cardd.base.clock import SystemClock
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.crypto.signing import Ed25519Signer, verify
 from cardd.crypto.tokens import KeyedTokens
+from cardd.journal.delivery import Delivery
 from cardd.journal.events import ActivationRow, Json, NewEvent
 from cardd.journal.evidence import Evidence
 from cardd.journal.heads import Notary
@@ -31,7 +40,9 @@ from cardd.journal.store import Journal, Keeping
 ROUNDS: Final = 5
 EVENTS: Final = 1500
 MANY: Final = 50
+READINGS: Final = 2
 MILLION: Final = 1_000_000
+SMALLER: Final = (10_000, 100_000)
 KEY: Final = Secret(b"0123456789abcdef")
 TOKENS: Final = KeyedTokens(KEY)
 SEALER: Final = Sm4GcmSealer(KEY)
@@ -42,6 +53,7 @@ BODY: Final[dict[str, Json]] = {
     "authentic": True,
 }
 PUBLIC_BYTES: Final = 420
+LIMITS: Final = Limits()
 
 
 def opened(directory: Path) -> Journal:
@@ -99,6 +111,18 @@ def bare(directory: Path, events: int) -> float:
     return taken
 
 
+def raw(directory: Path, events: int) -> float:
+    """Return the microseconds an event took that is only written to the end of a file and flushed."""
+    handle = os.open(directory / "raw", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    began = time.perf_counter()
+    for _ in range(events):
+        os.write(handle, b"x" * PUBLIC_BYTES)
+        os.fdatasync(handle)
+    taken = (time.perf_counter() - began) * 1e6 / events
+    os.close(handle)
+    return taken
+
+
 @contextmanager
 def folder() -> Iterator[Path]:
     """Yield a folder on the disk of the project: /tmp may be memory."""
@@ -108,12 +132,31 @@ def folder() -> Iterator[Path]:
 
 
 async def fill(directory: Path, events: int) -> None:
+    """Record until there are so many."""
     journal = opened(directory)
-    for begin in range(0, events, 10_000):
+    while journal.last < events:
+        begin = journal.last
         await asyncio.gather(
-            *(journal.record(*map(event, range(at, at + 100))) for at in range(begin, begin + 10_000, 100))
+            *(journal.record(*map(event, range(at, at + 100))) for at in range(begin, min(begin + 10_000, events), 100))
         )
     await journal.close()
+
+
+async def subscribed(directory: Path) -> tuple[float, float]:
+    """Return the microseconds until the earliest events' lines are there, and those an event took up to the newest."""
+    journal = opened(directory)
+    delivery = Delivery(SEALER, "/cardd/bench")
+    feed = Feed(journal, delivery, ring_events=LIMITS.ring_events, page_events=LIMITS.page_events)
+    first, after = 0.0, 0
+    began = time.perf_counter()
+    while page := await feed.page(after):
+        feed.lines("s-1", Filter(), after, page)
+        after = page[-1].sequence
+        first = first or time.perf_counter() - began
+    taken = time.perf_counter() - began
+    feed.close()
+    await journal.close()
+    return first * 1e6, taken * 1e6 / after
 
 
 async def reopen(directory: Path) -> float:
@@ -163,56 +206,115 @@ async def examined(directory: Path) -> float:
     return taken
 
 
+class Beside(Struct):
+    """What durable events took, the ways in turns: microseconds, one value a round."""
+
+    flushed: list[float] = msgspec.field(default_factory=list)
+    bare: list[float] = msgspec.field(default_factory=list)
+    one: list[float] = msgspec.field(default_factory=list)
+    many: list[float] = msgspec.field(default_factory=list)
+    whole: list[float] = msgspec.field(default_factory=list)
+
+    def take(self) -> None:
+        """Measure another round."""
+        with folder() as path:
+            self.flushed.append(raw(path, EVENTS))
+        with folder() as path:
+            self.bare.append(bare(path, EVENTS))
+        with folder() as path:
+            self.one.append(asyncio.run(recorded(path, 1, EVENTS)))
+        with folder() as path:
+            self.many.append(asyncio.run(recorded(path, MANY, 4 * EVENTS)))
+        with folder() as path:
+            self.whole.append(asyncio.run(activations(path, 50)))
+
+    def rows(self) -> list[Row]:
+        """Return them as rows."""
+        return [
+            Row.of("write and fdatasync, one event each", self.flushed),
+            Row.of("bare SQLite, one event a commit", self.bare),
+            Row.of("journal, 1 producer, one event", self.one),
+            Row.of(f"journal, {MANY} producers, one event", self.many),
+            Row.of("journal, the eight commits of an activation", self.whole),
+        ]
+
+    def goals(self) -> list[Goal]:
+        """Return what they are held against."""
+        return [
+            Goal.of(
+                f"durable events a second, {producers} producer{'s' * (producers > 1)}, in parts of bare SQLite",
+                Bound.AT_LEAST,
+                wanted,
+                [theirs / ours for theirs, ours in zip(self.bare, values, strict=True)],
+            )
+            for producers, wanted, values in ((MANY, 5.0, self.many), (1, 0.5, self.one))
+        ]
+
+
+class Filled(Struct):
+    """What a journal costs that holds so many events: microseconds, one value a round."""
+
+    events: int
+    opening: list[float]
+    started: list[float]
+    one: list[float]
+    many: list[float]
+    first: list[float]
+    each: list[float]
+
+    def rows(self) -> list[Row]:
+        """Return them as rows."""
+        with_ = f"{self.events:,} events"
+        return [
+            Row.of(f"{with_}: until it records", self.opening),
+            Row.of(f"{with_}: daemon, process start to ready", self.started),
+            Row.of(f"{with_}: 1 producer, one event", self.one),
+            Row.of(f"{with_}: {MANY} producers, one event", self.many),
+            Row.of(f"{with_}: from the earliest, the first lines", self.first),
+            Row.of(f"{with_}: from the earliest to the newest, one event", self.each),
+        ]
+
+
+def filled(path: Path, events: int) -> Filled:
+    """Fill a journal up to so many events, and measure what it costs then."""
+    asyncio.run(fill(path, events))
+    opening = [asyncio.run(reopen(path)) for _ in range(ROUNDS)]
+    # once before it counts: keys, reserve and register are made then
+    started = [daemon(path) for _ in range(1 + ROUNDS)][1:]
+    reading = [asyncio.run(subscribed(path)) for _ in range(READINGS)]
+    one = [asyncio.run(recorded(path, 1, EVENTS)) for _ in range(ROUNDS)]
+    many = [asyncio.run(recorded(path, MANY, 4 * EVENTS)) for _ in range(ROUNDS)]
+    return Filled(events, opening, started, one, many, [first for first, _ in reading], [each for _, each in reading])
+
+
 def measure(events: int) -> tuple[list[Row], list[Goal]]:
-    """Measure round by round, the ways in turns."""
-    loop, one, many, whole = [], [], [], []
+    """Measure round by round, the ways in turns; then journals that hold more and more."""
+    beside = Beside()
     for _ in range(ROUNDS):
-        with folder() as path:
-            loop.append(bare(path, EVENTS))
-        with folder() as path:
-            one.append(asyncio.run(recorded(path, 1, EVENTS)))
-        with folder() as path:
-            many.append(asyncio.run(recorded(path, MANY, 4 * EVENTS)))
-        with folder() as path:
-            whole.append(asyncio.run(activations(path, 50)))
+        beside.take()
     compiled()
     with folder() as nothing, folder() as path:
-        asyncio.run(fill(path, events))
-        opening = [asyncio.run(reopen(path)) for _ in range(ROUNDS)]
         (path / "journal.key").write_text(KEY.reveal().hex())
         (path / "journal.key").chmod(0o600)
+        sizes = [filled(path, size) for size in (*(size for size in SMALLER if size < events), events)]
         # once each before it counts: keys, reserve and register are made then
         pairs = [(daemon(nothing), daemon(path)) for _ in range(1 + ROUNDS)][1:]
         checking = [asyncio.run(examined(path))]
     empty, full = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     rows = [
-        Row.of("bare SQLite, one event a commit", loop),
-        Row.of("journal, 1 producer, one event", one),
-        Row.of(f"journal, {MANY} producers, one event", many),
-        Row.of("journal, the eight commits of an activation", whole),
-        Row.of(f"journal with {events:,} events, until it records", opening),
+        *beside.rows(),
+        *(row for size in sizes for row in size.rows()),
         Row.of("daemon, process start to ready, empty journal", empty),
-        Row.of(f"daemon, process start to ready, {events:,} events", full),
+        Row.of(f"daemon, process start to ready, {events:,} events, in turns with it", full),
         Row.of("verify, one event", checking),
     ]
     goals = [
-        Goal.of(
-            "durable events a second, 50 producers, in parts of bare SQLite",
-            Bound.AT_LEAST,
-            5.0,
-            [a / b for a, b in zip(loop, many, strict=True)],
-        ),
-        Goal.of(
-            "durable events a second, 1 producer, in parts of bare SQLite",
-            Bound.AT_LEAST,
-            0.5,
-            [a / b for a, b in zip(loop, one, strict=True)],
-        ),
+        *beside.goals(),
         Goal.of(
             f"opening a journal with {events:,} events, milliseconds",
             Bound.AT_MOST,
             200,
-            [value / 1000 for value in opening],
+            [value / 1000 for value in sizes[-1].opening],
         ),
         Goal.of(
             "process start to ready, empty journal, milliseconds",
