@@ -57,7 +57,7 @@ async def test_a_page_that_does_not_read_is_told_how_far_its_events_got_and_may_
         assert messages[-1]["error"]["data"]["reason"] == "SLOW_CONSUMER"
         last = max(one["params"]["event"]["data"]["number"] for one in messages if one.get("method") == "event")
         assert last < 999
-        async with page(port) as again:
+        async with page(port, close_timeout=0.1) as again:
             await again.call("events.subscribe", after=messages[-1]["error"]["data"]["cursor"])
             assert (await again.read())["params"]["event"]["data"]["number"] == last + 1
         await eventually(desk.deserted)

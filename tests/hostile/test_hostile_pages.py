@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 from support.pages import ORIGIN, TOKEN, free_port, web
