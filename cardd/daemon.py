@@ -40,7 +40,9 @@ from cardd.desk.stop_record import StopRecord
 from cardd.desk.stopped import StoppedKeys
 from cardd.driver.amounts import AmountRule, Source
 from cardd.driver.calls import Tools
+from cardd.driver.debits import Debits
 from cardd.driver.service import Driver
+from cardd.driver.writes import Writes
 from cardd.iso7816.device import Backend
 from cardd.iso7816.trace import MaskingTracer
 from cardd.journal.delivery import Delivery
@@ -242,6 +244,8 @@ class _Parts:
                     stopped,
                     money,
                     journal,
+                    Debits(accounts),
+                    Writes(cards),
                     clock,
                     config.leases.longest_s,
                     AmountRule(*map(Source, msgspec.structs.astuple(config.driver.amounts))),

@@ -137,6 +137,14 @@ TEXTS: Final = MappingProxyType(
             "计算机曾休眠，正在重新读取卡片。",
         ),
         "driver_unsupported": ("The driver has no such function.", "驱动不支持该函数。"),
+        "driver_debited_before": (
+            "The bill of the same amounts that was asked for before was paid after all. Look at the card's records.",
+            "此前同额消费已成功，本次未扣款。请读取消费记录核对。",
+        ),
+        "driver_unknown_before": (
+            "What became of the same write before cannot be read here. Look at the card, then call again.",
+            "此前同样的写卡结果不明，本机无法读取核对。请核对卡内数据后再次写卡。",
+        ),
         "driver_data_illegal": (
             "The data cannot be written so. Compare them with the address.",
             "写入数据不合法。请与文件地址核对。",

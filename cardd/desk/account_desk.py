@@ -167,17 +167,48 @@ class AccountDesk:
 
     # -- moving
 
-    async def debit(self, params: AccountDebitParams, *, client: str, time: str | None = None) -> AccountMoved:
+    async def debit(
+        self, params: AccountDebitParams, *, client: str, time: str | None = None, asked: str | None = None
+    ) -> AccountMoved:
         """Take money once. The same request gives the same answer, also after a restart.
 
-        `time` (YYYYMMDDHHMMSS) is the bill's, now where none is given.
+        `time` (YYYYMMDDHHMMSS) is the bill's, now where none is given; `asked` names the prompt, else the request does.
 
         Raises CarddError: INVALID for a request that was something else; as `account.debit` where nothing was moved and
         nothing was on record yet: the same request may then be tried again.
         """
         amounts = Amounts(params.account, params.self_paid, params.pool)
         order = self._order(Deed.PURCHASE, amounts, params, time)
-        return await self._once(params, params.request, client, order, account.debit)
+        return await self._once(params, params.request, client, order, account.debit, asked)
+
+    async def known(self, client: str, request: str) -> AccountMoved | None:
+        """Return how a request stands on record, None for one that was never begun.
+
+        Raises CarddError: INVALID for one that was no account's; as `account_rows.check_told`.
+        """
+        row = self._open.get((client, request)) or await self._journal.deed(client, request)
+        if row is None:
+            return None
+        if not account_rows.is_here(row):
+            raise CarddError(Reason.INVALID, "this request was another deed: give each its own", path="$.request")
+        account_rows.check_told(row)
+        return account_rows.result_of(row)
+
+    def open(self) -> list[DeedRow]:
+        """Return the deeds of which only their cards know what became of them."""
+        return list(self._open.values())
+
+    async def settled(
+        self, params: AccountChoice, request: str, *, client: str, asked: str | None = None
+    ) -> AccountMoved:
+        """Return what became of a request, by the card's word where nobody knows yet.
+
+        `asked` names the prompt, else the request does. Raises CarddError as `proof`.
+        """
+        running = self._running.get((client, request))
+        if running is not None:
+            await asyncio.wait([running])
+        return await self._settled(await self._requests.choose(params), client, request, asked)
 
     async def finish(
         self, chosen: Chosen, begun: PurchaseBegun, time: bytes, signature: Signature, *, request: str, client: str
@@ -200,7 +231,7 @@ class AccountDesk:
     async def load(self, params: AccountLoadParams, *, client: str) -> AccountMoved:
         """Put money on the account once, as `debit`."""
         order = self._order(Deed.LOAD, Amounts(params.amount), params, None)
-        return await self._once(params, params.request, client, order, account.load)
+        return await self._once(params, params.request, client, order, account.load, None)
 
     def _order(
         self, deed: Deed, amounts: Amounts, params: AccountDebitParams | AccountLoadParams, time: str | None
@@ -208,23 +239,27 @@ class AccountDesk:
         now = self._clock.now().astimezone(_CHINA).strftime(_TIME)
         return Order(deed, amounts, time or now, params.key_index)
 
-    async def _once(self, params: AccountChoice, request: str, client: str, order: Order, move: Move) -> AccountMoved:
+    async def _once(
+        self, params: AccountChoice, request: str, client: str, order: Order, move: Move, asked: str | None
+    ) -> AccountMoved:
         key = (client, request)
         running = self._running.get(key)
         if running is None:
-            running = self._running[key] = asyncio.create_task(self._do(params, key, order, move))
+            running = self._running[key] = asyncio.create_task(self._do(params, key, order, move, asked))
             running.add_done_callback(lambda _: self._running.pop(key, None))
         row = await asyncio.shield(running)
         if not account_rows.same_order(row, order):
             raise CarddError(Reason.INVALID, "this request was another deed: give each its own", path="$.request")
         return account_rows.result_of(row)
 
-    async def _do(self, params: AccountChoice, key: tuple[str, str], order: Order, move: Move) -> DeedRow:
+    async def _do(
+        self, params: AccountChoice, key: tuple[str, str], order: Order, move: Move, asked: str | None
+    ) -> DeedRow:
         known = self._open.get(key) or await self._journal.deed(*key)
         if known is not None:
             return known
         async with self._requests.held(params) as chosen:
-            pin = await self._pin_for_account(chosen, account_rows.METHODS[order.deed], key[1])
+            pin = await self._pin_for_account(chosen, account_rows.METHODS[order.deed], asked or key[1])
             return await self._move(chosen, key, order, move, pin)
 
     async def _move(
@@ -298,6 +333,16 @@ class AccountDesk:
             log.info("account.still_in_doubt", insertion=chosen.insertion.id, reason=str(error.reason))
 
     async def _proof_of_request(self, chosen: Chosen, client: str, request: str) -> AccountProofResult:
+        result = await self._settled(chosen, client, request, None)
+        return AccountProofResult(
+            insertion=chosen.insertion.id,
+            outcome=result.outcome,
+            sequence=result.sequence,
+            tac=result.tac,
+            mac=result.mac,
+        )
+
+    async def _settled(self, chosen: Chosen, client: str, request: str, asked: str | None) -> AccountMoved:
         key = (client, request)
         row = self._open.get(key) or await self._journal.deed(*key)
         if not account_rows.is_here(row):
@@ -309,16 +354,9 @@ class AccountDesk:
             except CarddError as error:
                 if error.reason is not Reason.ACCESS_DENIED:
                     raise
-                pin = await self._pin(chosen, "account.proof", request)
+                pin = await self._pin(chosen, "account.proof", asked or request)
                 row = await self._settle(chosen, key, pin)
-        result = account_rows.result_of(row)
-        return AccountProofResult(
-            insertion=chosen.insertion.id,
-            outcome=result.outcome,
-            sequence=result.sequence,
-            tac=result.tac,
-            mac=result.mac,
-        )
+        return account_rows.result_of(row)
 
     async def _settle(self, chosen: Chosen, key: tuple[str, str], pin: Secret | None) -> DeedRow:
         """Ask the card about one deed, unless that is settled by now: its return and a client may ask at once."""

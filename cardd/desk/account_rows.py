@@ -20,6 +20,7 @@ from cardd.wire.accounts import AccountMoved
 from cardd.wire.cards import Kind
 
 METHODS: Final[Mapping[Deed, str]] = {Deed.PURCHASE: "account.debit", Deed.LOAD: "account.load"}
+DEBIT: Final = METHODS[Deed.PURCHASE]
 _ENDED: Final[Mapping[Deed, str]] = {Deed.PURCHASE: "account.debited", Deed.LOAD: "account.loaded"}
 IN_DOUBT: Final = "in_doubt"
 _LOST: Final = MappingProxyType(

@@ -104,6 +104,14 @@ class Obtained(Rights):
         """Do nothing: it was shown."""
 
 
+class Repeated(Obtained):
+    """The same for what may be written already: not to know what the card has is not to write."""
+
+    def to_look(self, file: FileRule, work: Callable[[], T]) -> T | None:
+        """Do it. Raises CarddError(ACCESS_DENIED)."""
+        return self.to_read(file, work)
+
+
 def begin_basic(channel: Channel, insertion: Insertion) -> BasicBegun | Identity:
     """Have a card prove itself, and ask it for a challenge where its holder is guarded; another card is recognised.
 
@@ -202,13 +210,16 @@ def write_shown(
     update: Update,
     keys: KeyService | None,
     deadline: float,
+    *,
+    again: bool = False,
 ) -> bool:
     """Write a file whose key the card was shown; tell whether it could be read back. Raises as `write_records`.
 
-    `keys` are those that the station has itself, until the deadline: they are good for reading back only.
+    `keys` are those that the station has itself, until the deadline: they are good for reading back only. `again` is
+    for what may be written already: ACCESS_DENIED where that would have to be read and cannot be.
     """
     with refusals():
-        return write_file(_opened(channel, begun, stopped, keys, deadline), update)
+        return write_file(_opened(channel, begun, stopped, keys, deadline, again=again), update)
 
 
 def ask_again(begun: KeyBegun) -> bytes:
@@ -252,7 +263,14 @@ def _same_card(channel: Channel, insertion: Insertion, expected: Identity) -> It
 
 
 def _opened(
-    channel: Channel, begun: KeyBegun, stopped: StoppedKeys, keys: KeyService | None = None, deadline: float = 0.0
+    channel: Channel,
+    begun: KeyBegun,
+    stopped: StoppedKeys,
+    keys: KeyService | None = None,
+    deadline: float = 0.0,
+    *,
+    again: bool = False,
 ) -> OpenFiles:
-    rights = Obtained(begun.card, keys, stopped, deadline, forged=False)
+    kind = Repeated if again else Obtained
+    rights = kind(begun.card, keys, stopped, deadline, forged=False)
     return OpenFiles(channel, begun.files, begun.card.generation, rights)

@@ -15,7 +15,9 @@ from cardd.desk.stopped import StoppedKeys
 from cardd.desk.via import via_of
 from cardd.driver.amounts import AmountRule
 from cardd.driver.arguments import CardInfo, Order
+from cardd.driver.debits import Debits
 from cardd.driver.pending import Pending
+from cardd.driver.writes import Writes
 from cardd.iso7816.channel import Channel
 from cardd.journal.store import Journal
 from cardd.keys.money import MoneyService
@@ -45,6 +47,8 @@ class Tools(Struct, frozen=True):
     stopped: StoppedKeys
     money: MoneyService | None
     journal: Journal
+    debits: Debits
+    writes: Writes
     clock: Clock
     lease_s: float
     """How long a card is held between two steps."""
@@ -77,10 +81,10 @@ class Job(Struct, frozen=True):
         Raises CarddError: NO_CARD where there is none by any of these ways, INVALID where several are, and as
         `CardRequests.choose` does.
         """
-        until = self.tools.clock.monotonic() + self._patience
+        until = self.tools.clock.monotonic() + self.patience
         found = self._inside(order)
         if found is None:
-            await self.tools.requests.choose(CardChoice(reader=self.params.reader, wait_s=self._patience))
+            await self.tools.requests.choose(CardChoice(reader=self.params.reader, wait_s=self.patience))
             found = self._inside(order)
         if found is None:
             raise CarddError(Reason.NO_CARD, "a card is in, but not that way")
@@ -111,13 +115,9 @@ class Job(Struct, frozen=True):
         """Do a job on a card that was chosen. Raises as `Readers.run` does."""
         return await self.tools.requests.run(chosen, operation, timeout_s=JOB_S)
 
-    def card(self, chosen: Chosen) -> CardChoice:
-        """Return the choice of that very card, for a desk that chooses for itself."""
-        return CardChoice(insertion=chosen.insertion.id, wait_s=self.params.wait_s)
-
     @property
-    def _patience(self) -> float:
-        """How long to wait for a card: programs of the driver call as soon as it is in, and cannot say."""
+    def patience(self) -> float:
+        """How long to wait for a card, or for whoever holds it: the driver's functions have no parameter for that."""
         return COMING_S if self.params.wait_s is None else self.params.wait_s
 
     def counters(self) -> list[ReaderStatus]:

@@ -1,6 +1,8 @@
 """The medical account: a bill paid from the card, and the bills that the card keeps."""
 
+import contextlib
 import secrets
+from collections.abc import Iterator
 from typing import Final
 
 from cardd.base.errors import CarddError
@@ -10,10 +12,14 @@ from cardd.crypto.block import Algorithm
 from cardd.crypto.money import PURCHASE, Amounts
 from cardd.desk import account, hsm
 from cardd.desk.account import PurchaseBegun
+from cardd.desk.at_card import Inside
+from cardd.desk.reading import Identity
 from cardd.driver.amounts import AmountRule
 from cardd.driver.arguments import CardInfo, Order, PayInfo
 from cardd.driver.calls import METHOD, Job, Told, line
+from cardd.driver.debits import IN_DOUBT
 from cardd.driver.holding import go_on, held
+from cardd.driver.numbers import debited_before
 from cardd.driver.pending import DebitPending
 from cardd.driver.reading import terminal_number
 from cardd.iso7816.channel import Channel
@@ -22,7 +28,7 @@ from cardd.readers.insertion import Insertion
 from cardd.rules.hsm import hsm_address
 from cardd.rules.keys import KeyName
 from cardd.rules.values import SEPARATOR
-from cardd.wire.accounts import AccountDebitParams, AccountMoved, AccountRecord, AccountRecordsParams
+from cardd.wire.accounts import AccountChoice, AccountDebitParams, AccountMoved, AccountRecord, AccountRecordsParams
 
 _KEY_INDEX: Final = 1
 _WRONG_MAC: Final = "9302"
@@ -40,32 +46,79 @@ def amounts_of(rule: AmountRule, bill: PayInfo) -> Amounts:
 
 
 async def debit(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told:
-    """Have the card pay a bill, once for each request, and return what it certifies.
+    """Have the card pay a bill once, and return what it certifies.
+
+    Before that the card says what became of debits whose end the caller was not told; one of the same amounts that was
+    done is this bill.
 
     Raises CarddError as `AccountDesk.debit` does; the reason where the card did not do it or nobody knows yet;
     STATUS_WORD 9302 where what the card gave for it is wrong.
     """
-    inside = await job.expect(order, info)
     amounts = amounts_of(job.tools.amounts, bill)
-    params = AccountDebitParams(
-        insertion=inside.insertion.id,
-        request=job.params.request or secrets.token_hex(16),
-        account=amounts.account,
-        self_paid=amounts.self_paid,
-        pool=amounts.pool,
-        key_index=_KEY_INDEX,
-    )
-    moved = await job.tools.accounts.debit(params, client=job.client, time=bill.time)
+    inside = await job.expect(order, info)
+    moved = await _former(job, inside, amounts) or await _paid(job, inside, amounts, bill.time)
+    _tell(job, inside.expected, moved)
     _check(moved)
     told = _certified(moved, inside.expected.algorithm or Algorithm.DES, amounts)
     return Told(told, ("debit.amounts", "debit.tac"), inside.insertion)
 
 
+async def _former(job: Job, inside: Inside, amounts: Amounts) -> AccountMoved | None:
+    choice = AccountChoice(insertion=inside.insertion.id, wait_s=job.patience)
+    return await job.tools.debits.former(job.client, inside.expected, amounts, choice, job.params.request)
+
+
+async def _paid(job: Job, inside: Inside, amounts: Amounts, time: str) -> AccountMoved:
+    """Have the card pay a bill, unless that was done."""
+    debits, card = job.tools.debits, inside.expected
+    request, known = await debits.next_of(job.client, card, amounts, time)
+    if known is not None:
+        return known
+    params = AccountDebitParams(
+        insertion=inside.insertion.id,
+        wait_s=job.patience,
+        request=request,
+        account=amounts.account,
+        self_paid=amounts.self_paid,
+        pool=amounts.pool,
+        key_index=_KEY_INDEX,
+    )
+    with _noted(job, card, request, amounts):
+        return await job.tools.accounts.debit(params, client=job.client, time=time, asked=job.params.request)
+
+
+@contextlib.contextmanager
+def _noted(job: Job, card: Identity, request: str, amounts: Amounts) -> Iterator[None]:
+    """Note a debit as one whose end the caller has not been told, and forget it where nothing was begun."""
+    debits = job.tools.debits
+    debits.begin(job.client, card, request, amounts)
+    try:
+        yield
+    except CarddError:
+        if not debits.is_open(job.client, request):
+            debits.told(job.client, card, request)
+        raise
+
+
+def _tell(job: Job, card: Identity, moved: AccountMoved) -> None:
+    """Forget a debit whose end is known and told; whoever has gone was told nothing."""
+    if moved.outcome != IN_DOUBT and job.heard():
+        job.tools.debits.told(job.client, card, moved.request)
+
+
 async def debit_1(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told:
-    """Begin to pay a bill, and write what a machine has to sign. Raises CarddError as `account.begin_debit` does."""
-    inside = await job.expect(order, info)
+    """Begin to pay a bill, and write what a machine has to sign.
+
+    Raises CarddError as `account.begin_debit` does; DriverFault, once, where a debit of the same amounts whose end the
+    caller was not told was done: nothing is begun then.
+    """
     tools = job.tools
     amounts = amounts_of(tools.amounts, bill)
+    inside = await job.expect(order, info)
+    former = await _former(job, inside, amounts)
+    if former is not None:
+        _tell(job, inside.expected, former)
+        raise debited_before("the debit before this one was done")
     pin = await tools.at.pin_of(inside, METHOD, job.params.request)
     wanted, deadline = account.Order(Deed.PURCHASE, amounts, bill.time, _KEY_INDEX), tools.at.deadline()
 
@@ -96,14 +149,10 @@ async def debit_2(job: Job, pending: DebitPending, key: str) -> Told:
     signed, begun, kept = hsm.parse_debit_answer(key), pending.begun, pending.chosen
     # whether it is the card that was asked, before anything is on record
     await go_on(job, pending, lambda _channel, _inside: None)
-    moved = await job.tools.accounts.finish(
-        kept,
-        begun,
-        signed.time,
-        Signature(signed.terminal_sequence, signed.mac1),
-        request=job.params.request or secrets.token_hex(16),
-        client=job.client,
-    )
+    request, signature = f"iDoDebit {secrets.token_hex(16)}", Signature(signed.terminal_sequence, signed.mac1)
+    with _noted(job, begun.identity, request, begun.order.amounts):
+        moved = await job.tools.accounts.finish(kept, begun, signed.time, signature, request=request, client=job.client)
+    _tell(job, begun.identity, moved)
     _check(moved)
     told = _certified(moved, begun.identity.algorithm or Algorithm.DES, begun.order.amounts)
     return Told(line([moved.mac or ""]) + told, ("debit.amounts", "debit.tac"), kept.insertion)
@@ -142,7 +191,7 @@ def _check(moved: AccountMoved) -> None:
 async def records(job: Job, order: Order) -> Told:
     """Read the bills that the card keeps, the newest first. Raises CarddError as `AccountDesk.records` does."""
     inside = await job.look(order)
-    found = await job.tools.accounts.records(AccountRecordsParams(insertion=inside.insertion.id))
+    found = await job.tools.accounts.records(AccountRecordsParams(insertion=inside.insertion.id, wait_s=job.patience))
     bills = [record for record in found.records if record.type == PURCHASE.decode()]
     fields = tuple(f"records.DF04EF08.{number}" for number in range(1, len(bills) + 1))
     return Told(line(_record(job.tools.amounts, bill) for bill in bills), fields, inside.insertion)

@@ -50,6 +50,16 @@ def data_length(detail: str) -> DriverFault:
     return DriverFault(-42, "driver_data_length", detail)
 
 
+def debited_before(detail: str) -> DriverFault:
+    """Return the fault of a bill that was paid, as it turns out, when it was asked for before."""
+    return DriverFault(driver_error(0x6985), "driver_debited_before", detail)
+
+
+def unknown_before(detail: str) -> DriverFault:
+    """Return the fault of a write that nobody knows the end of, and nobody can read."""
+    return DriverFault(driver_error(0x6982), "driver_unknown_before", detail)
+
+
 def number_of(error: CarddError) -> int | None:
     """Return the driver's number of a failure, None where it has none: the failure is not the card's or the caller's.
 

@@ -31,9 +31,14 @@ async def unblock(job: Job, order: Order, info: CardInfo) -> Told:
 
 
 def _params(job: Job, inside: Insertion) -> CardPinParams:
-    return CardPinParams(insertion=inside.id, request=job.params.request, keypad_digits=job.params.keypad_digits)
+    return CardPinParams(
+        insertion=inside.id,
+        wait_s=job.patience,
+        request=job.params.request,
+        keypad_digits=job.params.keypad_digits,
+    )
 
 
 def _issuer(job: Job, inside: Insertion) -> CardPinParams:
     """Return the choice of a deed that no keypad can do: what is typed for it has to be enciphered."""
-    return CardPinParams(insertion=inside.id, request=job.params.request)
+    return CardPinParams(insertion=inside.id, wait_s=job.patience, request=job.params.request)

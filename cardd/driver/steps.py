@@ -19,7 +19,7 @@ from cardd.desk.updates import prepare
 from cardd.driver.arguments import CardInfo, Order
 from cardd.driver.calls import METHOD, Job, Told, not_social
 from cardd.driver.holding import go_on, held
-from cardd.driver.numbers import data_illegal
+from cardd.driver.numbers import data_illegal, unknown_before
 from cardd.driver.on_record import RELOAD, UNBLOCK, Act, on_record
 from cardd.driver.pending import (
     BasicPending,
@@ -33,7 +33,7 @@ from cardd.driver.pending import (
     WritePending,
 )
 from cardd.driver.reading import access_of, terminal_number, told_basic, told_files
-from cardd.driver.writing import check_written, request_of, to_be_written
+from cardd.driver.writing import check_written, to_be_written
 from cardd.iso7816.atr import parse_atr
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import Json
@@ -153,13 +153,22 @@ async def write_2(job: Job, pending: WritePending, key: str, data: str) -> Told:
             intend()
             with preparing():
                 two_steps.show_key(channel, inside, begun, pending.key, answer, deadline, stopped=stopped)
-            return two_steps.write_shown(channel, begun, stopped, update, job.tools.at.keys, deadline)
+            return two_steps.write_shown(channel, begun, stopped, update, job.tools.at.keys, deadline, again=again)
 
         return () if await go_on(job, pending, operation) else (pending.file.name,)
 
-    inside = Inside(pending.chosen, pending.expected, None)
-    request = request_of(job, pending.expected, files)
-    await job.tools.cards.write_shown(inside, files, work, request=request, client=job.client)
+    inside, writes = Inside(pending.chosen, pending.expected, None), job.tools.writes
+    again = writes.former(job.client, pending.expected, files) is not None
+    with writes.noted(job.client, pending.expected, files, job.params.request) as request:
+        try:
+            await job.tools.cards.write_shown(inside, files, work, request=request, client=job.client)
+        except CarddError as error:
+            if not (again and error.reason is Reason.ACCESS_DENIED):
+                raise
+            writes.warn(request)
+            raise unknown_before("nobody can read here what the call before this one came to") from error
+    if job.heard():
+        writes.told(job.client, pending.expected, files)
     return Told()
 
 

@@ -1,6 +1,5 @@
 """Writing: files by their address, with data in the same shape."""
 
-import secrets
 from collections.abc import Mapping
 
 from msgspec.structs import replace
@@ -8,17 +7,16 @@ from msgspec.structs import replace
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.desk.files import rule_of
-from cardd.desk.reading import WHOLE, Identity
+from cardd.desk.reading import WHOLE
 from cardd.driver.arguments import CardInfo, Order
 from cardd.driver.calls import Job, Told
 from cardd.driver.numbers import DriverFault, data_illegal
+from cardd.driver.writes import Files
 from cardd.rules.address import FileAddress, ItemAddress
 from cardd.rules.exchange import FileData, parse_data
 from cardd.rules.keys import KeyName
 from cardd.rules.layout import FileRule, Structure
 from cardd.wire.deeds import CardWriteParams
-
-Files = dict[str, dict[str, str]]
 
 
 async def write(job: Job, order: Order, info: CardInfo, address: tuple[FileAddress, ...], data: str) -> Told:
@@ -30,22 +28,18 @@ async def write(job: Job, order: Order, info: CardInfo, address: tuple[FileAddre
     """
     files = to_be_written(address, data)
     inside = await job.expect(order, info)
-    params = CardWriteParams(
-        insertion=inside.insertion.id, files=files, request=request_of(job, inside.expected, files)
-    )
+    writes = job.tools.writes
     try:
-        await job.tools.cards.write(params, client=job.client)
+        with writes.noted(job.client, inside.expected, files, job.params.request) as request:
+            params = CardWriteParams(insertion=inside.insertion.id, wait_s=job.patience, files=files, request=request)
+            await job.tools.cards.write(params, client=job.client)
     except CarddError as error:
         if error.reason is Reason.INVALID and not isinstance(error, DriverFault) and "file" in error.facts:
             raise data_illegal(error.detail) from error
         raise
+    if job.heard():
+        writes.told(job.client, inside.expected, files)
     return Told()
-
-
-def request_of(job: Job, identity: Identity, files: Files) -> str:
-    """Return the request under which files are written: that of the same write if nobody knows the end of it."""
-    known = job.tools.cards.open_write(identity, files, client=job.client)
-    return known or job.params.request or f"{job.params.function} {secrets.token_hex(16)}"
 
 
 def to_be_written(address: tuple[FileAddress, ...], data: str) -> Files:
