@@ -80,7 +80,7 @@ class ControlServer:
             return _Answer(error=_Failure(Reason.INVALID, str(error) or type(error).__name__))
 
 
-def order(directory: Path, action: str, **parameters: str | bool) -> str:
+def order(directory: Path, action: str, **parameters: str | int | bool) -> str:
     """Have the laboratory in a directory do something; return what it did.
 
     Raises CarddError: NOT_FOUND where no laboratory runs there, else as the laboratory says.

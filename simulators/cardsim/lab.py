@@ -18,6 +18,7 @@ from cardd.base.structs import Struct
 from cardsim.card.base import VirtualCard
 from cardsim.control import CONTROL_SOCKET, ControlServer
 from cardsim.drawer import Drawer
+from cardsim.fault_list import AnyFault
 from cardsim.links.vpcd import VpcdLink
 from cardsim.pcscd import PrivatePcscd, VirtualReader
 from cardsim.pcsclite import PcscdSilentError, ReaderView, wait_for
@@ -26,6 +27,7 @@ from cardsim.replay import ReplayCard
 from cardsim.trace import RecordingCard, load_trace
 
 _SEEN_SECONDS: Final = 5.0
+_FAULTS: Final = msgspec.json.Decoder(tuple[AnyFault, ...])
 
 
 class _Stay(Struct, frozen=True):
@@ -59,6 +61,8 @@ class Lab:
             {
                 "insert": self.insert_persona,
                 "remove": self.remove,
+                "swap": self.swap_persona,
+                "memory": self._tell_memory,
                 "replay": self.replay,
                 "replayed": self._tell_replayed,
                 "pcscd": self._order_pcscd,
@@ -130,28 +134,56 @@ class Lab:
         interface: str = "",
         record: str = "",
         record_pins: bool = False,
+        faults: str = "",
     ) -> str:
         """Put a persona's card into a reader and return the reader's name when pcscd has seen it.
 
         `persona` is a shipped name or the path of a YAML file; a broken one is a DocumentError.
         `name` is one physical card (default: the persona's own name), which keeps what was done to it until it is made
         `fresh`. `interface` is `contact` or `contactless`; contacts, if left out and the card has them. `record` is the
-        path of a file in which this stay's exchanges are written down, PINs masked unless `record_pins`.
+        path of a file in which this stay's exchanges are written down, PINs masked unless `record_pins`. `faults`, a
+        JSON list, are wrong with the card for this stay, beside its own.
         """
-        character = load_persona(persona)
-        name = name or character.name
         with self._lock:
             place = self._find(reader)
             self._refuse_if_taken(place)
-            if fresh:
-                self._refuse_if_inserted(lambda label: label[0] == name)
-                self._drawer.make(name, character)
-            else:
-                self._drawer.provide(name, character)
-            label = (name, interface or self._drawer.first_interface(name))
-            self._refuse_if_inserted(lambda other: other == label)
-            card = self._drawer.take(*label)
+            card, label = self._card(persona, name, interface, faults, fresh=fresh)
             return self._insert(_recorded(card, record, masked=not record_pins) if record else card, place, label)
+
+    def swap_persona(
+        self,
+        persona: str,
+        reader: str | int,
+        *,
+        name: str = "",
+        fresh: bool = False,
+        interface: str = "",
+        faults: str = "",
+        gap_ms: int = 0,
+    ) -> str:
+        """Exchange the card in a reader for a persona's; return when the reader has spoken to that."""
+        with self._lock:
+            card, label = self._card(persona, name, interface, faults, fresh=fresh)
+            return self._exchange(card, self._find(reader), label, gap_ms / 1000)
+
+    def _card(
+        self, persona: str, name: str, interface: str, faults: str, *, fresh: bool
+    ) -> tuple[VirtualCard, tuple[str, str]]:
+        """Take a card from the drawer, or make it; return it with its label."""
+        character = load_persona(persona)
+        name = name or character.name
+        if fresh:
+            self._refuse_if_inserted(lambda label: label[0] == name)
+            self._drawer.make(name, character)
+        else:
+            self._drawer.provide(name, character)
+        label = (name, interface or self._drawer.first_interface(name))
+        self._refuse_if_inserted(lambda other: other == label)
+        return self._drawer.take(*label, _FAULTS.decode(faults) if faults else ()), label
+
+    def _tell_memory(self, name: str) -> str:
+        """Return as JSON what a card remembers. It holds the PIN."""
+        return msgspec.json.encode(self._drawer.memory(name)).decode()
 
     def replay(self, trace: str, reader: str | int, insertion: str = "") -> str:
         """Put a recorded card into a reader; return the reader's name when pcscd has seen it.
@@ -205,13 +237,17 @@ class Lab:
         pcscd looks every 400 ms: with a gap below that it may see nothing at all.
         """
         with self._lock:
-            place = self._find(reader)
-            self._take_out(place)
-            time.sleep(gap_seconds)
-            stay = self._put_in(card, place, None)
-            if not stay.link.wait_noticed(_SEEN_SECONDS):
-                raise CarddError(Reason.TIMEOUT, f"pcscd did not speak to the new card in {place.name}")
-            return place.name
+            return self._exchange(card, self._find(reader), None, gap_seconds)
+
+    def _exchange(
+        self, card: VirtualCard, place: VirtualReader, label: tuple[str, str] | None, gap_seconds: float
+    ) -> str:
+        self._take_out(place)
+        time.sleep(gap_seconds)
+        stay = self._put_in(card, place, label)
+        if not stay.link.wait_noticed(_SEEN_SECONDS):
+            raise CarddError(Reason.TIMEOUT, f"pcscd did not speak to the new card in {place.name}")
+        return place.name
 
     def kill_pcscd(self) -> None:
         """Kill pcscd; it stays away until `restart_pcscd`. The cards stay where they are."""

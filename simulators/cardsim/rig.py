@@ -108,7 +108,7 @@ class Rig:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - the rig starts its programs from its first thread
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - the rig starts its programs from its first thread
             )
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline and self.daemon.poll() is None:
@@ -186,5 +186,6 @@ def literal(name: str) -> str:
     return "".join(f"[{character}]" if character in "*?[" else character for character in name)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """End a process with the thread that began it: for `preexec_fn`."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from cardd.base.errors import CarddError
+from cardd.base.reasons import Reason
 from cardd.client.errors import CallError
 from cardd.wire.activation import ActivationIdParams
 from cardd.wire.methods import ACTIVATION_GET
@@ -101,7 +103,15 @@ def _register(branch: Branch, expected: model.RegisterHas, where: Where) -> Iter
     if not said[:1].isdecimal():
         entry = branch.person(said).register
         number = "" if entry is None else entry.social_security_number
-    found = next((one for one in branch.story.ground.register() if one["social_security_number"] == number), None)
+    try:
+        people = branch.story.ground.register()
+    except CarddError as error:
+        # a centre that stands still may go on
+        if error.reason is not Reason.AUTHORITY_UNAVAILABLE:
+            raise
+        yield str(error)
+        return
+    found = next((one for one in people if one["social_security_number"] == number), None)
     if found is None:
         yield "nobody of that number"
         return

@@ -27,13 +27,14 @@ _GIVEN_UP_S: Final = 5.0
 class Job(Struct, frozen=True):
     """What is to be run: a file, where, by which seed (None: the scenario's own), and whether in its short form.
 
-    `socket`, `lab` and `config` say where a daemon already runs: its socket, the laboratory's directory, and its
-    configuration, by which the register is asked for.
+    `turn` is which repetition it is, from 0: the seed grows by it. `socket`, `lab` and `config` say where a daemon
+    already runs: its socket, the laboratory's directory, and its configuration, by which the register is asked for.
     """
 
     path: Path
     ground: str = "in-process"
     seed: int | None = None
+    turn: int = 0
     short: bool = False
     socket: Path | None = None
     lab: Path | None = None
@@ -58,7 +59,7 @@ def run(job: Job) -> Result:
         read = read_scenario(job.path)
         fit_for(read, job.ground)
         result.name = read.scenario.scenario
-        result.seed = read.scenario.seed if job.seed is None else job.seed
+        result.seed = (read.scenario.seed if job.seed is None else job.seed) + job.turn
         result.again = job.again(result.seed)
         _run(job, read, result)
     except KeyboardInterrupt:

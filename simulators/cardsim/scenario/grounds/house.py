@@ -25,13 +25,13 @@ def write_people(directory: Path, stage: Stage) -> Path:
     return path
 
 
-def write_settings(directory: Path, stage: Stage, slots: Mapping[str, str], extra: Mapping[str, object]) -> Path:
-    """Write the daemon's configuration into a directory and return the file's path.
+def settings_of(stage: Stage, slots: Mapping[str, str], extra: Mapping[str, object]) -> dict[str, object]:
+    """Return the daemon's configuration.
 
     `slots` are the names of the readers as PC/SC has them, by the daemon's; `extra` are the ground's own settings,
     before which the scenario's go.
     """
-    config = {
+    return {
         "socket": {"path": SOCKET},
         "state_dir": STATE,
         "stations": [_station(station, slots) for station in planned(stage.scenario)],
@@ -40,9 +40,20 @@ def write_settings(directory: Path, stage: Stage, slots: Mapping[str, str], extr
         **extra,
         **stage.settings,
     }
+
+
+def write_settings(directory: Path, settings: Mapping[str, object]) -> Path:
+    """Write the daemon's configuration into a directory and return the file's path."""
     path = directory / CONFIG
-    path.write_bytes(_yaml(config))
+    path.write_bytes(_yaml(settings))
     return path
+
+
+def sam_of(stage: Stage) -> str | None:
+    """Return the reader that the security module lies in, None where there is none."""
+    if stage.module is None:
+        return None
+    return next(reader.name for one in planned(stage.scenario) for reader in one.readers if reader.role == "sam")
 
 
 def _station(station: Station, slots: Mapping[str, str]) -> dict[str, object]:

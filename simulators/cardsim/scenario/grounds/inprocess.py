@@ -29,8 +29,8 @@ from cardsim.fault_list import AnyFault
 from cardsim.links.inprocess import InProcessBackend
 from cardsim.scenario.grounds.clocks import VirtualTime
 from cardsim.scenario.grounds.ground import Card, Deck, Stage
-from cardsim.scenario.grounds.house import PEOPLE, SOCKET, STATE, write_people, write_settings
-from cardsim.scenario.reading import planned, readers_of
+from cardsim.scenario.grounds.house import PEOPLE, SOCKET, STATE, sam_of, settings_of, write_people, write_settings
+from cardsim.scenario.reading import readers_of
 
 if TYPE_CHECKING:
     from cardd.config import Config
@@ -84,8 +84,8 @@ class InProcessGround:
             self._stack.callback(self._centre.close)
             self._centre.start()
         extra = {"journal": {"reserve_mb": 0}, **({} if self._centre is None else self._centre.settings())}
-        written = write_settings(self.directory, self._stage, {one: one for one in slots}, extra)
-        self._config = load_settings(written, self._stage)
+        settings = settings_of(self._stage, {one: one for one in slots}, extra)
+        self._config = load_settings(write_settings(self.directory, settings), self._stage)
         self._stack.enter_context(_logging_to(self.directory / "cardd.log"))
         thread = threading.Thread(target=self._run_loop, name="daemon", daemon=True)
         thread.start()
@@ -95,11 +95,9 @@ class InProcessGround:
         self.time.start()
 
     def _insert_module(self) -> None:
-        if self._stage.module is not None:
-            slots = [
-                reader.name for one in planned(self._stage.scenario) for reader in one.readers if reader.role == "sam"
-            ]
-            self._backend.insert(slots[0], make_card(self._stage.module, sleep=self.time.sleep))
+        slot = sam_of(self._stage)
+        if slot is not None and self._stage.module is not None:
+            self._backend.insert(slot, make_card(self._stage.module, sleep=self.time.sleep))
 
     # -- the loop
 

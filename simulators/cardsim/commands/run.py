@@ -1,0 +1,130 @@
+"""`cardsim run`: scenarios."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from cardsim.scenario.crew import one_by_one, side_by_side
+from cardsim.scenario.outcome import EXIT, Came, Result
+from cardsim.scenario.report import FORMATS, line, summary, worst, write
+from cardsim.scenario.runner import Job
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _Shard(click.ParamType[tuple[int, int]]):
+    """Which part of how many."""
+
+    name = "I/N"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Read `2/3`."""
+        if isinstance(value, tuple):
+            return value
+        part, _, parts = str(value).partition("/")
+        if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+            self.fail(f"{value!r} is no part: write 1/3, 2/3 or 3/3 for the parts of three", param, ctx)
+        return int(part), int(parts)
+
+
+class _Report(click.ParamType[Path]):
+    """A file whose suffix says how it is written."""
+
+    name = "FILE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take a path with a known suffix in a folder that is there."""
+        path = Path(str(value))
+        if path.suffix not in FORMATS:
+            self.fail(f"{path} is no report: its name ends in {', '.join(FORMATS)}", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"{path.parent} is no folder: make it first", param, ctx)
+        return path
+
+
+@click.command(name="run", short_help="run scenarios: people, cards and faults at counters")
+@click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True, type=_FILE)
+@click.option(
+    "--on",
+    "ground",
+    default="in-process",
+    show_default=True,
+    type=click.Choice(["in-process", "pcscd", "running"]),
+    help="Where: the daemon in this process, in virtual time; on a private pcscd; or a daemon that runs already.",
+)
+@click.option("--seed", type=click.IntRange(0), help="What everything random follows from. Default: the scenario's.")
+@click.option("--times", default=1, show_default=True, type=click.IntRange(1), help="Run each so often, seed by seed.")
+@click.option("--turn", default=0, type=click.IntRange(0), hidden=True)
+@click.option("--short", is_flag=True, help="Run the short forms: `short` in the place of counts.")
+@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="How many at once.")
+@click.option("--shard", default="1/1", show_default=True, type=_Shard(), help="Run only this part of all runs.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=_Report(),
+    help="Also write a report: JUnit for .xml, JSON for .json, text for .txt; may be repeated.",
+)
+@click.option("--socket", type=click.Path(path_type=Path), help="running: the daemon's socket. Default: CARDD_SOCKET.")
+@click.option("--dir", "lab", type=click.Path(path_type=Path), help="running: the laboratory. Default: CARDSIM_DIR.")
+@click.option("--config", type=_FILE, help="running: the daemon's configuration, by which its register is found.")
+def command(
+    scenarios: tuple[Path, ...],
+    ground: str,
+    seed: int | None,
+    times: int,
+    turn: int,
+    short: bool,  # noqa: FBT001 # click's way
+    jobs: int,
+    shard: tuple[int, int],
+    reports: tuple[Path, ...],
+    socket: Path | None,
+    lab: Path | None,
+    config: Path | None,
+) -> int:
+    """Run scenarios, and tell how each came out.
+
+    The same seed gives the same people, choices and random bytes of cards. The text on standard output, and each
+    --report, name for a failure the seed, the step with file and line, what was expected, what came (masked), and the
+    line that runs it again. Ctrl-C ends a run with its report so far.
+
+    Exit code: 0 all passed, 1 an expectation failed, 65 a scenario is broken, 69 the machine is (no pcscd, no daemon),
+    130 interrupted.
+    """
+    wanted = [
+        Job(path, ground, seed, turn + number, short, socket, lab, config)
+        for path in scenarios
+        for number in range(times)
+    ]
+    part, parts = shard
+    wanted = wanted[part - 1 :: parts]
+    _heed_one_interrupt()
+    results: list[Result] = []
+    for result in side_by_side(wanted, jobs) if jobs > 1 else one_by_one(wanted):
+        results.append(result)
+        print(line(result), flush=True)
+        # whatever happens to this process later, what was found so far is written
+        _write(reports, results)
+    _write(reports, results)
+    print(summary(results, len(wanted)), flush=True)
+    came = worst(results) if len(results) == len(wanted) else Came.INTERRUPTED
+    return EXIT[came]
+
+
+def _write(reports: tuple[Path, ...], results: list[Result]) -> None:
+    for path in reports:
+        write(path, results)
+
+
+def _heed_one_interrupt() -> None:
+    """Have the first interrupt end the run; a second one would end what tidies up."""
+
+    def once(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, once)
