@@ -18,8 +18,8 @@ atexit.register(gc.freeze)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-TABLE = "table"
-"""What is printed at the end of a run: sections of a test's report with this name."""
+TABLE = "Captured table call"
+"""Sections of a test's report with this name (`table`, as pytest calls them) are printed at the end of a run."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
