@@ -94,7 +94,9 @@ def summary() -> str:
     said = (
         f"Of {len(READINGS)} readings, {counts[Verdict.UNTOUCHED]} make no difference on any of {len(BASES)} cards,"
         f" {counts[Verdict.SURVIVED]} are met in another way, {counts[Verdict.OTHER]} change a result: {shown} because"
-        f" the card has other data, which are shown, {counts[Verdict.OTHER] - shown} because something is refused."
+        f" the card has other data, which are shown, {counts[Verdict.OTHER] - shown} because something is refused by"
+        " name, for the reason that is given below; the rest of such a card is served. No reading has the reader take a"
+        " genuine card for a forged one."
     )
     return textwrap.fill(said, WIDTH) + "\n"
 

@@ -34,6 +34,12 @@ def test_a_reading_changes_no_result_unless_it_is_known_to(basis: Basis) -> None
     assert {str(reading) for reading in changed - set(NOTES)} == set()
 
 
+@pytest.mark.parametrize("basis", BASES, ids=str)
+def test_no_reading_has_a_genuine_card_taken_for_a_forged_one(basis: Basis) -> None:
+    proofs = {str(reading): alone(basis, reading).facts["identify"] for reading in READINGS}
+    assert {reading: told for reading, told in proofs.items() if "authentic=False" in told} == {}
+
+
 def test_what_is_known_to_change_a_result_does() -> None:
     changed = {
         reading

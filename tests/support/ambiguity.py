@@ -153,29 +153,38 @@ class _Stay:
 
 
 class _Modules:
-    """The readers as the key service sees them, one module in them, and a thread for each purchase."""
+    """The readers as the key service sees them, with modules in them, and a thread for each purchase."""
 
-    def __init__(self, card: VirtualCard, record: Record) -> None:
-        self._insertion = Insertion("1-2", "sam", "desk", card.power_on())
-        self._channel = Channel(card.transmit, Transport.T0, record)
+    def __init__(self, cards: Mapping[str, VirtualCard], record: Record) -> None:
+        self._held = {
+            reader: HeldChannel(
+                Channel(card.transmit, Transport.T0, record),
+                Insertion(f"1-{reader}", reader, "desk", card.power_on()),
+                fresh=False,
+            )
+            for reader, card in cards.items()
+        }
 
     def subscribe(self, listener: Callable[[Fact], None]) -> None:
         """Nothing ever happens here."""
 
     def views(self) -> list[ReaderStatus]:
-        return [ReaderStatus("sam", "desk", "sam", Role.SAM, ReaderState.PRESENT, self._insertion)]
+        return [
+            ReaderStatus(reader, "desk", reader, Role.SAM, ReaderState.PRESENT, held.insertion)
+            for reader, held in self._held.items()
+        ]
 
-    def call_on(self, _: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> T:
+    def call_on(self, reader: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> T:
         assert deadline
-        return operation(HeldChannel(self._channel, self._insertion, fresh=False))
+        return operation(self._held[reader])
 
-    def begin_on(self, _: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> "_Begun[T]":
+    def begin_on(self, reader: str, operation: Callable[[HeldChannel], T], *, deadline: float) -> "_Begun[T]":
         assert deadline
         future: _Begun[T] = _Begun()
 
         def serve() -> None:
             try:
-                future.set_result(self.call_on("sam", operation, deadline=deadline))
+                future.set_result(self.call_on(reader, operation, deadline=deadline))
             except CarddError as error:
                 future.set_exception(error)
 
@@ -198,8 +207,14 @@ class _Begun(Future[T]):
 def _modules(toggles: Toggles, record: Record) -> Readers:
     persona = load_persona_once("psam")
     assert isinstance(persona.card, PsamPersona)
-    module = msgspec.structs.replace(persona.card, toggles=toggles)
-    return cast("Readers", _Modules(make_card(Persona("psam", persona.path, module)), record))
+    # a module that has but one environment is for SM4, and a station for cards of both kinds has another one beside it
+    kinds = {"sam": persona.card.algorithms, "sam 2": ("des",)}
+    cards = {
+        reader: make_card(Persona("psam", persona.path, msgspec.structs.replace(persona.card, **changes)))
+        for reader, algorithms in kinds.items()
+        for changes in [{"toggles": toggles, "algorithms": algorithms}]
+    }
+    return cast("Readers", _Modules(cards, record))
 
 
 @cache
@@ -379,7 +394,7 @@ def _use_pin(facts: dict[str, str], card: _Stay, keys: PsamKeys, identity: Ident
 def _move_money(facts: dict[str, str], card: _Stay, keys: PsamKeys, toggles: Toggles, record: Record) -> None:
     """Ask for the balance, pay with the module's signature, load with the host's consent, and ask for the proofs."""
     module = _modules(toggles, record)
-    at_module = Services(PsamKeys(module), PsamMoney(module, PsamKeys(module), clock=SystemClock()))
+    at_module = Services(there := PsamKeys(module), PsamMoney(module, there, clock=SystemClock()))
     at_host = Services(keys, SoftwareMoney(Secret(ROOT), tests_only=True, terminal=_TERMINAL))
     purchase = Order(Deed.PURCHASE, Amounts(12_50, 3_00, 20_00), _TIME)
     for name, services, order, move in (

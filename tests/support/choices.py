@@ -58,8 +58,8 @@ class Fate(StrEnum):
 
     SHOWN = "shown as it is"
     """The card has other data, and the reader tells them."""
-    REFUSED = "refused"
-    """Something is not done on such a card, and why not."""
+    REFUSED = "refused by name"
+    """What cannot be done on such a card, or must not be, is told by its reason; everything else is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +84,17 @@ NOTES: Final[Mapping[Reading, Note]] = MappingProxyType(
         Reading("df07_keys", "reads_first"): Note(
             Fate.REFUSED,
             "the keys of DF07 are mistaken for each other and its files stay closed, after one try of each key that"
-            " was needed: no command tells which key a number is, and trying others would cost their tries. `keys:"
-            " {guesses: …}` tells it",
+            " was needed: the same six numbers are taken in both orders, no command tells"
+            " which key a number is, and trying others would cost their tries. `keys: {guesses: …}` tells it",
         ),
         Reading("pin_limit", "3"): Note(Fate.SHOWN, "the card tells its own limit"),
         Reading("pin_limit", "8"): Note(Fate.SHOWN, "the card tells its own limit"),
         Reading("updates", "with_mac"): Note(
             Fate.REFUSED,
-            "everything is read; updates are refused (6987), nothing is written and no try is spent: ordinary updates"
-            " have no MAC (LD/T 32.7 7.3), and the reader makes none. One under the STK of the level would cost no try"
-            " either, if such cards should turn up",
-        ),
-        Reading("sm4_environment_name", "sx1"): Note(
-            Fate.REFUSED,
-            "a module whose only environment bears the name for DES and tells no algorithm is not used: a DES module"
-            " may take a request of SM4 for one of another level, and what it answers then would make a genuine card"
-            " look forged",
+            "everything is read; updates are refused with the card's 6987 (a MAC is missing), nothing is written and no"
+            " try is spent: by LD/T 32.7 7.3 ordinary updates have no MAC, and no source says under which key such a"
+            " card would want one. The STK of the level would cost no try either, if such cards should turn up; the key"
+            " services would have to make MACs over plain data, which they do not",
         ),
     }
 )
@@ -107,18 +102,8 @@ NOTES: Final[Mapping[Reading, Note]] = MappingProxyType(
 
 TOGETHER: Final[Mapping[frozenset[Reading], str]] = MappingProxyType(
     {
-        frozenset({Reading("card_factor", "padded"), Reading("sm4_environment_name", "sx1")}): (
-            "a module that cannot judge the card's proof leaves it open how its keys are made, and the host refuses the"
-            " load"
-        ),
-        frozenset({Reading("fci_algorithm", "absent"), Reading("sm4_environment_name", "sx1")}): (
-            "as before: nobody judges by which algorithm the card computes, and the host refuses the load"
-        ),
         frozenset({Reading("fci_algorithm", "ssf33"), Reading("third_generation_conditions", "keys_only")}): (
             "files that the PIN does not open, and nobody who computes the key"
-        ),
-        frozenset({Reading("sm4_environment_name", "sx1"), Reading("third_generation_conditions", "keys_only")}): (
-            "files that the PIN does not open, and no module for their key"
         ),
     }
 )
