@@ -54,6 +54,7 @@ FILES: Final = (
     Row("docs/man/*.1", "usr/share/man/man1/", packed=True),
     Row("docs/man/*.5", "usr/share/man/man5/", packed=True),
     Row("docs/man/*.8", "usr/share/man/man8/", packed=True),
+    Row("packaging/chromium/cardd.json", f"{DOCS}/examples/chromium-policy.json"),
     Row("completion/bash/*", "usr/share/bash-completion/completions/"),
     Row("completion/zsh/*", "usr/share/zsh/vendor-completions/"),
     Row("README.md", f"{DOCS}/"),

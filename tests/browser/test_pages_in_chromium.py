@@ -96,9 +96,9 @@ class Counter:
         browser = Browser(trusts=trusts, policy=policy or {})
         return await asyncio.to_thread(browser.show, self._site, host, *flags)
 
-    def public(self) -> str:
-        """Return what makes the browser take the site for one of the Internet."""
-        return f"--ip-address-space-overrides=127.0.0.1:{self._site.port}=public"
+    def lies(self, where: str) -> str:
+        """Return what makes the browser take the site for one of the Internet (public) or of the local network."""
+        return f"--ip-address-space-overrides=127.0.0.1:{self._site.port}={where}"
 
     def policy(self) -> dict[str, object]:
         """Return the policy that is shipped, with this site's origin in the place of the example's."""
@@ -191,15 +191,20 @@ async def test_the_browser_itself_keeps_pages_of_the_internet_away_unless_the_sh
 ) -> None:
     made, tls = secured(tmp_path)
     async with counter(tmp_path, tls) as at:
-        assert await at.show(HIS, at.public(), trusts=made.centre) == "error"
+        assert await at.show(HIS, at.lies("public"), trusts=made.centre) == "error"
         assert await at.denied() == []
         for name, value in at.policy().items():
-            assert read(await at.show(HIS, at.public(), trusts=made.centre, policy={name: value})), name
+            assert read(await at.show(HIS, at.lies("public"), trusts=made.centre, policy={name: value})), name
+
+
+async def test_a_page_of_the_local_network_is_let_through_by_the_browser_as_it_is(tmp_path: Path) -> None:
+    async with counter(tmp_path) as at:
+        assert read(await at.show(HIS, at.lies("local")))
 
 
 async def test_a_page_of_the_internet_that_came_by_plain_http_needs_one_policy_more(tmp_path: Path) -> None:
     async with counter(tmp_path) as at:
         policy = {name: [at.origin()] for name in at.policy()}
-        assert await at.show(HIS, at.public(), policy=policy) == "error"
+        assert await at.show(HIS, at.lies("public"), policy=policy) == "error"
         policy["OverrideSecurityRestrictionsOnInsecureOrigin"] = [at.origin()]
-        assert read(await at.show(HIS, at.public(), policy=policy))
+        assert read(await at.show(HIS, at.lies("public"), policy=policy))
