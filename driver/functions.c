@@ -27,7 +27,7 @@
   F(iDoDebit, TYPE_CARD_PAY, SSCARD_PIN_BYTES, 1)                  \
   F(iDoDebit_HSM_Step1, TYPE_CARD_PAY, SSCARD_PIN_BYTES, 1)        \
   F(iDoDebit_HSM_Step2, KEY, SSCARD_PIN_BYTES, 1)                  \
-  F(iReadDebitRecord, TYPE, SSCARD_RECORDS_BYTES, 0)               \
+  F(iReadDebitRecord, TYPE, SSCARD_RECORDS_BYTES, 1)               \
   F(PKI_SignData, SIGN, SSCARD_BASIC_BYTES, 1)                     \
   F(PKI_VerifySign, VERIFY, SSCARD_BASIC_BYTES, 0)                 \
   F(iReadCardNo, TYPE, SSCARD_EXTRA_BYTES, 0)                      \

@@ -133,11 +133,14 @@ class AccountDesk:
             starting_day=found.starting_day,
         )
 
-    async def records(self, params: AccountRecordsParams) -> AccountRecordsResult:
-        """Return the card's transactions, the newest first; the holder is asked for the PIN where one is set."""
+    async def records(self, params: AccountRecordsParams, request: str | None = None) -> AccountRecordsResult:
+        """Return the card's transactions, the newest first; the holder is asked for the PIN where one is set.
+
+        The prompt bears `request`, so that whoever called knows it.
+        """
         async with self._requests.held(params) as chosen:
             expected = self._reception.identity_of(chosen.insertion.id)
-            pin = await self._pin(chosen, "account.records", None)
+            pin = await self._pin(chosen, "account.records", request)
             found = await self._run(
                 chosen, lambda channel, inside: account.read_debit_records(channel, inside, expected, pin)
             )

@@ -191,7 +191,8 @@ def _check(moved: AccountMoved) -> None:
 async def records(job: Job, order: Order) -> Told:
     """Read the bills that the card keeps, the newest first. Raises CarddError as `AccountDesk.records` does."""
     inside = await job.look(order)
-    found = await job.tools.accounts.records(AccountRecordsParams(insertion=inside.insertion.id, wait_s=job.patience))
+    params = AccountRecordsParams(insertion=inside.insertion.id, wait_s=job.patience)
+    found = await job.tools.accounts.records(params, job.params.request)
     bills = [record for record in found.records if record.type == PURCHASE.decode()]
     fields = tuple(f"records.DF04EF08.{number}" for number in range(1, len(bills) + 1))
     return Told(line(_record(job.tools.amounts, bill) for bill in bills), fields, inside.insertion)

@@ -222,6 +222,11 @@ def test_a_watch_that_is_refused_is_minus_13(load: Load, asker: Asker, write: Wr
     assert load(SSCARD_PIN_HELPER=write("echo 1234")).call("iVerifyPIN", 3)[0] == -13
 
 
+def test_the_bills_that_a_card_keeps_are_behind_its_password(load: Load, asker: Asker, write: Write) -> None:
+    assert load(SSCARD_PIN_HELPER=write("echo 1234")).call("iReadDebitRecord", 3) == (0, b"1234")
+    assert asker.cancelled == 0
+
+
 def test_functions_without_a_password_and_programs_without_a_helper_have_one_connection(
     load: Load, asker: Asker, teller: Teller, write: Write
 ) -> None:

@@ -1,12 +1,13 @@
 """Programs of the national driver on the real pcscd: through the library they see what is in the reader."""
 
 import ctypes
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.sscard import EXTRA, VARIABLES, Guarded, Library, build
+from support.sscard import DRIVER, EXTRA, FUNCTIONS, PAIRS, SIGNING, VARIABLES, Guarded, Library, build, environment
 
 from cardd.wire.cards import CardReadParams
 from cardd.wire.methods import CARD_READ
@@ -91,3 +92,28 @@ def test_steps_that_are_taken_in_two_threads_are_one_piece_of_business(rig: Rig,
         assert first.submit(library.call, "iReadCardBas_HSM_Step1", 3).result()[0] == 0
         assert second.submit(library.call, "iReadCardBas_HSM_Step2", made_up).result()[0] not in {0, steps_mixed}
     assert library.call("iReadCardBas", 3)[0] == 0
+
+
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def test_a_program_in_c_runs_every_function_with_every_access_to_memory_looked_at(rig: Rig, tmp_path: Path) -> None:
+    made = build(tmp_path / "watched", f"MORE=-g {' '.join(SANITIZERS)}").parent
+    program, helper = tmp_path / "every_function", tmp_path / "helper"
+    source = DRIVER.parent / "tests" / "driver" / "every_function.c"
+    where = (f"-I{made}", f"-L{made}", f"-Wl,-rpath,{made}", "-l:libSSCardDriver.so")
+    subprocess.run(["cc", "-std=c11", "-g", *SANITIZERS, "-o", program, source, *where], check=True)
+    helper.write_text("#!/bin/sh\ncase $1 in social_pin) echo 123456;; *) echo 246813;; esac\n")
+    helper.chmod(0o755)
+    insert(rig)
+    around = environment(SSCARD_SOCKET=str(rig.socket), SSCARD_PIN_HELPER=str(helper))
+    done = subprocess.run([program], env=around, capture_output=True, check=False, timeout=60)
+    rig.lab.empty()
+    rig.lab.insert_persona("psam", 1)
+    assert (done.returncode, done.stderr.decode(errors="replace")) == (0, "")
+    lines = [line.split("|") for line in done.stdout.decode("gb18030").splitlines()]
+    codes = {name: int(code) for name, code, *_ in lines}
+    assert codes.keys() == {*FUNCTIONS, *SIGNING, *PAIRS}
+    fine = {name for name, code in codes.items() if code == 0}
+    assert {"iReadCardBas", "iVerifyPIN", "iChangePIN", "iReadCardNo", "iGetReaderInfo"} <= fine
+    assert {codes["iReadCard"], codes["iDoDebit"], codes["iReloadPIN"]} == {-22}, "the program's card is another one"
