@@ -278,7 +278,7 @@ def test_a_program_finds_the_national_driver_there_and_is_told_what_the_daemon_s
     assert installed.run(call).startswith("-5 读卡服务")
     asked = installed.run(SERVE.replace("kill $daemon", f"{AS_CARDD} {call}; kill $daemon"))
     number, text = asked.splitlines()[0].split(" ", 1)
-    assert (number, text[-1]) == ("-11", "。"), "there is no pcscd"
+    assert (number, text[-1]) == ("-13", "。"), "the package grants nobody the driver"
 
 
 def test_what_asks_for_passwords_says_that_it_cannot_where_there_is_neither_screen_nor_terminal(

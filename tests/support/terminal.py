@@ -20,7 +20,7 @@ from cardd.wire.methods import PROMPT_ANSWER, READERS_LIST, STATION_CLEAR, SYSTE
 from cardd.wire.stations import StationClearParams
 from cardd.wire.system import NoParams
 from cardsim.rig import Rig
-from support.sscard import EXTRA, PAIRS, SIGNING, VARIABLES, Guarded, Library
+from support.sscard import EXTRA, SIGNING, VARIABLES, Guarded, Library
 from support.terminal_office import MachineOffice
 from support.terminal_profiles import Profile
 
@@ -128,6 +128,7 @@ class Terminal:
     url: str
     directory: Path
     numbers: set[int] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
     _inside: dict[int, tuple[Path, str]] = field(default_factory=dict)
     _offices: list[MachineOffice] = field(default_factory=list)
 
@@ -242,6 +243,7 @@ class Terminal:
     def call(self, name: str, *arguments: int | str, by: Library | None = None) -> tuple[int, str]:
         """Call a function. After each negative number the next call must work, and nothing may be held."""
         library = by or self.library
+        self.called.add(name)
         given = [value if isinstance(value, int) else value.encode("gb18030") for value in arguments]
         code, out = library.call(name, *given)
         if code < 0:
@@ -251,16 +253,21 @@ class Terminal:
     def signs(self, name: str) -> tuple[int, str]:
         """Call a function of certificates."""
         buffer = Guarded(1024)
+        self.called.add(name)
         given = [1 if kind is ctypes.c_int else b"text" for kind in SIGNING[name]]
         code = self.library.function(name)(*given, ctypes.c_void_p(buffer.address))
         self._survive(name, code)
         return int(code), buffer.text().decode("gb18030")
 
-    def _survive(self, name: str, code: int) -> None:
+    def two(self, name: str) -> tuple[int, str, str]:
+        """Call a function with two buffers."""
         first, second = Guarded(EXTRA), Guarded(EXTRA)
-        function = self.library.function(PAIRS[1])
-        following = function(ctypes.c_void_p(first.address), ctypes.c_void_p(second.address))
-        check(f"the call after {name} = {code}", following, 0)
+        self.called.add(name)
+        code = self.library.function(name)(ctypes.c_void_p(first.address), ctypes.c_void_p(second.address))
+        return int(code), first.text().decode("gb18030"), second.text().decode("gb18030")
+
+    def _survive(self, name: str, code: int) -> None:
+        check(f"the call after {name} = {code}", self.two("iGetReaderInfo")[0], 0)
         with self.rig.client() as client:
             (station,) = client.call(SYSTEM_STATUS, NoParams())["stations"]
         check(f"cards held after {name} = {code}", list(station["leased"]), [])

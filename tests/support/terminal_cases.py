@@ -50,10 +50,14 @@ def run_case(name: str, terminal: Terminal, card: Profile) -> Result:
 
 def run(
     directory: Path, built: Path, services: Sequence[Service], profiles: Sequence[str], cases: Sequence[str]
-) -> list[Result]:
-    """Put cards to cases with each service, the services side by side: most of the time pcscd is waited for."""
+) -> tuple[list[Result], set[str]]:
+    """Put cards to cases with each service, the services side by side: most of the time pcscd is waited for.
+
+    Returns the results, and the names of the functions that were called.
+    """
     results: dict[Service, list[Result]] = {service: [] for service in services}
     failures: list[BaseException] = []
+    called: set[str] = set()
 
     def put(service: Service, url: str) -> None:
         try:
@@ -62,6 +66,7 @@ def run(
                     card = profile(name, directory / service)
                     terminal.numbers.clear()
                     results[service] += [run_case(case, terminal, card) for case in cases]
+                called.update(terminal.called)
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             failures.append(error)
 
@@ -74,4 +79,4 @@ def run(
     if failures:
         raise failures[0]
     found = {(result.subject, result.case): result for service in services for result in results[service]}
-    return [found[f"{name} {service}", case] for name in profiles for service in services for case in cases]
+    return [found[f"{name} {service}", case] for name in profiles for service in services for case in cases], called

@@ -179,7 +179,8 @@ def debit(terminal: Terminal, card: Profile) -> None:
     first = _paid(terminal, card, "12.50", "3.00")
     second = _paid(terminal, card, "0.01", "20.00")
     check("the terminal's sequence", second - first, 1)
-    (newest, before) = terminal.done("iReadDebitRecord", 1).split("|")[:2]
+    with terminal.asks("social_pin"):
+        newest, before = terminal.done("iReadDebitRecord", 1).split("|")[:2]
     ends = (_TIME, "0.01", "20.00", ""), (_TIME, "12.50", "3.00", "")
     check("the records", tuple(tuple(one.split("^")[2:]) for one in (newest, before)), ends)
     check("the card's numbers", int(newest[:4], 16) - int(before[:4], 16), 1)
@@ -239,8 +240,20 @@ def clean(terminal: Terminal, card: Profile) -> None:
     terminal.fails(-14, "iReadCard", 1, 1, card.info, f"{free}$")
     _too_long(terminal, card)
     terminal.gives(f"{card.card.card_number}|", "iReadCardNo", 3)
+    _of_vendors(terminal, card)
     missing = (EVERYWHERE | WITH[terminal.service]) - terminal.numbers
     check("numbers that were not provoked", missing, set())
+
+
+def _of_vendors(terminal: Terminal, card: Profile) -> None:
+    """Have the bank's number read, which cards since 2.0 have beside the social application."""
+    if card.generation is Generation.V1:
+        terminal.fails(-27266, "iReadBankNumber", 3)
+        check("iReadICCardNum", terminal.two("iReadICCardNum")[0], -27266)
+    else:
+        number = terminal.done("iReadBankNumber", 3)
+        check("iReadICCardNum", terminal.two("iReadICCardNum"), (0, number.removesuffix("|"), ""))
+    check("the security module's number", terminal.two("iGetReaderInfo")[2], terminal.number)
 
 
 def _too_long(terminal: Terminal, card: Profile) -> None:
