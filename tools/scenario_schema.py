@@ -1,5 +1,6 @@
 """Writes docs/schemas/scenario.schema.json from the structs of scenarios; `--check` tells if it is stale."""
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -33,6 +34,8 @@ def _as_written(part: Any) -> Any:  # any JSON
     if not isinstance(part, dict):
         return part
     made = {key: _as_written(value) for key, value in part.items() if key not in {"discriminator", "default"}}
+    if isinstance(part.get("description"), str):
+        made["description"] = inspect.cleandoc(part["description"])
     if isinstance(part.get("properties"), dict):
         made["properties"] = {
             name: _as_written(one) for name, one in part["properties"].items() if not name.startswith("@")
