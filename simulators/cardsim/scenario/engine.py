@@ -16,8 +16,8 @@ from cardd.wire.methods import Signature
 from cardsim.scenario import model
 from cardsim.scenario.checks import expect
 from cardsim.scenario.expect import differences
-from cardsim.scenario.model import AnyStep
-from cardsim.scenario.outcome import OverError, StepFailedError
+from cardsim.scenario.model import AnyStep, Place
+from cardsim.scenario.outcome import Came, OverError, StepFailedError
 from cardsim.scenario.prompts import answer, await_prompt, open_prompts
 from cardsim.scenario.reading import stations_of
 from cardsim.scenario.story import Branch, Story, Wish
@@ -132,6 +132,8 @@ def _aside(branch: Branch, work: Callable[[Branch], None]) -> None:
         work(branch)
     except OverError:
         return
+    except Exception as error:  # noqa: BLE001 # nobody above hears of it in a thread
+        branch.story.end(Came.MACHINE, Place(), "", f"{type(error).__name__}: {error}")
     finally:
         branch.hang_up()
 

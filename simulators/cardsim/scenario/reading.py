@@ -11,6 +11,7 @@ import yaml
 from cardd.base.document import DocumentError, load_as_written, locate, part_with_types
 from cardd.base.structs import Struct
 from cardsim.centre.faults import Fault as CentreFault
+from cardsim.pcscd import MOST_READERS
 from cardsim.persona import Persona, load_persona, persona_in, shipped
 from cardsim.scenario import model
 from cardsim.scenario.model import AnyExpectation, AnyStep, Group, Scenario
@@ -302,6 +303,8 @@ def fit_for(read: Read, ground: str) -> None:
     scenario = read.scenario
     if ground not in scenario.run_on:
         raise read.fault("$.run_on", f"it is not to be run {ground}: choose --on {' or '.join(scenario.run_on)}")
+    if ground == "pcscd" and len(readers_of(scenario)) > MOST_READERS:
+        raise read.fault("$.stations", f"a pcscd holds {MOST_READERS} readers, with the security module's")
     for step in steps_of(scenario.timeline):
         if isinstance(step, model.Kill | model.Stop | model.Continue | model.Start | model.Restart):
             verb = str(type(step).__struct_config__.tag)

@@ -17,7 +17,7 @@ from cardsim.scenario.chance import Chance
 from cardsim.scenario.engine import play
 from cardsim.scenario.grounds.ground import Ground, Stage
 from cardsim.scenario.model import Place
-from cardsim.scenario.outcome import Came, Failure, Result, came_of
+from cardsim.scenario.outcome import Came, Failure, Result
 from cardsim.scenario.reading import Read, fit_for, read_scenario
 from cardsim.scenario.story import Story
 
@@ -65,10 +65,14 @@ def run(job: Job) -> Result:
     except KeyboardInterrupt:
         result.came = Came.INTERRUPTED
     except (DocumentError, CarddError, OSError, UnreachableError, CallError, ProtocolError) as error:
-        result.came = came_of(error)
+        # where a step does not come to it, the machine is short of something
+        result.came = Came.BROKEN if isinstance(error, DocumentError) else Came.MACHINE
         place = f"{error.path}:{error.line}:{error.column}" if isinstance(error, DocumentError) else str(job.path)
         problem = error.problem if isinstance(error, DocumentError) else str(error)
         result.failures.append(Failure(place, "", problem))
+    except Exception as error:  # noqa: BLE001 # whatever it is, no run that it broke has passed
+        result.came = Came.MACHINE
+        result.failures.append(Failure(str(job.path), "", f"{type(error).__name__}: {error}"))
     result.took_s = time.monotonic() - began
     return result
 
@@ -94,7 +98,7 @@ def _play(story: Story, ground: Ground) -> None:
     def work() -> None:
         try:
             play(story)
-        except (UnreachableError, CallError, ProtocolError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 # told by the thread that waits for this one
             wrong.append(error)
 
     thread = threading.Thread(target=work, name="timeline", daemon=True)

@@ -138,6 +138,10 @@ class Branch:
             self.story.end(Came.FAILED, place, "an answer of the daemon", str(error) or type(error).__name__)
         except (DocumentError, CarddError, OSError) as error:
             self.story.end(came_of(error), place, "", str(error))
+        except OverError:
+            raise
+        except Exception as error:  # noqa: BLE001 # whatever it is, no run that it broke has passed
+            self.story.end(Came.MACHINE, place, "", f"{type(error).__name__}: {error}")
         if self.story.over:
             raise OverError
 
@@ -289,7 +293,7 @@ class Branch:
 def event_view(told: Told) -> dict[str, object]:
     """Return an event by the paths of expectations: its own members, and those of its data by themselves."""
     whole = msgspec.to_builtins(told.event)
-    return {**whole["data"], **whole}
+    return {**told.event.data, "data": {}, **whole}
 
 
 def _line(told: Told) -> str:

@@ -6,6 +6,7 @@ daemon of its own: it cannot be stopped and continued, and a killed one's comman
 
 import asyncio
 import contextlib
+import os
 import re
 import tempfile
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import structlog
+import yaml
 
 from cardd.base.document import DocumentError, locate
 from cardd.base.errors import CarddError
@@ -51,11 +53,12 @@ class InProcessGround:
     def __init__(self, stage: Stage, stack: contextlib.ExitStack) -> None:
         self.time: Final = VirtualTime()
         self._stage = stage
+        stack.callback(self.time.loop.close)
         self._stack = stack
         self._deck = Deck(self.time.sleep)
         self._backend = InProcessBackend()
         self._daemon: Daemon | None = None
-        where = str(_MEMORY) if _MEMORY.is_dir() else None
+        where = os.environ.get("TMPDIR") or (str(_MEMORY) if _MEMORY.is_dir() else None)
         self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cardsim-run-", dir=where)))
         self._centre = _Centre(self) if stage.scenario.centre else None
         self._config: Config | None = None
@@ -109,7 +112,6 @@ class InProcessGround:
         self.time.give_up()
         self.time.loop.call_soon_threadsafe(self.time.loop.stop)
         thread.join()
-        self.time.loop.close()
 
     def _do(self, work: Coroutine[object, object, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.time.loop).result()
@@ -259,9 +261,22 @@ def load_settings(written: Path, stage: Stage) -> "Config":
     try:
         return load_config(written)
     except DocumentError as error:
-        named = _NAMED.match(error.problem)
-        where = f"$.settings.{named[1]}" if named else "$.settings"
-        raise locate(stage.path, where, error.problem.removeprefix(named[0] if named else "")) from None
+        where = _path_of(yaml.compose(written.read_text(encoding="utf-8")), error, "$.settings") or "$"
+        raise locate(stage.path, where, _NAMED.sub("", error.problem)) from None
+
+
+def _path_of(node: yaml.Node | None, error: DocumentError, where: str) -> str | None:
+    """Return the path of the innermost part that begins where an error is."""
+    parts: list[tuple[str, yaml.Node]] = []
+    if isinstance(node, yaml.MappingNode):
+        parts = [(f"{where}.{key.value}", one) for key, value in node.value for one in (key, value)]
+    elif isinstance(node, yaml.SequenceNode):
+        parts = [(f"{where}[{number}]", one) for number, one in enumerate(node.value)]
+    for path, one in parts:
+        if (found := _path_of(one, error, path)) is not None:
+            return found
+    here = node is not None and (node.start_mark.line + 1, node.start_mark.column + 1) == (error.line, error.column)
+    return where if here else None
 
 
 def _logs() -> "Logs":

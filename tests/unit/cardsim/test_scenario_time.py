@@ -1,0 +1,139 @@
+"""Virtual time: it stands still while anybody works, and leaps when all sleep; one seed gives one run."""
+
+import os
+import pwd
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from support.scenarios import ran, told
+
+from cardsim.scenario.chance import Chance
+from cardsim.scenario.grounds.clocks import RealTime, VirtualTime
+
+DEADLINES = """
+- repeat: 1000
+  short: 50
+  do:
+    - activate: {route: pharmacy}
+    - pass: 121
+- expect: {events: {activation.expired: 1000}}
+"""
+
+
+def test_deadlines_pass_in_virtual_time_and_nobody_waits_for_the_machines(tmp_path: Path) -> None:
+    with told(tmp_path, DEADLINES.replace("expired: 1000", "expired: 50"), short=True) as story:
+        assert story.failures == []
+        clock = story.ground.time
+        assert isinstance(clock, VirtualTime)
+        # a deadline and the end of a `pass` for each, beside the heartbeats of two connections
+        assert clock.elapsed() == 50 * 121
+        assert clock.leaps < 50 * 121 / 15 * 2 + 3 * 50
+
+
+@pytest.mark.slow
+def test_a_thousand_deadlines_expire(tmp_path: Path) -> None:
+    result = ran(tmp_path, DEADLINES)
+    assert (result.failures, result.passed_s) == ([], 121_000)
+
+
+def test_nothing_leaps_while_a_thread_works() -> None:
+    clock, moment = VirtualTime(), threading.Event()
+    worked = threading.Event()
+
+    def work() -> None:
+        moment.wait()
+        end = time.thread_time() + 0.2
+        while time.thread_time() < end:
+            pass
+        seen.append(clock.elapsed())
+        worked.set()
+
+    seen: list[float] = []
+    worker = threading.Thread(target=work)
+    worker.start()
+    loop = threading.Thread(target=clock.loop.run_forever)
+    loop.start()
+    moment.set()
+    clock.start()
+    clock.sleep(10)
+    after = clock.elapsed()
+    worker.join()
+    clock.give_up()
+    clock.loop.call_soon_threadsafe(clock.loop.stop)
+    loop.join()
+    clock.loop.close()
+    assert seen == [0.0]
+    assert after == 10
+
+
+def test_a_slow_card_takes_virtual_time(tmp_path: Path) -> None:
+    timeline = """
+- insert: social-jia-3.0
+  faults: [{do: slow, ms: 300}]
+- wait: card.identified
+  within_s: 600
+"""
+    result = ran(tmp_path, timeline, "psam: none")
+    assert result.failures == []
+    assert result.passed_s > 2
+    assert result.took_s < result.passed_s
+
+
+def test_given_up_nobody_waits_any_longer() -> None:
+    clock = RealTime()
+    sleeper = threading.Thread(target=clock.sleep, args=(3600,))
+    sleeper.start()
+    clock.give_up()
+    sleeper.join(5)
+    assert not sleeper.is_alive()
+
+
+CHALLENGE = """
+- insert: social-jia-3.0
+- wait: card.identified
+- call: lease.acquire
+  params: {ttl_s: 60}
+  as: held
+- call: card.transmit
+  params: {lease: "{held.lease}", apdu: "0084000008"}
+  as: random
+- repeat: 4
+  do:
+    - choose: [{do: [{pass: 1}]}, {do: [{pass: 2}]}, {do: [{pass: 4}]}]
+- call: card.transmit
+  params: {lease: "{held.lease}", apdu: "0084000008"}
+  where: {response: "{random.response}"}
+"""
+
+
+HEAD = f"""
+settings:
+  keys: {{provider: none}}
+  socket:
+    path: cardd.sock
+    rights: [{{user: {pwd.getpwuid(os.geteuid()).pw_name}, grant: [desk, raw_apdu]}}]
+"""
+
+
+def drawn(folder: Path, seed: int) -> tuple[str, float]:
+    """Return what the card drew at last, as a failed expectation tells it, and how long the choices took."""
+    result = ran(folder, CHALLENGE, HEAD, seed=seed)
+    (failure,) = result.failures
+    return failure.came, result.passed_s
+
+
+def test_the_same_seed_gives_the_cards_random_bytes_and_every_choice_again(tmp_path: Path) -> None:
+    first, again, other = (drawn(tmp_path, seed) for seed in (5, 5, 6))
+    assert "response is" in first[0]
+    assert first == again
+    assert first[0] != other[0]
+
+
+def test_every_use_has_a_stream_of_its_own() -> None:
+    chance = Chance(1)
+    assert chance.number("card", "a") == Chance(1).number("card", "a")
+    assert len({chance.number("card", "a"), chance.number("card", "b"), Chance(2).number("card", "a")}) == 3
+    assert chance.stream("x", "y").random() != chance.stream("xy").random()
+    assert len(chance.digits(6, "pin")) == 6
