@@ -11,7 +11,14 @@ from cardd.rules.keys import KeyName
 SUCCESS: Final = 0
 
 _BY_WORD: Final = frozenset(
-    {Reason.STATUS_WORD, Reason.KEY_STOPPED, Reason.ACCESS_DENIED, Reason.FILE_ABSENT, Reason.ACCOUNT_NOT_IN_USE}
+    {
+        Reason.STATUS_WORD,
+        Reason.KEY_STOPPED,
+        Reason.ACCESS_DENIED,
+        Reason.FILE_ABSENT,
+        Reason.ACCOUNT_NOT_IN_USE,
+        Reason.CARD_BLOCKED,
+    }
 )
 """Reasons that a card's own word says more about."""
 

@@ -201,7 +201,7 @@ async def reload_2(job: Job, pending: ReloadPending, key: str) -> Told:
     out = hsm.reload_step2(algorithm, challenge, pin)
     return Told(
         out,
-        ("pin.new",),
+        ("new_pin",),
         pending.chosen.insertion,
         NewPinPending(pending.chosen, pending.expected, pending.begun, header),
     )

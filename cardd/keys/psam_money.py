@@ -7,6 +7,7 @@ from typing import Final
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.crypto.block import Algorithm
 from cardd.crypto.messaging import mac_blocks
 from cardd.crypto.money import LOAD, PURCHASE
 from cardd.iso7816.apdu import Response
@@ -21,6 +22,9 @@ from cardd.rules.keys import KeyName, Level, Usage
 
 HELD_S: Final = 8.0
 """How long one purchase may keep the module from the other counters."""
+
+_KEPT: Final = 15
+"""So many terminals' numbers are kept beside a new one: modules come and go for years."""
 
 _SEQUENCE: Final = 4
 _SIGNED: Final = 8
@@ -38,16 +42,29 @@ class PsamMoney:
         self._modules = modules
         self._clock = clock
         self._levels: dict[tuple[str, int], Level] = {}
+        self._terminals: dict[tuple[str, Algorithm], bytes] = {}
 
     def terminal(self, card: CardKeys, *, deadline: float) -> bytes:
-        """Return the terminal's number, as MoneyService says. Raises CarddError as PsamKeys does."""
+        """Return the terminal's number, as MoneyService says, read once of a module that stays in its reader.
+
+        Raises CarddError as PsamKeys does.
+        """
 
         def read(held: HeldChannel) -> bytes:
             return Session(held.channel, card.algorithm, card.factors).terminal_number()
 
-        return self._modules.first_that_can(
-            card.algorithm, lambda reader, _: self._readers.call_on(reader, read, deadline=deadline)
-        )
+        def of_module(reader: str, insertion: str) -> bytes:
+            known = self._terminals.get((insertion, card.algorithm))
+            if known is None:
+                known = self._readers.call_on(reader, read, deadline=deadline)
+                # others' threads may be reading theirs: the old ones are left to them
+                self._terminals = {**self._recent(), (insertion, card.algorithm): known}
+            return known
+
+        return self._modules.first_that_can(card.algorithm, of_module)
+
+    def _recent(self) -> dict[tuple[str, Algorithm], bytes]:
+        return dict(list(self._terminals.items())[-_KEPT:])
 
     @contextmanager
     def purchase(self, card: CardKeys, *, deadline: float) -> Iterator["PsamTill"]:

@@ -23,7 +23,7 @@ class Program:
 
     def __init__(self, desk: Desk, path: Path) -> None:
         self.desk = desk
-        self._path = path
+        self.path = path
 
     async def __call__(self, function: str, *args: int | str, **more: object) -> Answer:
         """Call a function, with everything typed that it asks for."""
@@ -32,7 +32,7 @@ class Program:
 
     async def recorded(self, prefix: str) -> list[Message]:
         """Return the events so far whose types begin so."""
-        return [event for event in await told(self._path) if event["type"].startswith(f"org.cardd.{prefix}")]
+        return [event for event in await told(self.path) if event["type"].startswith(f"org.cardd.{prefix}")]
 
     async def insert(self, persona: str, *faults: AnyFault) -> None:
         """Have that card alone at the counter, with these things wrong with it."""
@@ -45,8 +45,8 @@ class Program:
 
 
 @contextlib.asynccontextmanager
-async def program(directory: Path, persona: str | None = "p3-3.0-sm4") -> AsyncIterator[Program]:
-    async with whole_daemon(directory, grant=EVERYTHING) as desk:
+async def program(directory: Path, persona: str | None = "p3-3.0-sm4", *, more: str = "") -> AsyncIterator[Program]:
+    async with whole_daemon(directory, grant=EVERYTHING, more=more) as desk:
         await desk.call("session.hello", client="his", api=1)
         await desk.call("events.subscribe", after="now")
         opened = Program(desk, directory / "cardd.sock")

@@ -11,6 +11,7 @@ from support.exchanges import FRONT, SAM
 from cardd.base.reasons import REASONS, Reason
 from cardd.driver.calls import COMING_S
 from cardd.driver.functions import FUNCTIONS
+from cardd.keys.psam_session import Session
 from cardsim.card.make import make_card
 from cardsim.persona import load_persona
 
@@ -215,6 +216,28 @@ async def test_reader_and_security_module_are_told_without_a_card(tmp_path: Path
         call.desk._backend.remove(SAM)
         await call.desk.until("card.removed")
         assert await call("iGetReaderInfo") == (0, "Example Reader 0 00 00|000000000000|")
+
+
+async def test_the_modules_number_is_read_once_and_anew_of_another_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    read = Session.terminal_number
+
+    def counted(session: Session) -> bytes:
+        asked.append(found := read(session))
+        return found
+
+    monkeypatch.setattr(Session, "terminal_number", counted)
+    async with program(tmp_path) as call:
+        for _ in range(3):
+            assert (await call("iReadCardBas", 3))[1].split("|")[9] == "510100000001"
+        assert len(asked) == 1
+        call.desk._backend.remove(SAM)
+        await call.desk.until("card.removed")
+        call.desk._backend.insert(SAM, make_card(load_persona("psam-provincial"), interface="contact"))
+        await call.desk.until("card.inserted")
+        assert (await call("iReadCardBas", 3))[1].split("|")[9] == "510100000002"
 
 
 async def test_a_card_that_is_put_in_while_a_function_is_called_is_read(tmp_path: Path) -> None:

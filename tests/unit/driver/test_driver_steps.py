@@ -114,7 +114,7 @@ async def test_a_new_pin_that_goes_out_in_clear_is_on_record_as_disclosed(tmp_pa
         request = await requested(call, "iReloadPIN_HSM_Step1", 1, INFO)
         await requested(call, "iReloadPIN_HSM_Step2", OFFICE.key(request))
         (event,) = await call.recorded("personal.disclosed")
-        assert (event["data"]["purpose"], event["data"]["fields"]) == ("iReloadPIN_HSM_Step2", ["pin.new"])
+        assert (event["data"]["purpose"], event["data"]["fields"]) == ("iReloadPIN_HSM_Step2", ["new_pin"])
 
 
 async def test_what_was_begun_is_in_the_way_of_nothing(tmp_path: Path) -> None:
