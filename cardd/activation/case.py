@@ -14,6 +14,7 @@ from cardd.base.masks import mask_citizen_number, mask_name, mask_number
 from cardd.base.texts import render
 from cardd.journal.events import ActivationRow
 from cardd.wire.activation import ENDS, ActivationResult, Outcome, Prompt, Route, State
+from cardd.wire.authority import HeadSignature
 from cardd.wire.base import Json
 
 TextArgs = dict[str, str | int | None]
@@ -62,6 +63,7 @@ class Case(Closed, frozen=True, kw_only=True):
     attempts: int = 0
     """How often the authority was asked to activate."""
     journal_head: str | None = None
+    journal_signature: HeadSignature | None = None
     updates: Updates = msgspec.field(default_factory=dict)
     receipt: dict[str, str] = msgspec.field(default_factory=dict)
     outcome: Outcome | None = None

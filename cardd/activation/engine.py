@@ -286,7 +286,7 @@ class Engine:
             if isinstance(item.outcome, facts.Answered):
                 self._prompts.take(case.id, item.outcome.purpose)
             return
-        moment = Moment(self._clock.now(), self._policy, self._head(), _new_prompt)
+        moment = Moment(self._clock.now(), self._policy, self._journal.vouch, _new_prompt)
         after = advance(case, move, item.outcome, moment)
         await self._commit(after, told(case, after, item.outcome))
         self._adopt(live, after, move, item.outcome)
@@ -398,9 +398,6 @@ class Engine:
             holds_password=self._prompts.look(case.id, Purpose.OLD_CARD_PASSWORD) is not None,
             without_old_card=self._policy.without_old_card,
         )
-
-    def _head(self) -> str:
-        return self._journal.head
 
     def _spawn(self, work: "Coroutine[Any, Any, T]") -> "asyncio.Task[T]":
         task = asyncio.get_running_loop().create_task(work)

@@ -9,6 +9,7 @@ from cardd.activation.facts import CardGone, CardIn, CardTrouble
 from cardd.base.secret import Secret
 from cardd.base.structs import Hidden, Struct
 from cardd.journal.events import ActivationRow, NewEvent, StoredEvent
+from cardd.journal.heads import Place
 
 
 class KeysChanged(Struct, frozen=True):
@@ -86,9 +87,8 @@ class ActivationJournal(Protocol):
     def stream(self) -> str:
         """The identity of the event stream."""
 
-    @property
-    def head(self) -> str:
-        """The journal's head, `STREAM:SEQUENCE:DIGEST` of the last committed event."""
+    def vouch(self) -> Place:
+        """Return what the chain has come to, signed where there is a key for it."""
 
     def record(
         self, *events: NewEvent, activation: ActivationRow | None = None

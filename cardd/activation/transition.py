@@ -19,15 +19,17 @@ from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
 from cardd.desk.prompts import LONGEST, SHORTEST
 from cardd.journal.events import Json, NewEvent
+from cardd.journal.heads import Head, Place
 from cardd.wire.activation import Outcome, State
+from cardd.wire.authority import HeadSignature
 
 
 class Moment(Struct, frozen=True):
-    """What a transition needs beside its tables: the time, the rules, the journal's head, a fresh prompt's name."""
+    """What a transition needs beside its tables: the time, the rules, a head for others to keep, a prompt's name."""
 
     now: datetime
     policy: Policy
-    journal_head: str
+    vouch: Callable[[], Place]
     new_prompt: Callable[[], str]
 
 
@@ -59,6 +61,7 @@ def advance(case: Case, move: Move, outcome: facts.Outcome, moment: Moment) -> C
     say = Say(code=_PIN_CAVEATS.get(code, code) if learnt.pin in UNSURE_STEPS else code, args=_args(outcome))
     ended = timestamp(moment.now) if move.to in _END_EVENTS else None
     first_request = move.to is State.AUTHORISING and learnt.requested is None
+    head = moment.vouch() if first_request else None
     return msgspec.structs.replace(
         learnt,
         state=move.to,
@@ -67,12 +70,19 @@ def advance(case: Case, move: Move, outcome: facts.Outcome, moment: Moment) -> C
         question=_question(case, move, outcome, deadline, moment),
         pin=begin_step(learnt.pin, move),
         requested=timestamp(moment.now) if first_request else learnt.requested,
-        journal_head=moment.journal_head if first_request else learnt.journal_head,
+        journal_head=learnt.journal_head if head is None else str(head),
+        journal_signature=learnt.journal_signature if head is None else _signature(head),
         attempts=learnt.attempts + (Effect.ACTIVATE in move.do),
         outcome=came_to if move.to in {State.COMPLETED, State.CONFIRMING} else learnt.outcome,
         reason=_end_reason(move.to, say, outcome),
         ended=ended,
     )
+
+
+def _signature(head: Place) -> HeadSignature | None:
+    if not isinstance(head, Head):
+        return None
+    return HeadSignature(time=head.time, algorithm=head.algorithm, key=head.key, signature=head.signature)
 
 
 def deadline_goes_on(case: Case, move: Move, outcome: facts.Outcome) -> bool:

@@ -206,6 +206,7 @@ class Work:
             challenge=case.challenge,
             answer=case.answer,
             journal_head=case.journal_head or "",
+            journal_signature=case.journal_signature,
         )
 
 

@@ -110,8 +110,23 @@ class Verdict(Closed, frozen=True, kw_only=True):
     receipt: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class HeadSignature(msgspec.Struct, frozen=True, kw_only=True):
+    """Who vouches for a journal's head, and when (RFC 3339, UTC); key and signature in hex.
+
+    Signed are the lines `cardd journal head`, the head, and the time, each ended by a line feed.
+    """
+
+    time: str
+    algorithm: str
+    key: str
+    signature: str
+
+
 class ActivationRequest(Closed, frozen=True, kw_only=True):
     """Everything the authority records. `challenge` and `answer` (hex) are the card's internal authentication.
+
+    `journal_head` is what the counter's chain of events had come to, `STREAM:SEQUENCE:DIGEST`: who keeps it can tell
+    later whether anything before it was changed or cut off.
 
     `key` is the activation's id and makes the deed one: the same key is the same deed and gets the same verdict.
     """
@@ -128,3 +143,4 @@ class ActivationRequest(Closed, frozen=True, kw_only=True):
     challenge: str | None
     answer: str | None
     journal_head: str
+    journal_signature: HeadSignature | None = None

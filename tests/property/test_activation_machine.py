@@ -39,6 +39,7 @@ from cardd.activation.transition import Moment, advance, told
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.journal.heads import Place
 from cardd.wire.activation import ENDS, Outcome, Route, State
 from cardd.wire.cards import Kind
 
@@ -115,7 +116,7 @@ def test_no_sequence_of_outcomes_leads_to_a_wrong_end(
 ) -> None:
     case, granted = fresh_case(route), False
     policy = Policy(pin_policies={route: pins}, without_old_card=without_old_card)
-    moment = Moment(ManualClock().now(), policy, "stream:1", lambda: "p")
+    moment = Moment(ManualClock().now(), policy, lambda: Place("stream", 1, "00" * 32), lambda: "p")
     for outcome in outcomes:
         if case.state in ENDS:
             break

@@ -29,8 +29,10 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
+from cardd.crypto.signing import Ed25519Signer
 from cardd.journal.events import ActivationRow, NewEvent, StoredEvent
-from cardd.journal.store import Journal
+from cardd.journal.heads import Notary, Place
+from cardd.journal.store import Journal, Keeping
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Route, State
 from cardd.wire.cards import Kind
 from support.readers import ManualClock
@@ -252,9 +254,8 @@ class WatchedJournal:
     def last(self) -> int:
         return self._journal.last
 
-    @property
-    def head(self) -> str:
-        return self._journal.head
+    def vouch(self) -> Place:
+        return self._journal.vouch()
 
     def record(
         self, *events: NewEvent, activation: ActivationRow | None = None
@@ -418,7 +419,8 @@ async def bench(
     clock = clock or ManualClock()
     clock.advance(later_s)
     sealer = Sm4GcmSealer(Secret(b"0123456789ABCDEF"))
-    journal = Journal.open(directory / "journal", sealer=sealer, clock=clock, source="test")
+    keeping = Keeping(notary=Notary(Ed25519Signer(Secret(bytes(range(32)))), clock))
+    journal = Journal.open(directory / "journal", sealer=sealer, clock=clock, source="test", keeping=keeping)
     register = LocalRegister.open(directory / "register.sqlite", people, clock=clock)
     underway = Underway()
     line, counter = Line(register, underway), counter or FakeCounter()

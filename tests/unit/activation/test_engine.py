@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.activations import BING, JIA, OLD_BING, OLD_JIA, OLD_YI, PASSWORD, PIN, YI, Bench, bench
 
@@ -12,6 +13,7 @@ from cardd.activation.policy import Policy
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.crypto.signing import verify
 from cardd.journal import heads
 from cardd.journal.events import ActivationRow
 from cardd.wire.activation import Outcome, State
@@ -51,6 +53,9 @@ async def test_old_card_then_new_card_completes(tmp_path: Path) -> None:
         assert (request.challenge, request.answer) == ("00" * 16, "11" * 8)
         head = heads.parse(request.journal_head)
         assert (head.stream, head.sequence > 0) == (b.journal.stream, True)
+        assert request.journal_signature is not None
+        signed = heads.Head(**msgspec.structs.asdict(head), **msgspec.structs.asdict(request.journal_signature))
+        assert signed.vouched(verify)
 
 
 async def test_the_end_names_everybody_masked_and_whole_only_sealed(tmp_path: Path) -> None:
