@@ -149,7 +149,7 @@ class Conversation:
         args: list[int | str] = []
         for kind in (row and row.arguments) or ():
             value = _decoded(given.get(str(kind), msgspec.Raw(b"null")))
-            if not isinstance(value, int | str) or isinstance(value, bool):
+            if not isinstance(value, int | str):
                 return None
             args.append(value)
         return args

@@ -11,6 +11,7 @@ from support.counter import Counter, counter
 from support.pages import gateway, page
 from support.waiting import eventually
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from cardd.api.rights import PRESETS, Right, Rights
 from cardd.api.services import Limits
@@ -82,6 +83,11 @@ async def test_a_page_that_never_reads_again_is_let_go_of(tmp_path: Path) -> Non
         slow.socket.transport.pause_reading()
         await _many(desk, 1000)
         await eventually(desk.deserted)
+        await asyncio.sleep(3 * (2 * limits.slow_s + limits.farewell_s))
+        slow.socket.transport.resume_reading()
+        await _rest(slow)
+        # cut off, with what it had not taken
+        assert slow.socket.close_code == CloseCode.ABNORMAL_CLOSURE
 
 
 async def test_a_page_without_a_sign_of_life_is_let_go_of_and_one_that_answers_is_not(tmp_path: Path) -> None:
