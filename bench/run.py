@@ -15,6 +15,7 @@ MEASUREMENTS = (
     "journal",
     "activation",
     "socket",
+    "driver",
     "resident",
 )
 
