@@ -33,10 +33,13 @@ def name(length: int, number: int = 0) -> str:
 def citizen_number(length: int, number: int = 0) -> str:
     """Return a citizen's number of a region that is none, with its check digit; of another length, just digits."""
     digits = f"{_REGION_AND_BIRTH}{(number + 1) % 1000:03d}"
-    if length != _CITIZEN:
-        return card_number(length, number)
+    return digits + citizen_check(digits) if length == _CITIZEN else card_number(length, number)
+
+
+def citizen_check(digits: str) -> str:
+    """Return the check character of a citizen number's first 17 digits (GB 11643)."""
     total = sum(int(digit) * weight for digit, weight in zip(digits, _WEIGHTS, strict=True))
-    return digits + _CHECKS[total % len(_CHECKS)]
+    return _CHECKS[total % len(_CHECKS)]
 
 
 def card_number(length: int, number: int = 0) -> str:

@@ -13,7 +13,8 @@ from cardsim.persona import AnyPersona, Persona, load_persona, shipped
 from cardsim.rig import REGISTER
 from cardsim.scenario.chance import Chance
 from cardsim.scenario.grounds.ground import Card, Stage
-from cardsim.scenario.model import GenerateSpec, Person
+from cardsim.scenario.model import Person
+from cardsim.scenario.people import Inventor
 from cardsim.scenario.reading import Read
 
 
@@ -23,8 +24,9 @@ class Cast:
     def __init__(self, read: Read, chance: Chance, *, short: bool) -> None:
         self._read = read
         self._chance = chance
+        inventor = Inventor()
         self.groups: Final[Mapping[str, Sequence[Person]]] = {
-            name: tuple(_people(read, chance, name, short=short)) for name in read.scenario.people
+            name: tuple(_people(read, chance, inventor, name, short=short)) for name in read.scenario.people
         }
         self.register: Final = self._register()
         self._numbers: Final = {old.number: old.password for one in self.register.people for old in one.old_cards}
@@ -78,7 +80,7 @@ class Cast:
                     yield person.register
 
 
-def _people(read: Read, chance: Chance, name: str, *, short: bool) -> Iterator[Person]:
+def _people(read: Read, chance: Chance, inventor: Inventor, name: str, *, short: bool) -> Iterator[Person]:
     group = read.scenario.people[name]
     if group.generate is None:
         cards = {alias: read.cards[f"{name}.{alias}"].card for alias in group.cards}
@@ -86,12 +88,7 @@ def _people(read: Read, chance: Chance, name: str, *, short: bool) -> Iterator[P
         return
     spec = group.generate
     count = spec.short if short and spec.short is not None else spec.count
-    for number, person in enumerate(_generated(replace(spec, count=count), chance, name)):
+    invented = inventor.invent(replace(spec, count=count), chance.stream("people", name))
+    for number, person in enumerate(invented):
         # a person's name may be another's too
         yield replace(person, name=f"{name}-{number}")
-
-
-def _generated(spec: GenerateSpec, chance: Chance, name: str) -> Sequence[Person]:
-    from cardsim.scenario.people import generate  # noqa: PLC0415 # only where people are invented
-
-    return generate(spec, chance.stream("people", name))

@@ -359,13 +359,17 @@ class StatusMix(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     void: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     sealed: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
+    def __post_init__(self) -> None:
+        if not any(msgspec.structs.astuple(self)):
+            raise ValueError("no standing occurs: give at least one a weight above 0")
+
 
 class GenerateSpec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many people are invented, and what they bring.
 
     Lists are chosen from by the seed, each entry as likely as the others. `regions`: six digits each, empty for any
-    region. `old_card`: which kind of old card they have, with a chip or a memory. `password`: how many of the old cards
-    have one, from 0 to 1. `status`: how their new cards stand in the register.
+    region. `old_card`: which kind of old card they have, by its chip; `any` of them. `password`: how many of the old
+    cards have one, from 0 to 1. `status`: how their new cards stand in the register.
     """
 
     count: Count

@@ -30,7 +30,7 @@ T = TypeVar("T")
 _ROOTS: Final = {"root": "00112233445566778899AABBCCDDEEFF", "stk_root": "0123456789ABCDEF"}
 _ATR: Final = "3B6D00000081544C968684{place}{serial}"
 _CODE: Final = "{region}D156000005{serial}FFFFFFFF"
-_SERIAL: Final = "F1C{number:05X}"
+_SERIAL: Final = "F1{number:06X}"
 _STEMS: Final = "甲乙丙丁戊己庚辛壬癸"
 _NUMERALS: Final = "零一二三四五六七八九"
 
@@ -50,18 +50,15 @@ class Inventor:
 
     def __init__(self) -> None:
         self._taken: Final[set[str]] = set()
-        self._count = 0
 
     def invent(self, spec: GenerateSpec, stream: Random) -> Iterator[Person]:
         """Yield `spec.count` people; the same stream and calls before give the same ones, byte for byte."""
-        for _ in range(spec.count):
-            self._count += 1
-            yield self._person(spec, stream)
+        for number in range(1, spec.count + 1):
+            yield self._person(spec, stream, _name(number))
 
-    def _person(self, spec: GenerateSpec, stream: Random) -> Person:
+    def _person(self, spec: GenerateSpec, stream: Random, name: str) -> Person:
         city, region = _regions(spec, stream)
         number = self._another(lambda: _citizen_number(region, stream))
-        name = _name(self._count)
         social = self._social(spec, stream, city, _holder(stream, number, name))
         status = _status(spec.status, stream)
         old = self._old(spec.old_card, stream, number, name)
@@ -78,7 +75,7 @@ class Inventor:
 
     def _social(self, spec: GenerateSpec, stream: Random, city: str, holder: Holder) -> SocialSecurityPersona:
         profile, algorithm = stream.choice(spec.profiles), stream.choice(spec.algorithms)
-        serial = self._another(lambda: _SERIAL.format(number=stream.randrange(1 << 20)))
+        serial = self._another(lambda: _SERIAL.format(number=stream.randrange(1 << 24)))
         number = self._another(lambda: _card_number(stream))
         return SocialSecurityPersona(
             card="social-security",
@@ -100,7 +97,7 @@ class Inventor:
             return None
         kind = stream.choice(tuple(_OLD)) if wanted == "any" else wanted
         layout, length, letter = stream.choice(_OLD[kind])
-        printed = self._another(lambda: letter + "19" + _digits(stream, length - 2 - len(letter)))
+        printed = self._another(lambda: letter + "19" + _number(stream, length - 2 - len(letter)))
         if kind == "cpu":
             return MedicalInsurancePersona(card="medical-insurance", kind="cpu", interface="contact", number=printed)
         chip: Literal["sle4442", "sle4428"] = "sle4442" if kind == "sle4442" else "sle4428"
@@ -136,7 +133,7 @@ def register_of(people: Iterable[Person]) -> RegisterDocument:
 
 def document_of(persona: AnyPersona) -> dict[str, object]:
     """Return a persona as it would stand in a file: what is as it is without being said is left out."""
-    built: dict[str, object] = msgspec.to_builtins(persona)
+    built: dict[str, object] = {"card": persona.card, **msgspec.to_builtins(persona)}
     kind = type(persona)
     usual = {field.name: field.default for field in msgspec.structs.fields(kind) if not field.required}
     usual |= {
@@ -166,8 +163,13 @@ def _citizen_number(region: str, stream: Random) -> str:
 
 
 def _card_number(stream: Random) -> str:
-    eight = "T" + _digits(stream, 7)
+    eight = "T" + _number(stream, 7)
     return eight + card_number_check(eight)
+
+
+def _number(stream: Random, length: int) -> str:
+    """Return so many digits, of which the first is not 0: those of shipped cards are."""
+    return str(stream.randrange(10 ** (length - 1), 10**length))
 
 
 def _digits(stream: Random, count: int) -> str:
