@@ -19,6 +19,7 @@ from cardd.rules.values import ValueFault, decode
 from cardd.rules.values import encode as encode_value
 from fuzz.cards import NAMES, sessions, standard_sessions
 from fuzz.lines import lines, requests
+from fuzz.pages import messages, said
 from fuzz.reader import readings
 
 Target = Callable[[bytes], None]
@@ -142,6 +143,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
         "card": sessions,
         "reader": readings,
         "lines": lines,
+        "pages": messages,
     }
 )
 
@@ -193,5 +195,6 @@ _SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
         "card": tuple(standard_sessions()),
         "reader": tuple(bytes((number,)) for number in range(len(NAMES))),
         "lines": tuple(request + b"\n" for request in requests()),
+        "pages": tuple(said()),
     }
 )
