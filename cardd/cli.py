@@ -135,11 +135,11 @@ def _command(
 def _run(options: argparse.Namespace) -> int:
     # what starting makes stays: to look for garbage among it took a tenth of the start (`service.settle` ends this)
     gc.disable()
+    if options.trace_secrets and options.trace is None:
+        return _fail("--trace-secrets goes with --trace FILE", os.EX_USAGE)
     # imported late: `check` need not pay for the daemon
     from cardd.process import run  # noqa: PLC0415
 
-    if options.trace_secrets and options.trace is None:
-        return _fail("--trace-secrets goes with --trace FILE", os.EX_USAGE)
     config = load_config(options.config)
     return run(config, partial(load_config, options.config), _trace(options))
 

@@ -96,14 +96,14 @@ class Rig:
             "CARDSIM_DIR": str(self.lab.directory),
         }
 
-    def start_daemon(self) -> None:
-        """Start the daemon and wait until it answers and knows the readers.
+    def start_daemon(self, *options: str) -> None:
+        """Start the daemon, with further options of `cardd run`, and wait until it answers and knows the readers.
 
         Raises CarddError with the end of its log if it does not.
         """
         with self.log.open("ab") as log:
             self.daemon = subprocess.Popen(  # noqa: S603 - our own program
-                [program("cardd"), "run", "--config", str(self.config)],
+                [program("cardd"), "run", "--config", str(self.config), *options],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

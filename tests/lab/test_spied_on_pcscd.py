@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.spied import compiled
 
 from cardsim.lab import Lab
 from cardsim.rig import program
@@ -18,10 +19,7 @@ SPY = "libpcscspy.so.0"
 
 @pytest.fixture(scope="module")
 def spied_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("spied") / "spied"
-    source = Path(__file__).parents[1] / "support" / "spied.c"
-    subprocess.run(["cc", "-I/usr/include/PCSC", "-o", str(made), str(source), "-lpcsclite"], check=True)
-    return made
+    return compiled(tmp_path_factory.mktemp("spied"))
 
 
 def spied(lab: Lab, made: Path, home: Path, reader: str, *commands: str) -> list[str]:
