@@ -1,4 +1,4 @@
-"""What pages say in the shape of existing ones: a call of the driver, or a refusal in that shape; never anything else."""
+"""What pages say in the shape of existing ones: a call of the driver or a refusal in that shape, and nothing else."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -20,7 +20,7 @@ class _Refusal(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def messages(raw: bytes) -> None:
-    """Hold each line to: it becomes one line for the socket that says what the page said, or is refused as pages are."""
+    """Hold messages to: each becomes one line for the socket that says the same, or is refused as pages are."""
     for shape in SHAPES:
         conversation = Conversation(shape, Settings("reader-0", 6))
         for message in raw.split(b"\n")[:20]:
@@ -43,6 +43,9 @@ def said() -> Iterator[bytes]:
     for name, row in FUNCTIONS.items():
         arguments: dict[str, int | str] = {str(kind): "1" for kind in row.arguments or ()}
         yield msgspec.json.encode({"function": name, **arguments})
-    yield b'{"function": "iReadCard_HSM_Step1", "iType": 1, "pCardInfo": "c", "pFileAddr": "f"}\n' + (
-        b'{"function": "ReadCard_HSM_Step2", "pkey": "00"}'
+    yield b"\n".join(
+        (
+            b'{"function": "iReadCard_HSM_Step1", "iType": 1, "pCardInfo": "c", "pFileAddr": "f"}',
+            b'{"function": "ReadCard_HSM_Step2", "pkey": "00"}',
+        )
     )
