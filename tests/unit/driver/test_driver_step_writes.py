@@ -144,3 +144,22 @@ async def test_a_write_whose_card_went_between_the_steps_is_not_even_intended(tm
         await call.swap("p3-3.0-sm4")
         assert (await call("iWriteCard_HSM_Step2", OFFICE.key(request), "DF04EF05|510700|$"))[0] == -22
         assert await kinds(call) == []
+
+
+async def test_a_record_of_which_nobody_can_read_whether_it_was_added_is_asked_for_twice(tmp_path: Path) -> None:
+    async with program(tmp_path, None) as call:
+        call.desk._backend.remove(SAM)
+        await call.desk.until("card.removed")
+        card = card_with(Tear(at="UPDATE RECORD", nth=1, when="after"))
+        await put(call, card)
+        given = ("DF04EF15|$", "DF04EF15|0009^9^|$")
+        assert await write(call, *given) < 0
+        await back(call, card)
+        code, request = await call("iWriteCard_HSM_Step1", 1, INFO, given[0])
+        assert code == 0
+        assert await call("iWriteCard_HSM_Step2", OFFICE.key(request), given[1]) == (
+            -27010,
+            "此前同样的写卡结果不明，本机无法读取核对。请核对卡内数据后再次写卡。",
+        )
+        # whoever calls again has looked, and means it
+        assert await write(call, *given) == 0
