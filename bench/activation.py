@@ -16,7 +16,7 @@ from typing import Final
 
 import yaml
 
-from bench.report import ROOT, Bound, Goal, Row, Settings, publish, rates
+from bench.report import Bound, Goal, Row, Settings, amount, out, publish, rates
 from cardd.activation.counter import DeskCounter
 from cardd.activation.engine import Engine
 from cardd.activation.policy import Policy
@@ -39,8 +39,8 @@ from cardsim.card.make import make_card
 from cardsim.links.inprocess import InProcessBackend
 from cardsim.persona import PERSONAS, load_persona
 
-ROUNDS: Final = 5
-EACH: Final = 20
+ROUNDS: Final = amount(5, short=1)
+EACH: Final = amount(20, short=2)
 COMMITS: Final = {Route.HOSPITAL: 5, Route.PHARMACY: 7}
 WANTED: Final = 100.0
 LONGEST_S: Final = 30.0
@@ -98,8 +98,7 @@ def person(number: int, directory: Path) -> Person:
 @contextmanager
 def folder() -> Iterator[Path]:
     """Yield a folder on the disk of the project: /tmp may be memory."""
-    (ROOT / "bench" / "out").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "bench" / "out") as path:
+    with tempfile.TemporaryDirectory(dir=out()) as path:
         yield Path(path)
 
 

@@ -15,7 +15,7 @@ from smartcard import scard  # type: ignore[import-untyped] # it has no types
 
 from bench.laboratory import ECHO, Place, laboratory
 from bench.programs import compile_c, microseconds
-from bench.report import Bound, Goal, Row, Settings, publish, ratios
+from bench.report import Bound, Goal, Row, Settings, amount, publish, ratios
 from cardd.base.clock import SystemClock
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
@@ -26,9 +26,9 @@ from cardd.readers.registry import Readers
 
 GET_CHALLENGE: Final = Command(0x00, 0x84, 0x00, 0x00, le=8)
 ABOUT: Final = "one GET CHALLENGE over pcscd and vpcd to an echo card"
-ROUNDS: Final = 20
-COUNT: Final = 250
-JOBS: Final = 25
+ROUNDS: Final = amount(20, short=2)
+COUNT: Final = amount(250, short=5)
+JOBS: Final = amount(25, short=2)
 WARM_UP: Final = 20
 BESIDE_C: Final = 1.3
 """The goal: the most that a command through a Channel in a worker may take, in parts of C's."""

@@ -16,7 +16,7 @@ import structlog
 
 from bench.laboratory import C_ECHO, ECHO, laboratory
 from bench.programs import compile_c, microseconds
-from bench.report import Bound, Goal, Row, Settings, publish, rates, ratios
+from bench.report import Bound, Goal, Row, Settings, amount, publish, rates, ratios
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel, Tracer
 from cardd.iso7816.device import Transport
@@ -28,12 +28,12 @@ from cardsim.persona import load_persona
 
 ABOUT: Final = "GET CHALLENGE from a C program through pcscd and vpcd"
 PERSONA: Final = "social-jia-3.0"
-ROUNDS: Final = 10
-BLOCKS: Final = 10
-A_BLOCK: Final = 2000
-PCSCD_ROUNDS: Final = 40
+ROUNDS: Final = amount(10, short=2)
+BLOCKS: Final = amount(10, short=2)
+A_BLOCK: Final = amount(2000, short=20)
+PCSCD_ROUNDS: Final = amount(40, short=2)
 """Many short ones: what else the machine does comes and goes in less than a second."""
-COUNT: Final = 250
+COUNT: Final = amount(250, short=5)
 WARM_UP: Final = 20
 
 SELECT: Final = Command(0x00, 0xA4, 0x04, 0x00, SSSE_NAME, 256)

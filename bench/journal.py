@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from bench.report import ROOT, Bound, Goal, Row, Settings, publish
+from bench.report import ROOT, Bound, Goal, Row, Settings, amount, out, publish
 from cardd.api.feed import Feed
 from cardd.api.filters import Filter
 from cardd.api.services import Limits
@@ -37,12 +37,12 @@ from cardd.journal.evidence import Evidence
 from cardd.journal.heads import Notary
 from cardd.journal.store import Journal, Keeping
 
-ROUNDS: Final = 5
-EVENTS: Final = 1500
+ROUNDS: Final = amount(5, short=1)
+EVENTS: Final = amount(1500, short=50)
 MANY: Final = 50
 READINGS: Final = 2
-MILLION: Final = 1_000_000
-SMALLER: Final = (10_000, 100_000)
+MILLION: Final = amount(1_000_000, short=1000)
+SMALLER: Final = (amount(10_000, short=100), amount(100_000, short=500))
 KEY: Final = Secret(b"0123456789abcdef")
 TOKENS: Final = KeyedTokens(KEY)
 SEALER: Final = Sm4GcmSealer(KEY)
@@ -126,8 +126,7 @@ def raw(directory: Path, events: int) -> float:
 @contextmanager
 def folder() -> Iterator[Path]:
     """Yield a folder on the disk of the project: /tmp may be memory."""
-    (ROOT / "bench" / "out").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "bench" / "out") as path:
+    with tempfile.TemporaryDirectory(dir=out()) as path:
         yield Path(path)
 
 

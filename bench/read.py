@@ -15,7 +15,7 @@ from typing import Final
 from bench.laboratory import laboratory
 from bench.programs import compile_c, microseconds
 from bench.recording import Exchange, RecordingBackend, Step, script
-from bench.report import Bound, Goal, Row, Settings, publish, ratios
+from bench.report import Bound, Goal, Row, Settings, amount, publish, ratios
 from cardd.base.clock import SystemClock
 from cardd.desk.read import read_card
 from cardd.desk.reading import CardReading
@@ -32,8 +32,8 @@ from cardd.readers.registry import Readers
 ABOUT: Final = "the full authenticated read of a 3.0 card, PSAM included"
 PERSONA: Final = "social-jia-3.0"
 MODULE: Final = "psam"
-ROUNDS: Final = 20
-COUNT: Final = 20
+ROUNDS: Final = amount(20, short=2)
+COUNT: Final = amount(20, short=2)
 WARM_UP: Final = 3
 LIMIT_S: Final = 20.0
 

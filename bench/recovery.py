@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from bench.counter import Counter, counter
-from bench.report import Bound, Goal, Row, Settings, publish
+from bench.report import Bound, Goal, Row, Settings, amount, publish
 from bench.watching import Told, Watcher, subscribe, told, watcher
 from cardd.client.blocking import Client
 
 READERS: Final = 16
 CARDS: Final = 8
-ROUNDS: Final = 15
+ROUNDS: Final = amount(15, short=1)
 AWAY_S: Final = (0.2, 4.0)
 WANTED_S: Final = 1.0
 SEED: Final = 4

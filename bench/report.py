@@ -13,7 +13,12 @@ from statistics import median
 from typing import Self
 
 ROOT = Path(__file__).parent.parent
-OUT = ROOT / "bench" / "out"
+SHORT = "CARDD_BENCH_SHORT"
+"""The variable of the environment that asks for a run that shows no more than that it can be made."""
+PLACE = "CARDD_BENCH_OUT"
+"""The variable that says where the JSON goes, instead of bench/out."""
+
+_LOAD_BEFORE = os.getloadavg()[0]
 
 Settings = Mapping[str, int | str]
 """What was measured how often."""
@@ -68,6 +73,33 @@ class Goal:
         return cls(name, bound, wanted, _short(middle), _short(min(rounds)), _short(max(rounds)), reached)
 
 
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """One way in parts of another, and whatever else has no goal: one value a round, as with a goal."""
+
+    name: str
+    median: float
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, name: str, rounds: Sequence[float]) -> Self:
+        """Sum up the rounds."""
+        return cls(name, _short(median(rounds)), _short(min(rounds)), _short(max(rounds)))
+
+
+def amount(whole: int, *, short: int) -> int:
+    """Return how often something is done: `short` in a run that shows no more than that it can be made."""
+    return short if os.environ.get(SHORT) else whole
+
+
+def out() -> Path:
+    """Return the directory of the JSON, which is made if it is not there."""
+    directory = Path(os.environ.get(PLACE) or ROOT / "bench" / "out")
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
 def rates(microseconds: Sequence[float]) -> list[float]:
     """Return how many a second fit, for each duration."""
     return [1e6 / value for value in microseconds]
@@ -84,6 +116,7 @@ def publish(
     rows: Sequence[Row],
     settings: Settings,
     goals: Sequence[Goal] = (),
+    quotients: Sequence[Quotient] = (),
     *,
     unit: str = "microseconds",
 ) -> Path:
@@ -94,8 +127,10 @@ def publish(
     for row in rows:
         numbers = "  ".join(f"{value:9.1f}" for value in (row.minimum, row.median, row.p95, row.p99))
         print(f"  {row.name:{width}}  {numbers}  {row.samples:8d}")
+    for quotient in quotients:
+        print(f"  {spread(quotient)}")
     for goal in goals:
-        print(f"  {goal.name}: {goal.median:,} ({goal.least:,} to {goal.greatest:,}), {_judged(goal)}")
+        print(f"  {spread(goal)}, {judged(goal)}")
     commit = _git("rev-parse", "HEAD")
     report = {
         "bench": name,
@@ -104,20 +139,26 @@ def publish(
         "commit": commit,
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cpus": os.cpu_count(), "model": _cpu(), "kernel": platform.release()},
+        "machine": {"cores": os.cpu_count(), "kernel": platform.release()},
+        "load": {"before": round(_LOAD_BEFORE, 2), "after": round(os.getloadavg()[0], 2)},
         "python": platform.python_version(),
         "settings": dict(settings),
         "rows": [asdict(row) for row in rows],
+        "quotients": [asdict(quotient) for quotient in quotients],
         "goals": [asdict(goal) for goal in goals],
     }
-    OUT.mkdir(exist_ok=True)
-    path = OUT / f"{name}-{commit[:12]}.json"
+    path = out() / f"{name}-{commit[:12]}.json"
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"  written to {path.relative_to(ROOT)}")
+    print(f"  written to {os.path.relpath(path, ROOT)}", flush=True)
     return path
 
 
-def _judged(goal: Goal) -> str:
+def spread(figure: Goal | Quotient) -> str:
+    """Write a figure with its least and greatest round."""
+    return f"{figure.name}: {figure.median:,} ({figure.least:,} to {figure.greatest:,})"
+
+
+def judged(goal: Goal) -> str:
     return f"goal {goal.bound} {goal.wanted:,}: {'reached' if goal.reached else 'NOT REACHED'}"
 
 
@@ -128,10 +169,3 @@ def _short(value: float) -> float:
 
 def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

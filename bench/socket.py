@@ -22,17 +22,17 @@ import yaml
 from bench.journal import folder
 from bench.laboratory import C_ECHO, laboratory
 from bench.programs import compile_c
-from bench.report import Bound, Goal, Row, Settings, publish, ratios
+from bench.report import Bound, Goal, Row, Settings, amount, publish, ratios
 from cardd.process import SWITCH_S
 from cardsim.rig import REGISTER, default_config
 
-ROUNDS: Final = 10
-QUESTIONS: Final = 500
-EVENTS: Final = 2000
+ROUNDS: Final = amount(10, short=1)
+QUESTIONS: Final = amount(500, short=10)
+EVENTS: Final = amount(2000, short=100)
 SUBSCRIBERS: Final = 200
 PACE: Final = 500
 """Events a second, each for every subscriber."""
-READS: Final = 40
+READS: Final = amount(40, short=2)
 COMPUTING_S: Final = 1.5
 SWITCHES: Final = (0.005, SWITCH_S)
 """Seconds after which threads take turns: Python's own, and the daemon's."""

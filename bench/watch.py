@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Final
 
 from bench.counter import Counter, counter
-from bench.report import Bound, Goal, Row, Settings, publish
+from bench.report import Bound, Goal, Row, Settings, amount, publish
 from bench.watching import Watcher, subscribe, told, watcher
 from cardd.client.blocking import Client
 
 READERS: Final = 16
-ROUNDS: Final = 10
-ROUNDS_TOGETHER: Final = 2
-CARDS: Final = 100
-FLUSHES: Final = 100
+ROUNDS: Final = amount(10, short=1)
+ROUNDS_TOGETHER: Final = amount(2, short=1)
+CARDS: Final = amount(100, short=16)
+FLUSHES: Final = amount(100, short=5)
 LOOK_EVERY_S: Final = 0.4
 BEYOND: Final = 2000.0
 """The goal: so many microseconds, and one fdatasync."""
