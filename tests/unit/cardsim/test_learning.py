@@ -46,9 +46,11 @@ def wishes() -> Iterator[str | None]:
         yield f"{rule.address}|{tags if listed else ''}$"
 
 
-def recorded(persona: str | Path, path: Path, *, interface: str | None = None, pin: bytes = PIN) -> Trace:
+def recorded(
+    persona: str | Path, path: Path, *, interface: str | None = None, pin: bytes = PIN, masked: bool = True
+) -> Trace:
     """Record a whole reading: everything that can be asked for is asked for, one after the other."""
-    card = RecordingCard(make_card(load_persona(persona), interface=interface), path)
+    card = RecordingCard(make_card(load_persona(persona), interface=interface), path, masked=masked)
     transport = Transport.T1 if interface == "contactless" else Transport.T0
     for wish in wishes():
         place = on_channel(card, transport)
@@ -152,6 +154,14 @@ def test_a_masked_trace_is_learned_too(directory: Path) -> None:
     holder = learned.document["holder"]
     assert isinstance(holder, dict)
     assert (len(holder["name"].encode("gbk")), len(holder["social_security_number"])) == (6, 18)
+
+
+def test_a_pin_that_was_recorded_is_not_learned(tmp_path: Path) -> None:
+    trace = recorded("social-jia-3.0", tmp_path / "trace.jsonl", masked=False)
+    assert any(b"\x12\x34\x56" in exchange.command for exchange in trace.exchanges)
+    learned = learn(trace)
+    assert learned.unlike == ()
+    assert learned.document["pin"] == "000000"
 
 
 def test_names_keep_their_length_in_bytes(tmp_path: Path) -> None:
