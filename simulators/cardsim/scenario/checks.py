@@ -57,17 +57,21 @@ def _counted(branch: Branch, kind: str, where: Where) -> int:
     return sum(not any(differences(event_view(one), where)) for one in fitting)
 
 
+def _wanted(branch: Branch, whole: Mapping[str, int], short: Mapping[str, int] | None) -> Mapping[str, int]:
+    return short if branch.story.short and short is not None else whole
+
+
 def _events(branch: Branch, expected: model.Events, where: Where) -> Iterator[str]:
-    for kind, wanted in expected.events.items():
+    for kind, wanted in _wanted(branch, expected.events, expected.short).items():
         count = _counted(branch, kind, where)
         if count > wanted:
-            raise StepFailedError(_said(expected), f"{count} of {kind}")
+            raise StepFailedError(_said(expected), f"{count} of {kind}, not {wanted}")
         if count < wanted:
             yield f"{count} of {kind}, not {wanted}"
 
 
 def _at_least(branch: Branch, expected: model.AtLeast, where: Where) -> Iterator[str]:
-    for kind, wanted in expected.at_least.items():
+    for kind, wanted in _wanted(branch, expected.at_least, expected.short).items():
         count = _counted(branch, kind, where)
         if count < wanted:
             yield f"{count} of {kind}, not {wanted}"

@@ -165,13 +165,17 @@ class Call(Step, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="cal
 
 
 class Wait(Step, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="wait"):
-    """Wait for an event that came after the last one waited for; `answering` prompts that open meanwhile."""
+    """Wait for an event that came after the last one waited for; `answering` prompts that open meanwhile.
+
+    An event of an activation that is given a name stands for the activation.
+    """
 
     wait: str
     where: Where = {}
     of: Name | None = None
     within_s: Seconds = 10.0
     answering: str | None = None
+    name: Name | None = msgspec.field(name="as", default=None)
 
 
 class Expectation(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="@verb"):
@@ -181,15 +185,17 @@ class Expectation(Part, frozen=True, kw_only=True, forbid_unknown_fields=True, t
 
 
 class Events(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="events"):
-    """So many events of each type since the beginning, no more and no fewer."""
+    """So many events of each type since the beginning, no more and no fewer; `short` instead in a short run."""
 
     events: dict[str, Annotated[int, msgspec.Meta(ge=0)]]
+    short: dict[str, Annotated[int, msgspec.Meta(ge=0)]] | None = None
 
 
 class AtLeast(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="at_least"):
-    """So many events of each type since the beginning, or more."""
+    """So many events of each type since the beginning, or more; `short` instead in a short run."""
 
     at_least: dict[str, Annotated[int, msgspec.Meta(ge=1)]]
+    short: dict[str, Annotated[int, msgspec.Meta(ge=1)]] | None = None
 
 
 class NoEvent(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="no_event"):
@@ -297,14 +303,15 @@ class ForEach(Step, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="
 
 
 class Choice(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way to go on; it is taken as often as its weight says among all."""
+    """One way to go on; it is taken as often as its weight says among all, on these `grounds` only if any are named."""
 
     weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    grounds: tuple[GroundName, ...] = ()
     do: tuple["AnyStep", ...]
 
 
 class Choose(Step, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="choose"):
-    """Take one of several ways, by the seed."""
+    """Take one of several ways, by the seed; none where all are for other grounds."""
 
     choose: Annotated[tuple[Choice, ...], msgspec.Meta(min_length=1)]
 
@@ -369,7 +376,8 @@ class GenerateSpec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Lists are chosen from by the seed, each entry as likely as the others. `regions`: six digits each, empty for any
     region. `old_card`: which kind of old card they have, by its chip; `any` of them. `password`: how many of the old
-    cards have one, from 0 to 1. `status`: how their new cards stand in the register.
+    cards have one, from 0 to 1. `status`: how their new cards stand in the register. `updates`: what the centre sends
+    for each of those cards, to be written on it when it is activated.
     """
 
     count: Count
@@ -380,6 +388,7 @@ class GenerateSpec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     old_card: Literal["none", "cpu", "sle4442", "sle4428", "any"] = "any"
     password: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     status: StatusMix = StatusMix()
+    updates: dict[str, dict[str, str]] = {}
 
 
 class Person(Struct, frozen=True):

@@ -242,8 +242,11 @@ class Branch:
 
     # -- events
 
-    def find(self, wanted: Wish, seconds: float) -> Told:
-        """Return the first event from here on that is wanted, and go on behind it. Raises StepFailedError."""
+    def find(self, wanted: Wish, seconds: float, waited: float = 0) -> Told:
+        """Return the first event from here on that is wanted, and go on behind it. Raises StepFailedError.
+
+        `waited` is how long somebody has waited for it already.
+        """
         feed, found = self.story.feed, list[Told]()
         looked = self.after
 
@@ -260,7 +263,7 @@ class Branch:
             self.story.ground.time.wait(feed.changed, came, seconds)
             came()
             if not found:
-                raise StepFailedError(f"{wanted} within {seconds:g} s", self.since())
+                raise StepFailedError(f"{wanted} within {seconds + waited:g} s", self.since())
         self.after = found[0].number
         return found[0]
 

@@ -21,6 +21,11 @@ HANDOFF = """
 """
 
 
+def steps(text: str, by: int) -> str:
+    """Return lines further in."""
+    return "\n".join(" " * by + line if line else line for line in text.strip().splitlines())
+
+
 def test_a_handoff_is_made_and_everything_that_it_changed_is_looked_at(tmp_path: Path) -> None:
     timeline = HANDOFF.format(old="old-jia", social="social-jia-3.0") + (
         """
@@ -246,3 +251,24 @@ def test_settings_that_are_none_are_told_where_they_stand_and_nothing_is_left(
     assert (result.came, result.failures[0].place) == (Came.BROKEN, f"{tmp_path / 'a.yaml'}:3:27")
     assert "did you mean `pin_policy`?" in result.failures[0].came
     assert not list(tmp_path.glob("cardsim-run-*"))
+
+
+def test_invented_people_bring_their_cards_and_the_register_knows_them(tmp_path: Path) -> None:
+    head = """
+stations: 2
+people:
+  rush: {generate: {count: 50, short: 4, regions: [510100], password: 0.5}}
+  others: {generate: {count: 2, regions: [510100], old_card: none}}
+"""
+    timeline = (
+        "- for_each: rush\n  across: all\n  do:\n"
+        + steps(HANDOFF.format(old="person.old", social="person.social"), 4)
+        + """
+- for_each: others
+  as: other
+  do:
+    - expect: {register: other, where: {cards.0.status: not_enabled, name: "{other.register.name}"}}
+- expect: {events: {activation.completed: 50}, short: {activation.completed: 4}}
+"""
+    )
+    assert ran(tmp_path, timeline, head, short=True).failures == []
