@@ -19,8 +19,8 @@ from cardsim.scenario.expect import differences
 from cardsim.scenario.model import AnyStep, Place
 from cardsim.scenario.outcome import Came, OverError, StepFailedError
 from cardsim.scenario.prompts import answer, await_prompt, open_prompts
-from cardsim.scenario.reading import stations_of
-from cardsim.scenario.story import Branch, Story, Wish
+from cardsim.scenario.reading import possible, stations_of
+from cardsim.scenario.story import Branch, Story, Wish, event_view
 
 _METHODS: Final[Mapping[str, Signature[Any, Any]]] = MappingProxyType(
     {row.name: row for row in vars(methods).values() if isinstance(row, Signature)}
@@ -95,10 +95,13 @@ def _rounds(branch: Branch, step: model.Repeat | model.ForEach, rounds: Sequence
 
 
 def _choose(branch: Branch, step: model.Choose) -> None:
-    bounds = list(accumulate(choice.weight for choice in step.choose))
-    point = branch.chance.random() * bounds[-1]
-    chosen = next(choice for choice, bound in zip(step.choose, bounds, strict=True) if point < bound)
-    _do_all(branch, chosen.do)
+    choices = possible(step, branch.story.ground.name)
+    bounds = list(accumulate(choice.weight for choice in choices))
+    # drawn in any case, so that what is chosen afterwards is the same on every ground
+    point = branch.chance.random() * (bounds[-1] if bounds else 0)
+    chosen = next((choice for choice, bound in zip(choices, bounds, strict=True) if point < bound), None)
+    if chosen is not None:
+        _do_all(branch, chosen.do)
 
 
 def _together(branch: Branch, step: model.Together) -> None:
@@ -237,11 +240,14 @@ def _wait(branch: Branch, step: model.Wait) -> None:
     correlation = None if step.of is None else str(branch.value(f"{step.of}.activation"))
     where = {path: branch.wanted(one) for path, one in step.where.items()}
     wish = Wish(branch.fill(step.wait), where, correlation)
-    if step.answering is None:
-        branch.find(wish, step.within_s)
-        return
-    for opened in _until(branch, wish, step.within_s):
-        answer(branch, opened, step.answering)
+    if step.answering is not None:
+        for opened in _until(branch, wish, step.within_s):
+            answer(branch, opened, step.answering)
+    # with prompts it has come by now, or never will
+    waited = 0.0 if step.answering is None else step.within_s
+    found = branch.find(wish, step.within_s - waited, waited=waited)
+    if step.name is not None:
+        branch.names[step.name] = {**event_view(found), "activation": found.event.correlationid}
 
 
 def _until(branch: Branch, wish: Wish, seconds: float) -> Iterator[Any]:
@@ -259,7 +265,6 @@ def _until(branch: Branch, wish: Wish, seconds: float) -> Iterator[Any]:
             if branch.has_come(wish) or not opened:
                 break
         yield opened[0]
-    branch.find(wish, 0)
 
 
 def _pass(branch: Branch, step: model.Pass) -> None:

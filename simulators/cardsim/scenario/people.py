@@ -69,6 +69,7 @@ class Inventor:
                 Card(number=social.card_number, status=status, identification_code=social.identification_code),
             ],
             old_cards=[_entered(old.number, spec, stream, status)] if old is not None else [],
+            updates={address: dict(items) for address, items in spec.updates.items()},
         )
         cards: dict[str, AnyPersona] = {"social": social} if old is None else {"old": old, "social": social}
         return Person(name, cards, entry)

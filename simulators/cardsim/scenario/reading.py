@@ -42,20 +42,25 @@ def read_scenario(path: Path) -> Read:
     return read
 
 
-def steps_of(steps: tuple[AnyStep, ...]) -> Iterator[AnyStep]:
-    """Yield all steps of a timeline, those inside others too."""
+def steps_of(steps: tuple[AnyStep, ...], ground: str | None = None) -> Iterator[AnyStep]:
+    """Yield all steps of a timeline, those inside others too; with a ground, those only that are for it."""
     for step in steps:
         yield step
-        for inner in _inner(step):
-            yield from steps_of(inner)
+        for inner in _inner(step, ground):
+            yield from steps_of(inner, ground)
 
 
-def _inner(step: AnyStep) -> tuple[tuple[AnyStep, ...], ...]:
+def possible(step: model.Choose, ground: str | None) -> tuple[model.Choice, ...]:
+    """Return the ways that may be chosen on a ground; all of them without one."""
+    return tuple(choice for choice in step.choose if ground is None or not choice.grounds or ground in choice.grounds)
+
+
+def _inner(step: AnyStep, ground: str | None = None) -> tuple[tuple[AnyStep, ...], ...]:
     match step:
         case model.Repeat() | model.ForEach() | model.At():
             return (step.do,)
         case model.Choose():
-            return tuple(choice.do for choice in step.choose)
+            return tuple(choice.do for choice in possible(step, ground))
         case model.Together():
             return step.together
         case _:
@@ -305,7 +310,7 @@ def fit_for(read: Read, ground: str) -> None:
         raise read.fault("$.run_on", f"it is not to be run {ground}: choose --on {' or '.join(scenario.run_on)}")
     if ground == "pcscd" and len(readers_of(scenario)) > MOST_READERS:
         raise read.fault("$.stations", f"a pcscd holds {MOST_READERS} readers, with the security module's")
-    for step in steps_of(scenario.timeline):
+    for step in steps_of(scenario.timeline, ground):
         if isinstance(step, model.Kill | model.Stop | model.Continue | model.Start | model.Restart):
             verb = str(type(step).__struct_config__.tag)
             _refuse_power(read, ground, verb, step)

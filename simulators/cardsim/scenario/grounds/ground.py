@@ -14,7 +14,7 @@ from cardsim.fault_list import AnyFault
 from cardsim.faults import Sleep
 from cardsim.persona import Persona
 from cardsim.scenario.grounds.clocks import Time
-from cardsim.scenario.model import Scenario
+from cardsim.scenario.model import GroundName, Scenario
 
 
 class Card(Struct, frozen=True):
@@ -41,6 +41,10 @@ class Stage(Struct, frozen=True):
 
 class Ground(Protocol):
     """A counter to act at. Methods of hands and power raise CarddError for what cannot be done; any thread."""
+
+    @property
+    def name(self) -> GroundName:
+        """Return which ground it is."""
 
     @property
     def time(self) -> Time:

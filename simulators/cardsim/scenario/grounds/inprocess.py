@@ -32,6 +32,7 @@ from cardsim.links.inprocess import InProcessBackend
 from cardsim.scenario.grounds.clocks import VirtualTime
 from cardsim.scenario.grounds.ground import Card, Deck, Stage
 from cardsim.scenario.grounds.house import PEOPLE, SOCKET, STATE, sam_of, settings_of, write_people, write_settings
+from cardsim.scenario.model import GroundName
 from cardsim.scenario.reading import readers_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ _LOOK_S: Final = 0.002
 
 class InProcessGround:
     """A counter in this process. `start` makes one."""
+
+    name: GroundName = "in-process"
 
     def __init__(self, stage: Stage, stack: contextlib.ExitStack) -> None:
         self.time: Final = VirtualTime()

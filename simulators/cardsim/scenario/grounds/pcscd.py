@@ -22,11 +22,14 @@ from cardsim.scenario.grounds.ground import Card, Deck, Stage
 from cardsim.scenario.grounds.house import sam_of, settings_of, write_people
 from cardsim.scenario.grounds.inprocess import load_settings
 from cardsim.scenario.grounds.process import CentreProcess
+from cardsim.scenario.model import GroundName
 from cardsim.scenario.reading import readers_of
 
 
 class PcscdGround:
     """A counter on a private pcscd. `start` makes one."""
+
+    name: GroundName = "pcscd"
 
     def __init__(self, stage: Stage, stack: contextlib.ExitStack) -> None:
         self.time: Final = RealTime()

@@ -25,11 +25,14 @@ from cardsim.rig import program
 from cardsim.scenario.grounds.clocks import RealTime
 from cardsim.scenario.grounds.ground import Card, Stage
 from cardsim.scenario.grounds.process import people_at
+from cardsim.scenario.model import GroundName
 from cardsim.scenario.reading import planned
 
 
 class RunningGround:
     """A counter that somebody else keeps. `start` finds it."""
+
+    name: GroundName = "running"
 
     def __init__(
         self, stage: Stage, stack: contextlib.ExitStack, socket: Path | None, lab: Path, config: Path | None
