@@ -16,9 +16,9 @@ class DriverCallParams(Params, kw_only=True):
     """Call a function of the driver (`iReadCardBas`) with what goes into it, in its order; numbers may be text.
 
     `reader` names a reader of the station that is meant; it may be left out where one station has a card. What is
-    disclosed is on record with `purpose`, which is the function's name where none is given. `request` makes a write or a
-    PIN one deed, as with the methods of those, and names prompts; a debit is one by its bill. `wait_s` is 1.5 where it
-    is left out. `keypad_digits` has the PIN typed at the reader's own keypad.
+    disclosed is on record with `purpose`, which is the function's name where none is given. `request` makes a write or
+    a PIN one deed, as with the methods of those, and names prompts; a debit is one by its bill. `wait_s` is 1.5 where
+    it is left out. `keypad_digits` has the PIN typed at the reader's own keypad.
     """
 
     function: Annotated[str, msgspec.Meta(min_length=1, max_length=_FUNCTION_CHARACTERS)]
