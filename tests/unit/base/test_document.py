@@ -4,7 +4,14 @@ from typing import Literal
 import msgspec
 import pytest
 
-from cardd.base.document import DocumentError, load_document, parse_document
+from cardd.base.document import (
+    DocumentError,
+    load_as_written,
+    load_document,
+    parse_document,
+    part_as_written,
+    part_with_types,
+)
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,3 +107,50 @@ def test_a_file_in_gbk_is_refused_in_words(tmp_path: Path) -> None:
     file.write_bytes("name: 测试".encode("gbk"))
     with pytest.raises(DocumentError, match="not UTF-8"):
         load_document(file, Outer)
+
+
+class Do(msgspec.Struct, forbid_unknown_fields=True, tag_field="do"):
+    times: int = 0
+
+
+class Jump(Do, tag="jump", forbid_unknown_fields=True):
+    height: int = 0
+
+
+class Walk(Do, tag="walk", forbid_unknown_fields=True):
+    steps: tuple["Jump | Walk", ...] = ()
+
+
+class Book(msgspec.Struct, forbid_unknown_fields=True):
+    shelves: dict[str, dict[str, Inner]] = {}
+    deeds: list[Jump | Walk] = []
+
+
+def misread(tmp_path: Path, text: str) -> tuple[int, int, str]:
+    path = tmp_path / "book.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DocumentError) as caught:
+        load_as_written(path, Book)
+    return caught.value.line, caught.value.column, caught.value.problem
+
+
+def test_what_is_wrong_inside_a_mapping_of_mappings_is_told_where_it_stands(tmp_path: Path) -> None:
+    text = "shelves:\n  a:\n    b: {count: 1}\n  c:\n    d: {count: 1}\n    e: {cuont: 1}\n"
+    assert misread(tmp_path, text) == (6, 9, "unknown key `cuont`: did you mean `count`?")
+
+
+def test_a_key_of_one_kind_among_several_is_told_by_those_of_that_kind(tmp_path: Path) -> None:
+    text = "deeds:\n  - {do: jump, hieght: 3}\n"
+    assert misread(tmp_path, text) == (2, 16, "unknown key `hieght`: did you mean `height`?")
+    text = "deeds:\n  - do: walk\n    steps:\n      - {do: walk, step: []}\n"
+    assert misread(tmp_path, text) == (4, 20, "unknown key `step`: did you mean `steps`?")
+
+
+def test_a_part_is_read_by_itself_and_told_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "book.yaml"
+    path.write_text("shelves:\n  a:\n    count: 123\n", encoding="utf-8")
+    part = {"count": "123"}
+    assert part_as_written(path, "$.shelves.a", part, Inner) == Inner(count=123)
+    with pytest.raises(DocumentError, match=":3:12: `count`: expected a whole number"):
+        part_as_written(path, "$.shelves.a", {"count": "many"}, Inner)
+    assert part_with_types(path, "$.shelves") == {"a": {"count": 123}}

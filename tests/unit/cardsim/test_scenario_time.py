@@ -4,12 +4,14 @@ import os
 import pwd
 import threading
 import time
+from itertools import count
 from pathlib import Path
 
 import pytest
 from support.scenarios import ran, told
 
 from cardsim.scenario.chance import Chance
+from cardsim.scenario.grounds import clocks
 from cardsim.scenario.grounds.clocks import RealTime, VirtualTime
 
 DEADLINES = """
@@ -38,34 +40,38 @@ def test_a_thousand_deadlines_expire(tmp_path: Path) -> None:
     assert (result.failures, result.passed_s) == ([], 121_000)
 
 
-def test_nothing_leaps_while_a_thread_works() -> None:
-    clock, moment = VirtualTime(), threading.Event()
-    worked = threading.Event()
+def test_a_thread_that_has_run_between_two_looks_was_not_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = count()
+    awake = (lambda _: (b"S", str(next(runs)).encode()), lambda _: (b"R", b"1"), lambda _: (b"D", b"1"))
+    for look in awake:
+        monkeypatch.setattr(clocks, "_look_at", look)
+        assert not clocks.Looks().all_asleep()
+    monkeypatch.setattr(clocks, "_look_at", lambda _: (b"S", b"1"))
+    assert clocks.Looks().all_asleep()
 
-    def work() -> None:
-        moment.wait()
+
+def test_nothing_leaps_while_a_thread_works() -> None:
+    clock = VirtualTime()
+    seen: list[float] = []
+
+    def watched() -> None:
         end = time.thread_time() + 0.2
         while time.thread_time() < end:
             pass
         seen.append(clock.elapsed())
-        worked.set()
 
-    seen: list[float] = []
-    worker = threading.Thread(target=work)
-    worker.start()
-    loop = threading.Thread(target=clock.loop.run_forever)
-    loop.start()
-    moment.set()
+    threads = [threading.Thread(target=clock.loop.run_forever), threading.Thread(target=watched)]
+    for thread in threads:
+        thread.start()
     clock.start()
     clock.sleep(10)
     after = clock.elapsed()
-    worker.join()
+    threads[1].join()
     clock.give_up()
     clock.loop.call_soon_threadsafe(clock.loop.stop)
-    loop.join()
+    threads[0].join()
     clock.loop.close()
-    assert seen == [0.0]
-    assert after == 10
+    assert (seen, after) == ([0.0], 10)
 
 
 def test_a_slow_card_takes_virtual_time(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class VirtualTime:
         self._lock = threading.Lock()
         self._over = False
         self._sleeping = threading.Condition()
-        self._looks = _Looks()
+        self._looks = Looks()
         self._thread = threading.Thread(target=self._conduct, name="virtual-time", daemon=True)
         self.leaps = 0
         self.loop: Final = VirtualLoop(self)
@@ -220,7 +220,7 @@ class _Patient(selectors.EpollSelector):
         return super().select(0 if timeout is not None and timeout <= 0 else None)
 
 
-class _Looks:
+class Looks:
     """Looks at the threads of this process, as the kernel shows them."""
 
     def __init__(self) -> None:
