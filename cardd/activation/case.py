@@ -16,6 +16,7 @@ from cardd.journal.events import ActivationRow
 from cardd.wire.activation import ENDS, ActivationResult, Outcome, Prompt, Route, State
 from cardd.wire.authority import HeadSignature
 from cardd.wire.base import Json
+from cardd.wire.incident import Setting, Turn
 
 TextArgs = dict[str, str | int | None]
 
@@ -69,6 +70,12 @@ class Case(Closed, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     reason: str | None = None
     ended: str | None = None
+    setting: Setting | None = None
+    turns: tuple[Turn, ...] = ()
+    """What happened so far, for whoever must find out why it ended so: no person, no number."""
+    turns_left_out: int = 0
+    cards: tuple[str, ...] = ()
+    """The cards that were put in, by what is on them, in the order in which they came."""
 
     @property
     def is_open(self) -> bool:
@@ -76,7 +83,7 @@ class Case(Closed, frozen=True, kw_only=True):
         return self.state not in ENDS
 
 
-PRIVATE = ("old_card", "document", "visit", "social", "challenge", "answer", "updates")
+PRIVATE = ("old_card", "document", "visit", "social", "challenge", "answer", "updates", "cards")
 """The fields that are stored whole in sealed form only."""
 
 
@@ -95,7 +102,15 @@ def masked(case: Case) -> Case:
     old_card = None if case.old_card is None else mask_number(case.old_card)
     visit = None if case.visit is None else masked_visit(case.visit)
     return msgspec.structs.replace(
-        case, old_card=old_card, document=None, visit=visit, social=social, challenge=None, answer=None, updates={}
+        case,
+        old_card=old_card,
+        document=None,
+        visit=visit,
+        social=social,
+        challenge=None,
+        answer=None,
+        updates={},
+        cards=(),
     )
 
 
@@ -106,7 +121,7 @@ def masked_visit(visit: Visit) -> Visit:
 
 def to_row(case: Case) -> ActivationRow:
     """Return the row to store: everything masked in the open part, the private fields whole in the sealed one."""
-    whole: dict[str, Json] = msgspec.to_builtins(case)
+    whole: dict[str, Json] = {name: msgspec.to_builtins(getattr(case, name)) for name in PRIVATE}
     return ActivationRow(
         id=case.id,
         station=case.station,
@@ -114,7 +129,7 @@ def to_row(case: Case) -> ActivationRow:
         state=str(case.state),
         open=case.is_open,
         data=msgspec.to_builtins(masked(case)),
-        personal={name: whole[name] for name in PRIVATE},
+        personal=whole,
         client=case.client,
         request=case.request,
     )

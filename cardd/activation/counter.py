@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from cardd.activation.authority import SocialCard, Updates
-from cardd.activation.facts import CardGone, CardIn, CardTrouble
+from cardd.activation.facts import CardGone, CardIn, CardTrouble, Look
 from cardd.activation.halves import Halves
-from cardd.activation.ports import KeysChanged, Notice, SocialReading
+from cardd.activation.ports import KeysChanged, Notice, SocialReading, StationReader
+from cardd.activation.underway import Underway
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -23,6 +24,7 @@ from cardd.keys.service import KeyService
 from cardd.readers.config import Role
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
+from cardd.wire.incident import CardWork
 
 T = TypeVar("T")
 
@@ -42,6 +44,7 @@ class DeskCounter:
         self._stopped = stopped
         self._clock = clock
         self._halves = Halves(readers.views, reception.identity_of)
+        self._underway: dict[str, Underway] = {}
 
     def stations(self) -> Sequence[str]:
         """Return the names of all stations."""
@@ -51,6 +54,27 @@ class DeskCounter:
         """Return the station of a reader of whatever role, by its own name or the one PC/SC has for it."""
         views = self._readers.views()
         return next((status.station for status in views if reader in {status.reader, status.pcsc_name}), None)
+
+    def readers(self, station: str) -> Sequence[StationReader]:
+        """Return the readers of a station that there are now."""
+        return [
+            StationReader(view.reader, sam=view.role is Role.SAM)
+            for view in self._readers.views()
+            if view.station == station and view.role is not Role.IGNORED
+        ]
+
+    def has_module(self) -> bool:
+        """Tell whether a card is in any reader for security modules."""
+        return any(view.role is Role.SAM and view.insertion is not None for view in self._readers.views())
+
+    def keys(self) -> str:
+        """Name the key service's provider, `none` where there is none."""
+        return "none" if self._keys is None else str(self._keys.status()["provider"])
+
+    def take_work(self, station: str) -> CardWork | None:
+        """Return how far work on a card of a station has come since this was asked last; None where there was none."""
+        underway = self._underway.pop(station, None)
+        return None if underway is None else underway.so_far()
 
     def reserve(self, station: str, holder: str) -> None:
         """Hold a station for an activation."""
@@ -70,7 +94,7 @@ class DeskCounter:
             if status.station == station and status.role is Role.COUNTER and status.insertion is not None:
                 identity = self._reception.identity_of(status.insertion.id)
                 if identity is not None and self._halves.counts(status.insertion):
-                    found.append((identity.via is not Via.CONTACT, _card_in(status.insertion, identity)))
+                    found.append((identity.via is not Via.CONTACT, self._card_in(status.insertion, identity)))
         return [card for _, card in sorted(found, key=lambda entry: entry[0])]
 
     def subscribe(self, listener: Callable[[Notice], None]) -> None:
@@ -78,7 +102,7 @@ class DeskCounter:
 
         def sift(notice: desk.Notice) -> None:
             for told in self._halves.sift(notice):
-                listener(_notice(told))
+                listener(self._notice(told))
 
         self._reception.subscribe(sift)
 
@@ -162,11 +186,58 @@ class DeskCounter:
 
     async def _run(self, insertion: str, operation: Callable[[Channel, Insertion], T], timeout_s: float) -> T:
         standing = self._halves.standing_for(insertion)
+        underway = self._follow(standing)
         try:
             return await self._readers.run(standing, operation, timeout_s=timeout_s)
         except CarddError as error:
             self._heed(insertion, error.reason)
             raise
+        finally:
+            if underway is not None:
+                underway.over()
+
+    def _follow(self, insertion: str) -> Underway | None:
+        """Begin to follow work on a card, or go on where the same stay is followed already."""
+        reader, stay = self._readers.reader_of(insertion), self._readers.stay_of(insertion)
+        station = None if reader is None else self.station_of(reader)
+        if station is None or stay is None:
+            return None
+        known = self._underway.get(station)
+        if known is None or known.stay is not stay:
+            known = self._underway[station] = Underway(stay, self._clock)
+        return known
+
+    def _card_in(self, insertion: Insertion, identity: Identity) -> CardIn:
+        number = identity.number
+        stay = self._readers.stay_of(insertion.id)
+        look = Look(
+            reader=insertion.reader,
+            via="contact" if identity.via is Via.CONTACT else "contactless",
+            generation=None if identity.generation is None else str(identity.generation),
+            algorithm=None if identity.algorithm is None else identity.algorithm.name.lower(),
+            layout=identity.layout,
+            commands=0 if stay is None else stay.commands,
+        )
+        return CardIn(
+            insertion=insertion.id,
+            station=insertion.station,
+            kind=identity.kind,
+            number=None if number is None else number.disclose(),
+            identification_code=identity.identification_code,
+            at_start=insertion.at_start,
+            look=look,
+        )
+
+    def _notice(self, notice: desk.Notice) -> Notice:
+        match notice:
+            case desk.CardIdentified():
+                return self._card_in(notice.insertion, notice.identity)
+            case desk.CardRejected():
+                return CardTrouble(notice.station, notice.reason)
+            case desk.CardGone():
+                return CardGone(notice.insertion.id, notice.insertion.station, str(notice.cause))
+            case desk.ModuleCame() | desk.KeysAnswer():
+                return KeysChanged()
 
     def _heed(self, insertion: str, reason: Reason) -> None:
         """See to it that the end of what work on a card failed for is told.
@@ -184,30 +255,6 @@ class DeskCounter:
 
     def _deadline(self, timeout_s: float) -> float:
         return self._clock.monotonic() + max(timeout_s - _MARGIN_S, timeout_s / 2)
-
-
-def _card_in(insertion: Insertion, identity: Identity) -> CardIn:
-    number = identity.number
-    return CardIn(
-        insertion=insertion.id,
-        station=insertion.station,
-        kind=identity.kind,
-        number=None if number is None else number.disclose(),
-        identification_code=identity.identification_code,
-        at_start=insertion.at_start,
-    )
-
-
-def _notice(notice: desk.Notice) -> Notice:
-    match notice:
-        case desk.CardIdentified():
-            return _card_in(notice.insertion, notice.identity)
-        case desk.CardRejected():
-            return CardTrouble(notice.station, notice.reason)
-        case desk.CardGone():
-            return CardGone(notice.insertion.id, notice.insertion.station)
-        case desk.ModuleCame() | desk.KeysAnswer():
-            return KeysChanged()
 
 
 def _social(identity: Identity, issuer: IssuerData, holder: HolderData) -> SocialCard:

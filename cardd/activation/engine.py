@@ -18,7 +18,9 @@ from cardd.activation import facts
 from cardd.activation.authority import Authority
 from cardd.activation.beginning import beginning, check_start, is_of, new_case
 from cardd.activation.case import Case, from_row, masked, result, to_row
+from cardd.activation.course import Step, account, noted, setting_of
 from cardd.activation.effects import Effect, Purpose
+from cardd.activation.facts import Fact
 from cardd.activation.judge import judge
 from cardd.activation.live import Item, Live
 from cardd.activation.moves import AFTER_NO_RETURN, Known, Move
@@ -36,6 +38,7 @@ from cardd.desk.prompts import Prompts
 from cardd.journal.events import ActivationRow, NewEvent
 from cardd.wire.activation import ENDS, ActivationResult, ActivationStartParams, Route, State
 from cardd.wire.cards import Kind
+from cardd.wire.incident import Incident
 
 T = TypeVar("T")
 
@@ -58,8 +61,11 @@ class Engine:
         policy: Policy,
         clock: Clock,
         terminal: str,
+        provider: str = "local",
     ) -> None:
+        """Begin with nothing open; `provider` names the authority's, for accounts of what went on."""
         self._counter = counter
+        self._provider = provider
         self._journal = journal
         self._policy = policy
         self._clock = clock
@@ -175,6 +181,10 @@ class Engine:
         row = await self._row(activation)
         return result(from_row(row), lost=row.personal_lost)
 
+    async def incident(self, activation: str) -> Incident:
+        """Return the account of an activation, open or ended: no person is in it. Raises CarddError(NOT_FOUND)."""
+        return account(await self._case(activation))
+
     async def list(self, *, open_only: bool, limit: int) -> Sequence[ActivationResult]:
         """Return activations, open ones first, each kind newest first; masked."""
         rows = await self._journal.activations(open_only=open_only, limit=limit)
@@ -206,7 +216,7 @@ class Engine:
     async def _start(self, params: ActivationStartParams, client: str) -> str:
         check_start(params, self._policy)
         station = self._station(params)
-        case = new_case(params, station=station, client=client, policy=self._policy, now=self._clock.now())
+        case = self._new(params, station, client)
         self._hold(station, case.id)
         try:
             await self._journal.record(*begun(case), activation=to_row(case))
@@ -217,6 +227,12 @@ class Engine:
         self._arm(live)
         self._do(live, beginning(params).do)
         return case.id
+
+    def _new(self, params: ActivationStartParams, station: str, client: str) -> Case:
+        case = new_case(params, station=station, client=client, policy=self._policy, now=self._clock.now())
+        own = client == AUTO_CLIENT
+        setting = setting_of(case, self._counter, self._policy, authority=self._provider, by_itself=own)
+        return msgspec.structs.replace(case, setting=setting)
 
     def _station(self, params: ActivationStartParams) -> str:
         station = params.station if params.reader is None else self._counter.station_of(params.reader)
@@ -287,9 +303,16 @@ class Engine:
                 self._prompts.take(case.id, item.outcome.purpose)
             return
         moment = Moment(self._clock.now(), self._policy, self._journal.vouch, _new_prompt)
-        after = advance(case, move, item.outcome, moment)
+        after = noted(case, advance(case, move, item.outcome, moment), self._step(live, fact, move, item.outcome))
         await self._commit(after, told(case, after, item.outcome))
         self._adopt(live, after, move, item.outcome)
+
+    def _step(self, live: Live, fact: Fact, move: Move, outcome: facts.Outcome) -> Step:
+        """Return what an account of the activation tells of a move."""
+        station = live.case.station
+        readers = [reader.name for reader in self._counter.readers(station)]
+        work, asked = self._counter.take_work(station), live.questions.so_far()
+        return Step(fact, outcome, move.do, self._clock.now(), readers, work, asked)
 
     async def _commit(self, case: Case, events: Sequence[NewEvent]) -> None:
         """Store a transition. A journal that takes nothing now is waited for: nothing may go on without it."""
@@ -337,7 +360,7 @@ class Engine:
             if effect is Effect.LOOK_AT_CARDS:
                 self._look(live)
             else:
-                job = Job(live.case, live.insertion)
+                job = Job(live.case, live.insertion, live.questions)
                 live.working(self._spawn(self._carry_out(live, effect, job, live.step)))
 
     async def _carry_out(self, live: Live, effect: Effect, job: Job, step: int) -> None:

@@ -4,6 +4,7 @@ Outcomes come from cards, people, clocks and the authority. A route's `judge` re
 """
 
 from enum import StrEnum
+from typing import Literal
 
 from cardd.activation.authority import OldCardStanding, PasswordAnswer, Prospect, SocialCard, Verdict
 from cardd.activation.effects import Purpose
@@ -84,6 +85,17 @@ class Fact(StrEnum):
     """The daemon has begun anew after the deadline, and the authority had not been asked yet."""
 
 
+class Look(Struct, frozen=True):
+    """What a card is like, whoever's it is, and the reader that it is in; `commands` are those of its stay so far."""
+
+    reader: str = ""
+    via: Literal["contact", "contactless"] = "contact"
+    generation: str | None = None
+    algorithm: str | None = None
+    layout: str | None = None
+    commands: int = 0
+
+
 class CardIn(Struct, frozen=True):
     """A card was put in and recognised. `number` and `identification_code` are whole."""
 
@@ -93,6 +105,7 @@ class CardIn(Struct, frozen=True):
     number: Hidden[str | None] = None
     identification_code: Hidden[str | None] = None
     at_start: bool = False
+    look: Look = Look()
 
 
 class CardTrouble(Struct, frozen=True):
@@ -104,10 +117,11 @@ class CardTrouble(Struct, frozen=True):
 
 
 class CardGone(Struct, frozen=True):
-    """The card that is being worked with left its reader."""
+    """The card that is being worked with left its reader, and by which sign."""
 
     insertion: str
     station: str
+    cause: str = "removed"
 
 
 class CardFailed(Struct, frozen=True):

@@ -73,10 +73,11 @@ class Trust(Struct, frozen=True):
 
 
 class _UnheardError(Exception):
-    """One try came to nothing: what was seen, and whether another may come to something."""
+    """One try came to nothing: what was seen, in words and as a code, and whether another may come to something."""
 
-    def __init__(self, problem: str, *, again: bool = True) -> None:
+    def __init__(self, problem: str, code: str = "no_sense", *, again: bool = True) -> None:
         super().__init__(problem)
+        self.code = code
         self.again = again
 
 
@@ -145,7 +146,7 @@ class HttpAuthority:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout_s
         body = msgspec.json.encode(question)
-        problem = "nothing was asked"
+        problem, code = "nothing was asked", "nothing"
         for tries in range(TRIES):
             if tries:
                 await asyncio.sleep(max(0.0, min(_PAUSE_S * 2**tries, deadline - loop.time())))
@@ -155,7 +156,7 @@ class HttpAuthority:
             try:
                 answer = await self._once(operation, question, body, _patience(left, tries))
             except _UnheardError as error:
-                problem = str(error)
+                problem, code = str(error), error.code
                 log.warning("authority.unheard", asked=operation.name, host=self.host, tries=tries, problem=problem)
                 if not error.again:
                     break
@@ -163,20 +164,20 @@ class HttpAuthority:
                 self.available = True
                 return answer
         self.available = False
-        raise CarddError(Reason.AUTHORITY_UNAVAILABLE, f"the centre {self.host}: {problem}")
+        raise CarddError(Reason.AUTHORITY_UNAVAILABLE, f"the centre {self.host}: {problem}", unheard=code)
 
     async def _once(self, operation: centre.Operation[T], question: centre.Question, body: bytes, seconds: float) -> T:
         try:
             async with asyncio.timeout(seconds):
                 status, answer = await post(self._client, f"{self._url}{operation.path}", body)
         except TimeoutError:
-            raise _UnheardError(f"it did not answer in {seconds:.1f} s") from None
+            raise _UnheardError(f"it did not answer in {seconds:.1f} s", "silence") from None
         except EndlessAnswerError:
             raise _UnheardError("its answer is too long") from None
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:
-            raise _UnheardError(type(error).__name__) from None
+            raise _UnheardError(type(error).__name__, "no_connection") from None
         if status != HTTPStatus.OK:
-            raise _UnheardError(f"it answered HTTP status {status}", again=_passing(status))
+            raise _UnheardError(f"it answered HTTP status {status}", f"status_{status}", again=_passing(status))
         return _judged(operation, question, answer)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from cardd.activation import facts
 from cardd.activation.case import Case
+from cardd.activation.questions import Questions
 from cardd.base.clock import TimerHandle
 from cardd.base.structs import Struct
 from cardd.wire.activation import State
@@ -34,6 +35,8 @@ class Live:
         """The card that is being worked with."""
         self.old_insertion: str | None = None
         """The old card that was taken: it may go on lying where it is."""
+        self.questions = Questions()
+        """What the authority was asked in this step."""
         self.ended = asyncio.Event()
         self._queue: asyncio.Queue[Item] = asyncio.Queue()
         self._seen: set[tuple[State, str]] = set()
@@ -83,6 +86,7 @@ class Live:
             self.insertion = None
         self.case = case
         self.step += 1
+        self.questions = Questions()
         self.disarm()
         for job in self._jobs:
             job.cancel()

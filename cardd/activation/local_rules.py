@@ -21,7 +21,7 @@ class Entry(Struct, frozen=True):
     __repr__ = object.__repr__
 
 
-_WITH_SOCIAL_SECURITY_NUMBER: Final = frozenset({"resident", "identity_card"})
+WITH_SOCIAL_SECURITY_NUMBER: Final = frozenset({"resident", "identity_card"})
 """Documents that bear their holder's social security number: the resident identity card, by either of its names."""
 
 
@@ -33,7 +33,7 @@ def _document_differs(entry: Entry) -> bool:
         return True
     # its last character may be typed as a small x; whose a passport is, only the authority knows
     number = document.number.strip().upper()
-    return document.type in _WITH_SOCIAL_SECURITY_NUMBER and number != card.social_security_number.strip().upper()
+    return document.type in WITH_SOCIAL_SECURITY_NUMBER and number != card.social_security_number.strip().upper()
 
 
 def _expired(entry: Entry) -> bool:

@@ -10,6 +10,7 @@ from cardd.base.secret import Secret
 from cardd.base.structs import Hidden, Struct
 from cardd.journal.events import ActivationRow, NewEvent, StoredEvent
 from cardd.journal.heads import Place
+from cardd.wire.incident import CardWork
 
 
 class KeysChanged(Struct, frozen=True):
@@ -17,6 +18,13 @@ class KeysChanged(Struct, frozen=True):
 
 
 Notice = CardIn | CardTrouble | CardGone | KeysChanged
+
+
+class StationReader(Struct, frozen=True):
+    """A reader of a station by its name, and whether it is for security modules."""
+
+    name: str
+    sam: bool = False
 
 
 class SocialReading(Struct, frozen=True):
@@ -38,6 +46,18 @@ class Counter(Protocol):
 
     def station_of(self, reader: str) -> str | None:
         """Return the station of a reader, None for a reader that is not there."""
+
+    def readers(self, station: str) -> Sequence[StationReader]:
+        """Return the readers of a station that there are now."""
+
+    def has_module(self) -> bool:
+        """Tell whether a security module is in any reader of this machine."""
+
+    def keys(self) -> str:
+        """Name the key service's provider, `none` where there is none."""
+
+    def take_work(self, station: str) -> CardWork | None:
+        """Return how far work on a card of a station has come since this was asked last; None where there was none."""
 
     def reserve(self, station: str, holder: str) -> None:
         """Hold a station for an activation. Raises CarddError(BUSY)."""

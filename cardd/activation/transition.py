@@ -206,10 +206,11 @@ _COMPLETED_TEXTS: Final[Mapping[Outcome, str]] = MappingProxyType(
 def _code(outcome: facts.Outcome, came_to: Outcome | None, to: State) -> str:
     if to is State.COMPLETED and came_to is not None:
         return _COMPLETED_TEXTS[came_to]
-    return str(_reason(outcome) or Reason.INTERNAL)
+    return str(reason_of(outcome) or Reason.INTERNAL)
 
 
-def _reason(outcome: facts.Outcome) -> Reason | None:
+def reason_of(outcome: facts.Outcome) -> Reason | None:
+    """Return the reason that came with an outcome."""
     match outcome:
         case facts.CardTrouble() | facts.CardFailed():
             return outcome.reason
@@ -223,7 +224,8 @@ def _reason(outcome: facts.Outcome) -> Reason | None:
             return None
 
 
-def _tries_left(outcome: facts.Outcome) -> int | None:
+def tries_left(outcome: facts.Outcome) -> int | None:
+    """Return how many tries are left, where an outcome tells that."""
     match outcome:
         case facts.PasswordChecked():
             return outcome.answer.tries_left
@@ -240,7 +242,7 @@ def _tries_left(outcome: facts.Outcome) -> int | None:
 
 
 def _args(outcome: facts.Outcome) -> TextArgs:
-    left = _tries_left(outcome)
+    left = tries_left(outcome)
     return {} if left is None else {"tries_left": left}
 
 
@@ -252,7 +254,7 @@ def _question(case: Case, move: Move, outcome: facts.Outcome, deadline: str | No
         prompt=moment.new_prompt(),
         purpose=purpose,
         digits=(SHORTEST, LONGEST),
-        tries_left=_last_known_tries(case) if isinstance(outcome, facts.Restarted) else _tries_left(outcome),
+        tries_left=_last_known_tries(case) if isinstance(outcome, facts.Restarted) else tries_left(outcome),
         deadline=deadline,
     )
 

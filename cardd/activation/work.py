@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+import msgspec
 import structlog
 
 from cardd.activation import facts
@@ -14,6 +15,7 @@ from cardd.activation.pin_work import PinWork
 from cardd.activation.pins import PinPolicy, PinStep
 from cardd.activation.policy import Policy
 from cardd.activation.ports import Counter
+from cardd.activation.questions import Questions
 from cardd.activation.timing import sleep, within
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
@@ -30,10 +32,11 @@ log = structlog.get_logger(__name__)
 
 
 class Job(Struct, frozen=True):
-    """Whom an effect is for, and the insertion of the card that is being worked with."""
+    """Whom an effect is for, the insertion of the card that is being worked with, and who notes what is asked."""
 
     case: Case
     insertion: str | None
+    questions: Questions = msgspec.field(default_factory=Questions)
 
 
 class Work:
@@ -87,13 +90,15 @@ class Work:
         number = job.case.old_card if job.insertion is None else None
         if number is None:
             number = await self._counter.read_old(_present(job), timeout_s=self._policy.deadlines.card_s)
-        standing = await self._asked(self._authority.look_up_old_card(number))
+        question = job.questions.put("look_up_old_card", self._authority.look_up_old_card(number), self._clock)
+        standing = await self._asked(question)
         return facts.OldCardLookedUp(number, standing)
 
     async def _verify_password(self, job: Job) -> facts.Outcome:
         case = job.case
         password, number = self._typed(case, Purpose.OLD_CARD_PASSWORD), _known(case.old_card)
-        answer = await self._asked(self._authority.verify_old_password(case.id, number, password))
+        checking = self._authority.verify_old_password(case.id, number, password)
+        answer = await self._asked(job.questions.put("verify_old_password", checking, self._clock))
         if not (answer.right and self._policy.pin_of(case.route) is PinPolicy.TAKE_OVER):
             self._prompts.take(case.id, Purpose.OLD_CARD_PASSWORD)
         return facts.PasswordChecked(answer)
@@ -105,14 +110,16 @@ class Work:
         if refusal is not None:
             prospect: Prospect | None = Prospect(standing=Standing.REFUSED, reason=refusal)
         else:
-            prospect = await self._prospect(case, reading.card)
+            prospect = await self._prospect(job, reading.card)
         tries = await self._pins.tries_before_asking(case, _present(job))
         return facts.SocialCardRead(reading.card, reading.challenge, reading.answer, prospect, tries)
 
-    async def _prospect(self, case: Case, card: SocialCard) -> Prospect | None:
+    async def _prospect(self, job: Job, card: SocialCard) -> Prospect | None:
         """Ask the authority about a card; None where it does not answer, for the card's own word is known already."""
+        case = job.case
+        looking = self._authority.look_up_social_card(card, case.old_card, case.document)
         try:
-            return await self._asked(self._authority.look_up_social_card(card, case.old_card, case.document))
+            return await self._asked(job.questions.put("look_up_social_card", looking, self._clock))
         except CarddError as error:
             if error.reason is not Reason.AUTHORITY_UNAVAILABLE:
                 raise
@@ -127,14 +134,16 @@ class Work:
 
     async def _activate(self, job: Job) -> facts.Outcome:
         try:
-            return facts.VerdictCame(await self._authority.activate(self._request(job.case)))
+            asking = self._authority.activate(self._request(job.case))
+            return facts.VerdictCame(await job.questions.put("activate", asking, self._clock))
         except CarddError as error:
             log.warning("activation.unanswered", activation=job.case.id, reason=str(error.reason))
             return facts.AuthoritySilent()
 
     async def _ask_outcome(self, job: Job) -> facts.Outcome:
         async def ask() -> facts.Outcome:
-            return facts.VerdictCame(await self._asked(self._authority.outcome(job.case.id)))
+            asking = job.questions.put("outcome", self._authority.outcome(job.case.id), self._clock)
+            return facts.VerdictCame(await self._asked(asking))
 
         # a centre that takes questions and no requests must not be asked in a tight circle
         await sleep(self._clock, self._policy.backoff.after(job.case.attempts - 1))
@@ -159,7 +168,8 @@ class Work:
     async def _confirm(self, job: Job) -> facts.Outcome:
         async def tell() -> facts.Outcome:
             written = job.case.outcome is Outcome.ACTIVATED
-            await self._asked(self._authority.report_update(job.case.id, written=written))
+            reporting = self._authority.report_update(job.case.id, written=written)
+            await self._asked(job.questions.put("report_update", reporting, self._clock))
             return facts.Confirmed()
 
         return await self._until_heard(job.case, tell)

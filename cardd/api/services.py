@@ -40,6 +40,7 @@ from cardd.wire.deeds import (
     CardWriteResult,
 )
 from cardd.wire.driver import DriverCallParams
+from cardd.wire.incident import Incident
 from cardd.wire.leases import (
     CardTransmitParams,
     CardTransmitResult,
@@ -123,6 +124,9 @@ class ActivationService(Protocol):
 
     async def view(self, activation: str, *, personal: bool) -> ActivationResult:
         """Return an activation as committed, open or ended. Raises CarddError(NOT_FOUND)."""
+
+    async def incident(self, activation: str) -> Incident:
+        """Return the account of an activation, without a person. Raises CarddError(NOT_FOUND)."""
 
     async def list(self, *, open_only: bool, limit: int) -> Sequence[ActivationResult]:
         """Return open activations first, then the ended ones, newest first; masked."""

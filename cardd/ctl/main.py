@@ -26,6 +26,7 @@ _COMMANDS: Final = MappingProxyType(
         "watch": "print events as they happen",
         "activate": "enable the social function of a card",
         "activations": "list activations, or tell all about one",
+        "incident": "print what went on in an activation, without a person: for cardsim run",
         "cancel": "cancel an activation",
         "lend": "give a reader to another program, then take it back",
         "clear": "let a station use its stopped keys and hung readers again",

@@ -75,7 +75,8 @@ def _old(insertion: Insertion, card: OldCard | None) -> Identity:
     via = via_of(insertion.atr)
     if card is None:
         return Identity(Kind.MEDICAL_INSURANCE, via)
-    return Identity(Kind.MEDICAL_INSURANCE, via, number=Personal(card.number, mask_number), holder=_holder(card))
+    number = Personal(card.number, mask_number)
+    return Identity(Kind.MEDICAL_INSURANCE, via, number=number, holder=_holder(card), layout=card.layout)
 
 
 def _holder(card: OldCard) -> HolderData | None:

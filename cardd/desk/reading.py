@@ -76,7 +76,8 @@ class Identity(Struct, frozen=True):
     `authentic` is True or False where a key service has judged the proof. None: the card has nothing to prove itself
     with, or nobody could judge; `unproven` then says why nobody could. `number` is the card number, of an old card its
     own number, of a bank card its account's (None: it cannot be read). `holder` is what an old card tells of its
-    holder while it is recognised; a social security card is asked for that on purpose only.
+    holder while it is recognised; a social security card is asked for that on purpose only. `layout` is how an old card
+    is written.
     """
 
     kind: Kind
@@ -90,6 +91,7 @@ class Identity(Struct, frozen=True):
     issuer: Hidden[IssuerData | None] = None
     proof: Hidden[Proof | None] = None
     holder: Hidden[HolderData | None] = None
+    layout: str | None = None
 
     def same_card(self, other: "Identity") -> bool:
         """Tell whether the other reading was of this very card, by whichever way."""

@@ -43,6 +43,7 @@ from cardd.readers.reconcile import (
     settle,
     view,
 )
+from cardd.readers.stay import Stay
 from cardd.readers.supervisor import Supervisor, left_too_early
 from cardd.readers.tap import Tap
 from cardd.readers.waking import Waking
@@ -164,6 +165,12 @@ class Readers(Holding):
         """Return the reader in which an insertion lasts, None if it is over."""
         slot = self._state.holding(insertion)
         return slot.place.reader if slot is not None else None
+
+    def stay_of(self, insertion: str) -> Stay | None:
+        """Return how far the commands of an insertion that lasts have come, None before its card was opened."""
+        slot = self._state.holding(insertion)
+        worker = None if slot is None else self._workers.get(slot.place.pcsc_name)
+        return None if worker is None else worker.stay_of(insertion)
 
     def stations(self) -> tuple[StationConfig, ...]:
         """Return the stations of the configuration, or the one that stands for an empty one."""

@@ -19,7 +19,8 @@ from cardd.readers.insertion import Insertion
 from cardd.readers.job import AnyJob, Job
 from cardd.readers.link import Link
 from cardd.readers.opening import Opener
-from cardd.readers.tap import Tap, tapped
+from cardd.readers.stay import Stay
+from cardd.readers.tap import Tap, Transmit, tapped
 
 T = TypeVar("T")
 
@@ -88,6 +89,7 @@ class Worker:
         self._held: _Held | None = None
         self._serving: AnyJob | None = None
         self._lost = ""
+        self._followed = Stay("")
         self._open = False
         self._closed_at = float("-inf")
         self._thread = threading.Thread(target=self._main, name=f"reader {slot}", daemon=True)
@@ -133,6 +135,11 @@ class Worker:
     def serving(self) -> AnyJob | None:
         """Return the job that it does, or did last."""
         return self._serving
+
+    def stay_of(self, insertion: str) -> Stay | None:
+        """Return how far the commands of an insertion have come, None where it is not the newest that was opened."""
+        stay = self._followed
+        return stay if stay.insertion == insertion else None
 
     @property
     def entering(self) -> bool:
@@ -248,8 +255,12 @@ class Worker:
 
     def _connect(self, job: Job[T]) -> Link:
         connection = self._opener.open(job)
-        shown = tapped(connection.transmit, job.insertion, self._tap, self._clock.monotonic) if self._tap else None
-        link = Link(connection, job, shown)
+        if self._followed.insertion != job.insertion.id:
+            self._followed = Stay(job.insertion.id)
+        transmit: Transmit = connection.transmit
+        if self._tap:
+            transmit = tapped(transmit, job.insertion, self._tap, self._clock.monotonic)
+        link = Link(connection, job, self._followed.following(transmit))
         self._open = True
         return link
 

@@ -7,7 +7,20 @@ from typing import Final, Generic, TypeVar
 
 from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
-from cardd.wire import accounts, activation, cards, deeds, driver, events, journal, leases, session, stations, system
+from cardd.wire import (
+    accounts,
+    activation,
+    cards,
+    deeds,
+    driver,
+    events,
+    incident,
+    journal,
+    leases,
+    session,
+    stations,
+    system,
+)
 from cardd.wire.base import Params
 
 P = TypeVar("P", bound=Params)
@@ -206,6 +219,13 @@ ACTIVATION_CANCEL: Final = Signature(
     activation.ActivationResult,
     "End an activation while the card centre has not been asked.",
     _NOT_HERE | _RECORD | {Reason.TOO_LATE},
+)
+ACTIVATION_INCIDENT: Final = Signature(
+    "activation.incident",
+    incident.ActivationIncidentParams,
+    incident.Incident,
+    "Tell what went on in an activation, without a person or a key: for `cardsim run`.",
+    _NOT_HERE | _RECORD,
 )
 ACCOUNT_BALANCE: Final = Signature(
     "account.balance",

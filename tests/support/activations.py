@@ -23,7 +23,7 @@ from cardd.activation.authority import (
 from cardd.activation.engine import Engine
 from cardd.activation.facts import CardGone, CardIn, CardTrouble
 from cardd.activation.policy import Policy
-from cardd.activation.ports import KeysChanged, Notice, SocialReading
+from cardd.activation.ports import KeysChanged, Notice, SocialReading, StationReader
 from cardd.activation.register import LocalRegister
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
@@ -35,6 +35,7 @@ from cardd.journal.heads import Notary, Place
 from cardd.journal.store import Journal, Keeping
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Route, State
 from cardd.wire.cards import Kind
+from cardd.wire.incident import CardWork
 from support.readers import ManualClock
 
 JIA = SocialCard(
@@ -137,6 +138,19 @@ class FakeCounter:
 
     def station_of(self, reader: str) -> str | None:
         return {"front": "counter-1"}.get(reader)
+
+    def readers(self, station: str) -> Sequence[StationReader]:
+        return [StationReader("front")] if station == "counter-1" else []
+
+    def has_module(self) -> bool:
+        return True
+
+    def keys(self) -> str:
+        return "software"
+
+    def take_work(self, station: str) -> CardWork | None:
+        assert station in self.stations()
+        return None
 
     def reserve(self, station: str, holder: str) -> None:
         if self.reserved.setdefault(station, holder) != holder:

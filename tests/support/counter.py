@@ -23,6 +23,7 @@ from cardd.journal.events import NewEvent
 from cardd.journal.store import Journal
 from cardd.wire.activation import ActivationResult, ActivationStartParams, Outcome, Prompt, State
 from cardd.wire.cards import CardReadParams, CardReadResult, CardSummary, Holder, Issuer, Kind, ReaderView
+from cardd.wire.incident import Incident
 from support.json_schema import contract
 
 NAME = "测试甲"
@@ -180,6 +181,12 @@ class Activations:
             whole.outcome, whole.holder = view.outcome, {"name": NAME}
             return whole
         return view
+
+    async def incident(self, activation: str) -> Incident:
+        if activation not in self._views:
+            raise CarddError(Reason.NOT_FOUND)
+        view = self._views[activation]
+        return Incident(incident=1, activation=activation, route=view.route, state=view.state, cardd="0", turns=[])
 
     async def list(self, *, open_only: bool, limit: int) -> Sequence[ActivationResult]:
         ended = {State.COMPLETED, State.REFUSED, State.CANCELLED, State.EXPIRED}

@@ -247,6 +247,7 @@ async def _activate(desk: Desk) -> None:
     await desk.remove()
     given_up = await desk.call("activation.start", route="pharmacy", operator="0421", request="17")
     await desk.call("activation.cancel", activation=given_up["activation"])
+    await desk.call("activation.incident", activation=given_up["activation"])
     begun = await desk.call("activation.start", route="pharmacy", operator="0421", request="18")
 
     async def as_told(message: Message) -> None:

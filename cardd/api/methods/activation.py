@@ -15,7 +15,14 @@ from cardd.wire.activation import (
     ActivationResult,
     ActivationStartParams,
 )
-from cardd.wire.methods import ACTIVATION_CANCEL, ACTIVATION_GET, ACTIVATION_LIST, ACTIVATION_START
+from cardd.wire.incident import ActivationIncidentParams, Incident
+from cardd.wire.methods import (
+    ACTIVATION_CANCEL,
+    ACTIVATION_GET,
+    ACTIVATION_INCIDENT,
+    ACTIVATION_LIST,
+    ACTIVATION_START,
+)
 
 _LIST_MOST = 1000
 
@@ -49,6 +56,10 @@ async def _cancel(call: Call, params: ActivationIdParams) -> ActivationResult:
     return await _view(call, params.activation, params.purpose)
 
 
+async def _incident(call: Call, params: ActivationIncidentParams) -> Incident:
+    return await call.office.services.activations.incident(params.activation)
+
+
 async def _view(call: Call, identity: str, purpose: str | None) -> ActivationResult:
     """Return an activation as this client may see it; whole, where the purpose was granted, after it is on record."""
     masked = await call.office.services.activations.view(identity, personal=False)
@@ -76,4 +87,5 @@ METHODS = (
     Method(ACTIVATION_GET, Right.OBSERVE, _get),
     Method(ACTIVATION_LIST, Right.OBSERVE, _list),
     Method(ACTIVATION_CANCEL, Right.ACTIVATE, _cancel),
+    Method(ACTIVATION_INCIDENT, Right.AUDIT, _incident),
 )
