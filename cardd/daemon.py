@@ -199,6 +199,7 @@ class _Parts:
             policy=_policy(config),
             clock=clock,
             terminal=socket.gethostname(),
+            provider=config.authority.provider,
         )
         rights, listening = _rights(config), _listening(config)
         stack.callback(listening.remove)
