@@ -1,4 +1,7 @@
-"""One APDU over the same pcscd and the same card: C, pyscard's low level, and cardd's way.
+"""One APDU over the same pcscd and cards of one kind: C, pyscard's low level, and cardd's ways.
+
+One of these is the whole daemon's: `card.transmit` under a lease, asked over the socket by a client that does nothing
+else. That daemon has a reader and a card of its own, because it and the worker beside it would want the same one.
 
 The ways take turns in rounds, so that what the machine does besides is shared fairly. Each first connects and warms up.
 """
@@ -13,9 +16,10 @@ from typing import Final
 
 from smartcard import scard  # type: ignore[import-untyped] # it has no types
 
+from bench.house import Asker, daemon, question
 from bench.laboratory import ECHO, Place, laboratory
 from bench.programs import compile_c, microseconds
-from bench.report import Bound, Goal, Row, Settings, amount, publish, ratios
+from bench.report import Bound, Goal, Quotient, Row, Settings, amount, publish, ratios
 from cardd.base.clock import SystemClock
 from cardd.iso7816.apdu import Command
 from cardd.iso7816.channel import Channel
@@ -36,7 +40,9 @@ BESIDE_C: Final = 1.3
 IN_C: Final = "C, winscard"
 IN_PYSCARD: Final = "pyscard, low level"
 IN_WORKER: Final = "Channel in a worker"
+OVER_SOCKET: Final = "card.transmit over the socket, under a lease"
 AS_JOBS: Final = "one job each"
+TTL_S: Final = 60.0
 
 Times = list[float]
 """Microseconds, one exchange each."""
@@ -74,6 +80,21 @@ async def in_worker(readers: Readers, insertion: Insertion) -> Times:
     return await readers.run(insertion.id, operation, timeout_s=60)
 
 
+def over_socket(socket: Path) -> Times:
+    """Send by `card.transmit`, the card leased before and let go of after."""
+    with Asker(socket) as asker:
+        lease = asker.call("lease.acquire", reader="reader-0", ttl_s=TTL_S)["lease"]
+        line = question("card.transmit", lease=lease, apdu=GET_CHALLENGE.encode().hex())
+
+        def send() -> None:
+            answer = asker.send(line)
+            assert b'9000"' in answer, answer
+
+        times = timed(send)
+        asker.call("lease.release", lease=lease)
+    return times
+
+
 async def as_jobs(readers: Readers, insertion: Insertion) -> Times:
     """Make each command a job of its own: to the worker, connect, command, disconnect, back to the loop."""
 
@@ -105,7 +126,7 @@ def timed(send: Callable[[], None]) -> Times:
     return times
 
 
-async def measure(place: Place, program: Path) -> dict[str, list[Times]]:
+async def measure(place: Place, program: Path, socket: Path) -> dict[str, list[Times]]:
     """Let the ways take turns; return the times of each by round."""
     readers = Readers(PcscBackend(), (), clock=SystemClock(), boot=1)
     inserted: asyncio.Queue[Insertion] = asyncio.Queue()
@@ -117,11 +138,14 @@ async def measure(place: Place, program: Path) -> dict[str, list[Times]]:
     readers.start()
     readers.subscribe(note)
     insertion = await asyncio.wait_for(inserted.get(), 5)
-    ways: dict[str, list[Times]] = {IN_C: [], IN_PYSCARD: [], IN_WORKER: [], AS_JOBS: []}
+    while insertion.pcsc_name != place.readers[0]:
+        insertion = await asyncio.wait_for(inserted.get(), 5)
+    ways: dict[str, list[Times]] = {IN_C: [], IN_PYSCARD: [], IN_WORKER: [], OVER_SOCKET: [], AS_JOBS: []}
     for _ in range(ROUNDS):
         ways[IN_C].append(await asyncio.to_thread(in_c, program, place))
         ways[IN_PYSCARD].append(await asyncio.to_thread(in_pyscard, place))
         ways[IN_WORKER].append(await in_worker(readers, insertion))
+        ways[OVER_SOCKET].append(await asyncio.to_thread(over_socket, socket))
         ways[AS_JOBS].append(await as_jobs(readers, insertion))
     readers.close()
     return ways
@@ -129,12 +153,20 @@ async def measure(place: Place, program: Path) -> dict[str, list[Times]]:
 
 def comparing(name: str, about: str) -> None:
     """Measure and publish it."""
-    with laboratory(ECHO) as place, tempfile.TemporaryDirectory() as directory:
-        ways = asyncio.run(measure(place, compile_c("apdu", Path(directory))))
+    with (
+        laboratory(ECHO, ECHO) as place,
+        tempfile.TemporaryDirectory() as directory,
+        daemon(place, Path(directory), place.readers[1:], {"provider": "none"}) as socket,
+    ):
+        ways = asyncio.run(measure(place, compile_c("apdu", Path(directory)), socket))
     rows = [Row.of(way, [*chain.from_iterable(rounds)]) for way, rounds in ways.items()]
     beside = Goal.of("a worker in parts of C", Bound.AT_MOST, BESIDE_C, ratios(ways[IN_WORKER], ways[IN_C]))
     settings: Settings = {"rounds": ROUNDS, "commands_a_round": COUNT, "jobs_a_round": JOBS}
-    publish(name, about, rows, settings, [beside])
+    others = [
+        Quotient.of(f"{way}, in parts of C", ratios(ways[way], ways[IN_C]))
+        for way in (IN_PYSCARD, OVER_SOCKET, AS_JOBS)
+    ]
+    publish(name, about, rows, settings, [beside], others)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ Prints one JSON line when it is ready; ends with its standard input.
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ from cardsim.persona import load_persona
 
 ECHO = "echo"
 C_ECHO = "echo in C"
+UNHURRIED = "echo without TCP_QUICKACK"
+_LENGTH_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Place:
 def laboratory(*cards: str) -> Iterator[Place]:
     """Start a laboratory in another process; this one finds it by PCSCLITE_CSOCK_NAME from then on.
 
-    A card is `echo`, `echo in C` or the name of a persona.
+    A card is one of those above, or the name of a persona.
     """
     with tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory:
         other = subprocess.Popen(
@@ -66,12 +69,33 @@ def inserted(card: str, reader: VirtualReader, directory: Path) -> Iterator[None
             process.kill()
             process.wait()
         return
-    link = VpcdLink(EchoCard() if card == ECHO else make_card(load_persona(card)), reader.port)
+    link = _link(card, reader.port)
     link.start()
     try:
         yield
     finally:
         link.close()
+
+
+class _UnhurriedLink(VpcdLink):
+    """Leaves it to the kernel when to acknowledge what the reader has sent."""
+
+    def _answer(self, link: socket.socket) -> None:
+        with link.makefile("rb") as told:
+            while head := told.read(_LENGTH_BYTES):
+                message = told.read(int.from_bytes(head, "big"))
+                if len(message) == 1:
+                    self._noticed.set()
+                    self._control(link, message[0])
+                    continue
+                answer = self._card.transmit(message)
+                link.sendall(len(answer).to_bytes(_LENGTH_BYTES, "big") + answer)
+
+
+def _link(card: str, port: int) -> VpcdLink:
+    if card == UNHURRIED:
+        return _UnhurriedLink(EchoCard(), port)
+    return VpcdLink(EchoCard() if card == ECHO else make_card(load_persona(card)), port)
 
 
 def main(directory: str, *cards: str) -> None:

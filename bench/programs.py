@@ -18,5 +18,5 @@ def compile_c(name: str, directory: Path) -> Path:
 
 def microseconds(words: list[str]) -> list[float]:
     """Run a program that prints nanoseconds, one number a line."""
-    shown = subprocess.run(words, capture_output=True, text=True, check=True)
+    shown = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
     return [int(line) / 1000 for line in shown.stdout.split()]

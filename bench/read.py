@@ -1,4 +1,4 @@
-"""The full authenticated read of a 3.0 card with a PSAM: the daemon's against a C program's with the same commands.
+"""The full authenticated read with a PSAM, SM4 and DES: the daemon's against a C program's with the same commands.
 
 The daemon's side is one job of the reader's worker: connect, `read_card` with PsamKeys on the module's own worker,
 disconnect with a reset. Its commands are recorded once and given to `read.c`. Each side has a card and a module of its
@@ -9,13 +9,15 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from bench.laboratory import laboratory
 from bench.programs import compile_c, microseconds
 from bench.recording import Exchange, RecordingBackend, Step, script
-from bench.report import Bound, Goal, Row, Settings, amount, publish, ratios
+from bench.report import Bound, Goal, Row, amount, publish, ratios
 from cardd.base.clock import SystemClock
 from cardd.desk.read import read_card
 from cardd.desk.reading import CardReading
@@ -29,13 +31,16 @@ from cardd.readers.facts import CardInserted, Fact
 from cardd.readers.insertion import Insertion
 from cardd.readers.registry import Readers
 
-ABOUT: Final = "the full authenticated read of a 3.0 card, PSAM included"
+ABOUT: Final = "the full authenticated read of a card, PSAM included"
 PERSONA: Final = "social-jia-3.0"
+PERSONAS: Final = {"SM4": PERSONA, "DES": "social-bing-2.0"}
+"""A card of each algorithm."""
 MODULE: Final = "psam"
 ROUNDS: Final = amount(20, short=2)
 COUNT: Final = amount(20, short=2)
 WARM_UP: Final = 3
 LIMIT_S: Final = 20.0
+SETTLED_S: Final = 0.5
 
 
 class Desk:
@@ -92,45 +97,69 @@ async def record(card: str, sam: str) -> list[Step]:
     steps = backend.steps[first:]
     desk.readers.close()
     # the workers let go of the module behind our back
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(SETTLED_S)
     return steps
 
 
-async def measure(readers: tuple[str, ...], directory: Path) -> tuple[list[Step], list[list[float]], list[list[float]]]:
-    """Record, then let C and the desk take turns."""
-    card, sam, other_card, other_sam = readers
-    steps = await record(card, sam)
-    written = directory / "read.script"
-    written.write_text(script(steps, card, sam), encoding="ascii")
-    words = [str(compile_c("read", directory)), str(written), str(WARM_UP + COUNT), other_card, other_sam]
-    desk = Desk(PcscBackend(), card, sam)
-    in_c, in_desk = [], []
+class Pair:
+    """One algorithm's cards: the desk with the first two readers, the C program with the other two."""
+
+    def __init__(self, readers: Sequence[str], steps: list[Step], directory: Path) -> None:
+        card, sam, other_card, other_sam = readers
+        commands = Counter(step.slot for step in steps if isinstance(step, Exchange))
+        self.commands = (commands[card], commands[sam])
+        self.in_c: list[list[float]] = []
+        self.in_desk: list[list[float]] = []
+        written = directory / f"{len(tuple(directory.iterdir()))}.script"
+        written.write_text(script(steps, card, sam), encoding="ascii")
+        program = compile_c("read", directory)
+        self._words = [str(program), str(written), str(WARM_UP + COUNT), other_card, other_sam]
+        self.desk = Desk(PcscBackend(), card, sam)
+
+    async def take(self) -> None:
+        """Measure a round."""
+        self.in_c.append((await asyncio.to_thread(microseconds, self._words))[WARM_UP:])
+        self.in_desk.append(await self.desk.timed(COUNT))
+
+
+async def measure(readers: tuple[str, ...], directory: Path) -> Mapping[str, Pair]:
+    """Record each algorithm's reading, then let C and the desk take turns."""
+    pairs = {}
+    for number, algorithm in enumerate(PERSONAS):
+        own = readers[4 * number : 4 * number + 4]
+        pairs[algorithm] = Pair(own, await record(own[0], own[1]), directory)
+        await pairs[algorithm].desk.read()
+    # a desk that begins asks every reader for its serial number, and whoever asks has it for a moment
+    await asyncio.sleep(SETTLED_S)
     for _ in range(ROUNDS):
-        in_c.append((await asyncio.to_thread(microseconds, words))[WARM_UP:])
-        in_desk.append(await desk.timed(COUNT))
-    desk.readers.close()
-    return steps, in_c, in_desk
+        for pair in pairs.values():
+            await pair.take()
+    for pair in pairs.values():
+        pair.desk.readers.close()
+    return pairs
 
 
 def reading(name: str, about: str) -> None:
     """Measure and publish."""
     with (
-        laboratory(PERSONA, MODULE, PERSONA, MODULE) as place,
+        laboratory(*(card for persona in PERSONAS.values() for card in (persona, MODULE) * 2)) as place,
         tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory,
     ):
-        steps, in_c, in_desk = asyncio.run(measure(place.readers, Path(directory)))
-    commands = Counter(step.slot for step in steps if isinstance(step, Exchange))
-    ways = {"C, winscard": in_c, "desk.read_card in a job": in_desk}
-    rows = [Row.of(name, [value for values in rounds for value in values]) for name, rounds in ways.items()]
-    goal = Goal.of("time in parts of the C program", Bound.AT_MOST, 1.4, ratios(in_desk, in_c))
-    settings: Settings = {
-        "persona": PERSONA,
-        "rounds": ROUNDS,
-        "readings_a_round": COUNT,
-        "commands_to_the_card": commands[place.readers[0]],
-        "commands_to_the_module": commands[place.readers[1]],
-    }
-    publish(name, about, rows, settings, [goal])
+        pairs = asyncio.run(measure(place.readers, Path(directory)))
+    rows = [
+        Row.of(f"{algorithm}, {way}", [*chain(*rounds)])
+        for algorithm, pair in pairs.items()
+        for way, rounds in (("C, winscard", pair.in_c), ("desk.read_card in a job", pair.in_desk))
+    ]
+    goals = [
+        Goal.of(f"{algorithm}, time in parts of the C program", Bound.AT_MOST, 1.4, ratios(pair.in_desk, pair.in_c))
+        for algorithm, pair in pairs.items()
+    ]
+    settings: dict[str, int | str] = {"rounds": ROUNDS, "readings_a_round": COUNT}
+    for algorithm, pair in pairs.items():
+        settings[f"{algorithm}: persona"] = PERSONAS[algorithm]
+        settings[f"{algorithm}: commands_to_the_card"], settings[f"{algorithm}: commands_to_the_module"] = pair.commands
+    publish(name, about, rows, settings, goals)
 
 
 def main() -> None:

@@ -110,6 +110,9 @@ def script(steps: Sequence[Step], card: str, sam: str) -> str:
         data, word = step.answer[:-2], step.answer[-2:].hex().upper()
         lines.append(f"send {place[step.slot]} {word} {' '.join(_pieces(step.command, known))}")
         if len(data) == _BLOCK:
+            if step.slot == sam and data in known:
+                # with an 8-byte cipher it is the proof itself
+                lines.append(f"same {known[data]} r{sent}")
             known[data] = f"r{sent}"
         elif len(data) == _CRYPTOGRAM and step.slot == sam:
             folded = fold(data)
