@@ -14,7 +14,16 @@ from cardd.wire.activation import ActivationIdParams
 from cardd.wire.methods import ACTIVATION_GET
 from cardsim.scenario import model
 from cardsim.scenario.expect import card_view, differences
-from cardsim.scenario.model import Where
+from cardsim.scenario.expected import (
+    AnyExpectation,
+    AtLeast,
+    CardIs,
+    Events,
+    NoEvent,
+    RegisterHas,
+    Standing,
+    Where,
+)
 from cardsim.scenario.outcome import OverError, StepFailedError
 from cardsim.scenario.story import Branch, event_view
 
@@ -45,7 +54,7 @@ def _moved(branch: Branch, seen: int) -> Callable[[], bool]:
     return lambda: len(branch.story.feed.told) > seen or branch.story.over
 
 
-def _said(expected: model.AnyExpectation) -> str:
+def _said(expected: AnyExpectation) -> str:
     aspect = str(type(expected).__struct_config__.tag)
     return f"expect {aspect} {getattr(expected, aspect)}"
 
@@ -61,7 +70,7 @@ def _wanted(branch: Branch, whole: Mapping[str, int], short: Mapping[str, int] |
     return short if branch.story.short and short is not None else whole
 
 
-def _events(branch: Branch, expected: model.Events, where: Where) -> Iterator[str]:
+def _events(branch: Branch, expected: Events, where: Where) -> Iterator[str]:
     for kind, wanted in _wanted(branch, expected.events, expected.short).items():
         count = _counted(branch, kind, where)
         if count > wanted:
@@ -70,21 +79,21 @@ def _events(branch: Branch, expected: model.Events, where: Where) -> Iterator[st
             yield f"{count} of {kind}, not {wanted}"
 
 
-def _at_least(branch: Branch, expected: model.AtLeast, where: Where) -> Iterator[str]:
+def _at_least(branch: Branch, expected: AtLeast, where: Where) -> Iterator[str]:
     for kind, wanted in _wanted(branch, expected.at_least, expected.short).items():
         count = _counted(branch, kind, where)
         if count < wanted:
             yield f"{count} of {kind}, not {wanted}"
 
 
-def _no_event(branch: Branch, expected: model.NoEvent, where: Where) -> Iterator[str]:
+def _no_event(branch: Branch, expected: NoEvent, where: Where) -> Iterator[str]:
     count = _counted(branch, expected.no_event, where)
     if count:
         raise StepFailedError(_said(expected), f"{count} of {expected.no_event}")
     yield from ()
 
 
-def _activation(branch: Branch, expected: model.Standing, where: Where) -> Iterator[str]:
+def _activation(branch: Branch, expected: Standing, where: Where) -> Iterator[str]:
     named = {"state": expected.state, "outcome": expected.outcome, "reason": expected.reason}
     wanted = {path: branch.wanted(one) for path, one in named.items() if one is not msgspec.UNSET}
     identity = str(branch.value(f"{expected.activation}.activation"))
@@ -96,12 +105,12 @@ def _activation(branch: Branch, expected: model.Standing, where: Where) -> Itera
     yield from differences(msgspec.to_builtins(found), {**wanted, **where})
 
 
-def _card(branch: Branch, expected: model.CardIs, where: Where) -> Iterator[str]:
+def _card(branch: Branch, expected: CardIs, where: Where) -> Iterator[str]:
     card = branch.card(expected.card)
     yield from differences(card_view(branch.story.ground.memory(card), card.persona.card), where)
 
 
-def _register(branch: Branch, expected: model.RegisterHas, where: Where) -> Iterator[str]:
+def _register(branch: Branch, expected: RegisterHas, where: Where) -> Iterator[str]:
     said = branch.fill(expected.register)
     number = said
     if not said[:1].isdecimal():
@@ -124,11 +133,11 @@ def _register(branch: Branch, expected: model.RegisterHas, where: Where) -> Iter
 
 _ASPECTS: Final[Mapping[type, Callable[[Branch, Any, Where], Iterator[str]]]] = MappingProxyType(
     {
-        model.Events: _events,
-        model.AtLeast: _at_least,
-        model.NoEvent: _no_event,
-        model.Standing: _activation,
-        model.CardIs: _card,
-        model.RegisterHas: _register,
+        Events: _events,
+        AtLeast: _at_least,
+        NoEvent: _no_event,
+        Standing: _activation,
+        CardIs: _card,
+        RegisterHas: _register,
     }
 )

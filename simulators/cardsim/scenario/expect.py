@@ -14,7 +14,7 @@ from cardd.rules.files import FILES, Generation, Structure
 from cardsim.card.image import ApplicationImage, CardImage
 from cardsim.card.money_file import Cell
 from cardsim.persona import AnyPersona, SocialSecurityPersona
-from cardsim.scenario.model import Wanted, Where
+from cardsim.scenario.expected import Wanted, Where
 
 _ABSENT: Final = "nothing"
 _SECRET: Final = frozenset({"pin", "password", "new_pin", "old_card_password"})

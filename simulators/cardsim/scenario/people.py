@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from random import Random
 from types import MappingProxyType
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import msgspec
 
 from cardd.register.document import Card, CardStatus, OldCard, OldCardStatus, RegisterDocument
 from cardd.register.document import Person as RegisterEntry
 from cardd.rules.identity import card_number_check
+from cardd.rules.names import SSF33_REGION
 from cardsim.persona import (
     AnyPersona,
     Holder,
@@ -25,7 +26,8 @@ from cardsim.persona import (
 from cardsim.scenario.model import GenerateSpec, Person, StatusMix
 from cardsim.stranger import citizen_check
 
-T = TypeVar("T")
+Profile = Literal["1.0", "2.0", "3.0"]
+AlgorithmName = Literal["des", "sm4"]
 
 _ROOTS: Final = {"root": "00112233445566778899AABBCCDDEEFF", "stk_root": "0123456789ABCDEF"}
 _ATR: Final = "3B6D00000081544C968684{place}{serial}"
@@ -36,6 +38,8 @@ _NUMERALS: Final = "零一二三四五六七八九"
 
 _PROVINCES: Final = (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66))
 """The first two digits of GB/T 2260, without Taiwan, Hong Kong and Macao, whose cards are others."""
+_USUALLY_DES: Final = tuple(province for province in _PROVINCES if province != int(SSF33_REGION))
+"""Those whose cards compute with DES if they do not say with what: the others' do with a cipher that is not published."""
 _NO_CITY: Final = 99
 _DISTRICTS: Final = 20
 
@@ -57,9 +61,12 @@ class Inventor:
             yield self._person(spec, stream, _name(number))
 
     def _person(self, spec: GenerateSpec, stream: Random, name: str) -> Person:
-        city, region = _regions(spec, stream)
+        profile, algorithm = stream.choice(spec.profiles), stream.choice(spec.algorithms)
+        # first cards do not say with what they compute
+        untold = profile == "1.0" and algorithm == "des"
+        city, region = _regions(spec, stream, _USUALLY_DES if untold else _PROVINCES)
         number = self._another(lambda: _citizen_number(region, stream))
-        social = self._social(spec, stream, city, _holder(stream, number, name))
+        social = self._social(stream, profile, algorithm, city, _holder(stream, number, name))
         status = _status(spec.status, stream)
         old = self._old(spec.old_card, stream, number, name)
         entry = RegisterEntry(
@@ -74,8 +81,9 @@ class Inventor:
         cards: dict[str, AnyPersona] = {"social": social} if old is None else {"old": old, "social": social}
         return Person(name, cards, entry)
 
-    def _social(self, spec: GenerateSpec, stream: Random, city: str, holder: Holder) -> SocialSecurityPersona:
-        profile, algorithm = stream.choice(spec.profiles), stream.choice(spec.algorithms)
+    def _social(
+        self, stream: Random, profile: Profile, algorithm: AlgorithmName, city: str, holder: Holder
+    ) -> SocialSecurityPersona:
         serial = self._another(lambda: _SERIAL.format(number=stream.randrange(1 << 24)))
         number = self._another(lambda: _card_number(stream))
         return SocialSecurityPersona(
@@ -148,12 +156,12 @@ def document_of(persona: AnyPersona) -> dict[str, object]:
 # -- numbers
 
 
-def _regions(spec: GenerateSpec, stream: Random) -> tuple[str, str]:
+def _regions(spec: GenerateSpec, stream: Random, provinces: Sequence[int]) -> tuple[str, str]:
     """Return the six digits of the city that issued the card, and of the district that somebody was born in."""
     if spec.regions:
         given = stream.choice(spec.regions)
         return given, given
-    city = f"{stream.choice(_PROVINCES)}{_NO_CITY}"
+    city = f"{stream.choice(provinces)}{_NO_CITY}"
     return city + "00", f"{city}{stream.randint(1, _DISTRICTS):02d}"
 
 

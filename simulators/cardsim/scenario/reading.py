@@ -14,7 +14,8 @@ from cardsim.centre.faults import Fault as CentreFault
 from cardsim.pcscd import MOST_READERS
 from cardsim.persona import Persona, load_persona, persona_in, shipped
 from cardsim.scenario import model
-from cardsim.scenario.model import AnyExpectation, AnyStep, Group, Scenario
+from cardsim.scenario.expected import AnyExpectation, CardIs
+from cardsim.scenario.model import AnyStep, Group, Scenario
 
 
 class Read(Struct, frozen=True):
@@ -222,7 +223,7 @@ def _know_cards(read: Read, steps: tuple[AnyStep, ...], people: Mapping[str, Gro
             said = getattr(step, verb, None)
             if isinstance(said, str) and "{" not in said:
                 _know_card(read, f"{step.place.where}.{verb}", said, here)
-        if isinstance(step, model.Expect) and isinstance(step.expect, model.CardIs) and "{" not in step.expect.card:
+        if isinstance(step, model.Expect) and isinstance(step.expect, CardIs) and "{" not in step.expect.card:
             _know_card(read, f"{step.place.where}.expect.card", step.expect.card, here)
         for inner in _inner(step):
             _know_cards(read, inner, here)

@@ -17,9 +17,10 @@ from cardd.client.errors import ProtocolError, UnreachableError
 from cardsim.scenario.cast import Cast
 from cardsim.scenario.chance import Chance
 from cardsim.scenario.expect import at, differences, mask, text, wish
+from cardsim.scenario.expected import Wanted, Where
 from cardsim.scenario.feed import Feed, Told
 from cardsim.scenario.grounds.ground import Card, Ground
-from cardsim.scenario.model import Person, Place, Scenario, Wanted, Where
+from cardsim.scenario.model import Person, Place, Scenario
 from cardsim.scenario.outcome import Came, Failure, OverError, StepFailedError, came_of
 from cardsim.scenario.reading import Read, planned, readers_of, stations_of
 
