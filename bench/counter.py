@@ -36,6 +36,9 @@ class Counter:
         self.pcscd_socket = str(ready["pcscd_socket"])
         self.state = Path(ready["state"])
         self.readers = tuple(str(name) for name in ready["readers"])
+        self.daemon = int(ready["daemon"])
+        self.pcscd = int(ready["pcscd"])
+        """The process of pcscd, 0 where there is none."""
 
     def put_in(self, reader: str, *, answers_after_s: float = 0.0) -> None:
         """Have a card put into a reader. pcscd waits for its answer, and so looks at this reader later from then on."""
@@ -65,10 +68,10 @@ class Counter:
 
 
 @contextlib.contextmanager
-def counter(readers: int) -> Iterator[Counter]:
-    """Start a counter with so many readers, an even number."""
+def counter(readers: int, kind: str = "bench.counter") -> Iterator[Counter]:
+    """Start a counter with so many readers, an even number; `kind` is the module that does what this one's does."""
     with tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory:
-        words = [sys.executable, "-m", "bench.counter", directory, str(readers)]
+        words = [sys.executable, "-m", kind, directory, str(readers)]
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             # leaving closes its standard input, and waits until it has ended
             yield Counter(process)
@@ -130,6 +133,8 @@ def main(directory: str, readers: str) -> None:
             "pcscd_socket": str(rig.lab.pcscd_socket),
             "state": str(rig.directory / "state"),
             "readers": rig.lab.readers,
+            "daemon": 0 if rig.daemon is None else rig.daemon.pid,
+            "pcscd": rig.lab.pcscd_process or 0,
         }
         print(json.dumps(ready), flush=True)
         for line in sys.stdin:
