@@ -15,10 +15,11 @@ from cardd import __version__
 from cardd.activation.authority import Centre
 from cardd.activation.counter import DeskCounter
 from cardd.activation.engine import Engine
+from cardd.activation.options import PinPolicies
 from cardd.activation.pins import PinPolicy
 from cardd.activation.policy import Deadlines, Policy
 from cardd.activation.register import LocalRegister
-from cardd.api.rights import Rights, RightsRow
+from cardd.api.rights import Rights
 from cardd.api.server import Server
 from cardd.api.services import Limits, Services
 from cardd.api.sockets import Listening, adopt, listen
@@ -26,7 +27,7 @@ from cardd.base.clock import Clock, SystemClock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.config import Access, BackendName, Config, PinPolicies
+from cardd.config import BackendName, Config
 from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
 from cardd.desk.asking import Asking
@@ -61,8 +62,8 @@ from cardd.metrics.page import Page, Sources
 from cardd.metrics.textfile import TextFile
 from cardd.metrics.timing import TimedCentre
 from cardd.pages import Pages, rights_of_pages
-from cardd.readers.config import ReaderConfig, ReaderMatch, Role, StationConfig
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
+from cardd.readers.options import Access, stations_of
 from cardd.readers.registry import Readers
 from cardd.readers.tap import Tap
 from cardd.records import open_records, retention_of
@@ -173,7 +174,7 @@ class _Parts:
         authority = TimedCentre(_authority(config, clock, stack), self._metering.asking)
         readers = Readers(
             self._backend or backend_of(config),
-            stations_of(config),
+            stations_of(config.stations),
             clock=clock,
             boot=journal.boot,
             exclusive=config.access is Access.EXCLUSIVE,
@@ -326,27 +327,6 @@ def backend_of(config: Config) -> Backend:
     raise CarddError(Reason.INVALID, detail)
 
 
-def stations_of(config: Config) -> list[StationConfig]:
-    """Return the stations of a configuration as the readers floor has them."""
-    return [
-        StationConfig(
-            name=station.name,
-            auto=station.auto,
-            readers=tuple(
-                ReaderConfig(
-                    match=ReaderMatch(name=reader.match.name, serial=reader.match.serial, usb=reader.match.usb),
-                    role=Role(reader.role.value),
-                    name=reader.name,
-                    announces=reader.announces,
-                    keypad_s=reader.keypad_s,
-                )
-                for reader in station.readers
-            ),
-        )
-        for station in config.stations
-    ]
-
-
 _Keys = tuple[KeyService | None, MoneyService | None]
 
 
@@ -452,7 +432,7 @@ def _rights(config: Config) -> Rights:
 def _rights_of_users(config: Config) -> Rights:
     if config.socket.rights is None:
         return Rights.own_user()
-    return Rights.of(RightsRow(grant=rule.grant, user=rule.user, group=rule.group) for rule in config.socket.rights)
+    return Rights.of(rule.row() for rule in config.socket.rights)
 
 
 def _listening(config: Config) -> Listening:

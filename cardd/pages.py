@@ -10,9 +10,10 @@ from cardd.api.server import Server
 from cardd.api.services import Limits
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.config import Config, Web
+from cardd.config import Config
 from cardd.journal.keyfile import load_token
 from cardd.web.admission import GATEWAY_UID, Terms, check_token
+from cardd.web.options import WebOptions
 
 if TYPE_CHECKING:
     from cardd.web.gateway import Gateway
@@ -49,7 +50,7 @@ class Pages:
 class _Prepared:
     """What a gateway is made of."""
 
-    def __init__(self, web: Web) -> None:
+    def __init__(self, web: WebOptions) -> None:
         try:
             # asked for by those who have pages: the others need no WebSockets
             from cardd.web import gateway, shapes  # noqa: PLC0415

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum, auto
 from typing import Final
 
+from cardd.base.options import Strict
 from cardd.base.structs import Struct
-from cardd.config import Config, Station, Strict
+from cardd.config import Config
+from cardd.readers.options import StationOptions
 
 Place = tuple[str, ...]
 """Where in the file: `("socket", "rights")`; a station by its name, `("stations", "counter-1", "auto")`."""
@@ -91,10 +93,10 @@ def differing(old: object, new: object, place: Place = ()) -> Iterator[Place]:
         yield place
 
 
-def _stations(value: object) -> dict[str, Station]:
+def _stations(value: object) -> dict[str, StationOptions]:
     if not isinstance(value, list):
         return {}
-    return {station.name: station for station in value if isinstance(station, Station)}
+    return {station.name: station for station in value if isinstance(station, StationOptions)}
 
 
 def _part_of(place: Place) -> Part | None:

@@ -20,8 +20,9 @@ import click  # noqa: E402
 import msgspec  # noqa: E402
 
 from cardd.api.rights import PRESETS, Right  # noqa: E402
+from cardd.base.options import Strict  # noqa: E402
 from cardd.cli import parser as cardd_parser  # noqa: E402
-from cardd.config import Config, Strict  # noqa: E402
+from cardd.config import Config  # noqa: E402
 from cardd.ctl.main import cardctl  # noqa: E402
 from cardsim.cli import cli as cardsim  # noqa: E402
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cardd.config import Socket
+from cardd.api.options import SocketOptions
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 SERVICE, SOCKET = SYSTEMD / "cardd.service", SYSTEMD / "cardd.socket"
@@ -66,7 +66,7 @@ def test_keys_come_from_credentials_that_may_be_missing() -> None:
 
 def test_the_socket_is_where_clients_look_for_it_and_outlives_the_service() -> None:
     said = assignments(SOCKET)
-    assert said["ListenStream"] == [Socket().path]
+    assert said["ListenStream"] == [SocketOptions().path]
     assert int(said["SocketMode"][0], 8) & 0o007 == 0
     assert assignments(SERVICE)["RuntimeDirectoryPreserve"] == ["yes"]
     assert said["TriggerLimitIntervalSec"] == ["0"]

@@ -10,6 +10,7 @@ from cardd.ctl.health.findings import Finding, found
 from cardd.ctl.health.seen import Daemon, Seen
 from cardd.iso7816.device import Presence, Slot
 from cardd.readers.matching import Placement
+from cardd.readers.options import stations_of
 from cardd.wire.base import Json
 from cardd.wire.cards import Kind, ReaderView
 
@@ -28,10 +29,7 @@ def _by_names(seen: Seen) -> Iterator[Finding]:
     """Hold the names that the smart-card service has against the configuration's rules."""
     if seen.config is None or seen.config.backend != "pcsc":
         return
-    # composition is the daemon's: asked where none is there to tell
-    from cardd.daemon import stations_of  # noqa: PLC0415
-
-    placement = Placement(stations_of(seen.config))
+    placement = Placement(stations_of(seen.config.stations))
     try:
         names = pcsc.readers()
     except (CarddError, TimeoutError):

@@ -2,10 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from cardd.activation.options import PinPolicies
 from cardd.activation.policy import Deadlines, Policy
 from cardd.base.document import DocumentError
-from cardd.config import Access, BackendName, PinPolicies, Role, load_config
-from cardd.daemon import stations_of
+from cardd.config import BackendName, load_config
+from cardd.readers.config import Role
+from cardd.readers.options import Access, stations_of
 from cardd.rules.keys import KeyName
 from cardd.wire.activation import State
 
@@ -60,7 +62,7 @@ stations:
 def test_how_long_a_keypad_waits_is_said_for_each_reader(tmp_path: Path) -> None:
     text = "stations: [{{name: a, readers: [{{match: {{name: K*}}, keypad_s: {0}}}, {{match: {{}}}}]}}]"
     config = load_config(written(tmp_path, text.format(90)))
-    assert [reader.keypad_s for station in stations_of(config) for reader in station.readers] == [90, 30]
+    assert [reader.keypad_s for station in stations_of(config.stations) for reader in station.readers] == [90, 30]
     for beyond in (0, 256, 1.5):
         assert "keypad_s" in problem(tmp_path, text.format(beyond))
 

@@ -15,10 +15,11 @@ import msgspec
 import pytest
 import yaml
 
+from cardd.activation.options import DeadlineOptions, PinPolicies
 from cardd.cli import main
 from cardd.client.blocking import Client
 from cardd.client.errors import UnreachableError
-from cardd.config import Config, Deadlines, PinPolicies, load_config
+from cardd.config import Config, load_config
 from cardd.wire.methods import SYSTEM_STATUS
 from cardd.wire.system import NoParams
 from cardsim.rig import program
@@ -80,7 +81,11 @@ def _keys(kind: type[msgspec.Struct]) -> Iterator[str]:
         yield field.name
         # any state may have a deadline, and any route a policy: one is shown
         for part in (field.type, *get_args(field.type)):
-            if isinstance(part, type) and issubclass(part, msgspec.Struct) and part not in {Deadlines, PinPolicies}:
+            if (
+                isinstance(part, type)
+                and issubclass(part, msgspec.Struct)
+                and part not in {DeadlineOptions, PinPolicies}
+            ):
                 yield from _keys(part)
 
 
