@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from cardd.conformance.case import Outcome
 from cardd.rules.identity import IdentificationCode, card_number_check, citizen_number_ok
+from cardd.rules.names import SSF33_REGION
 from cardd.rules.old_cards import Chip, read_old_card
 from cardsim.card.filesystem import TransparentFile
 from cardsim.card.make import make_chip
@@ -84,6 +85,12 @@ def test_every_number_is_as_the_rule_writes_it_and_says_that_nobody_has_it(seed:
         assert str(card.atr)[-8:] == code.serial.hex().upper()
         assert card.holder.name.startswith("测试")
         assert card.holder.sex == "21"[int(number[16]) % 2]
+
+
+def test_nobody_has_a_card_that_would_be_taken_for_one_of_the_cipher_that_is_not_published() -> None:
+    first = [card for card in map(social, people(4000, 1)) if (card.profile, card.algorithm) == ("1.0", "des")]
+    assert len({str(card.identification_code)[:2] for card in first}) == 30
+    assert not any(str(card.identification_code).startswith(SSF33_REGION) for card in first)
 
 
 @given(SEEDS)

@@ -39,7 +39,7 @@ _NUMERALS: Final = "零一二三四五六七八九"
 _PROVINCES: Final = (*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66))
 """The first two digits of GB/T 2260, without Taiwan, Hong Kong and Macao, whose cards are others."""
 _USUALLY_DES: Final = tuple(province for province in _PROVINCES if province != int(SSF33_REGION))
-"""Those whose cards compute with DES if they do not say with what: the others' do with a cipher that is not published."""
+"""Those whose cards compute with DES if they do not say with what; the others' do with a cipher nobody published."""
 _NO_CITY: Final = 99
 _DISTRICTS: Final = 20
 
