@@ -306,7 +306,8 @@ class AccountDesk:
         if row is None:
             raise error.cause if isinstance(error, UnsettledError) else error
         if isinstance(error, CarddError) and "status_word" in error.facts:
-            return await self._end(key, account_rows.refused(row, str(error.reason)))
+            refused = account_rows.refused(row, str(error.reason), str(error.facts["status_word"]))
+            return await self._end(key, refused)
         log.warning("account.in_doubt", insertion=row.data.get("insertion"), sequence=row.data.get("sequence"))
         return row
 

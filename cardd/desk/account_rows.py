@@ -54,6 +54,7 @@ class _Public(msgspec.Struct):
     mac_right: bool | None = None
     by_proof: bool = False
     reason: str | None = None
+    status_word: str | None = None
 
 
 class _Personal(msgspec.Struct):
@@ -110,9 +111,9 @@ def ended(row: DeedRow, settled: Settled) -> tuple[NewEvent, DeedRow]:
     return _ended(row, told)
 
 
-def refused(row: DeedRow, reason: str) -> tuple[NewEvent, DeedRow]:
-    """Return the event and the row of a deed that the card refused: nothing was moved."""
-    return _ended(row, {"outcome": "not_done", "reason": reason})
+def refused(row: DeedRow, reason: str, status_word: str) -> tuple[NewEvent, DeedRow]:
+    """Return the event and the row of a deed that the card refused with a word of its own: nothing was moved."""
+    return _ended(row, {"outcome": "not_done", "reason": reason, "status_word": status_word})
 
 
 def result_of(row: DeedRow) -> AccountMoved:
@@ -136,6 +137,7 @@ def result_of(row: DeedRow) -> AccountMoved:
         mac_right=public.mac_right,
         by_proof=public.by_proof,
         reason=public.reason,
+        status_word=public.status_word,
     )
 
 

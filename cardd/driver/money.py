@@ -183,8 +183,7 @@ def _check(moved: AccountMoved) -> None:
         raise CarddError(Reason.STATUS_WORD, "what the card gave for the money is wrong", status_word=_WRONG_MAC)
     if moved.outcome != "done":
         reason = Reason(moved.reason) if moved.reason else Reason.TIMEOUT
-        # what a card may have against a bill at that point is its signature
-        word = {"status_word": _WRONG_MAC} if reason is Reason.STATUS_WORD else {}
+        word = {} if moved.status_word is None else {"status_word": moved.status_word}
         raise CarddError(reason, f"the debit is {moved.outcome}", retry_after_ms=None, **word)
 
 

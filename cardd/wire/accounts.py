@@ -75,7 +75,8 @@ class AccountMoved(Result, kw_only=True):
 
     `outcome`: done, not_done, unproven (the card says done, and what it gave for that is wrong), in_doubt (no answer
     came: the card's proof will decide). `tac_right` and `mac_right` are null where nobody here could judge; `by_proof`:
-    the card was asked afterwards. `reason` says why the card did not do it, or did not answer.
+    the card was asked afterwards. `reason` says why the card did not do it, or did not answer; `status_word` is the
+    card's own where it refused.
     """
 
     request: str
@@ -95,6 +96,7 @@ class AccountMoved(Result, kw_only=True):
     mac_right: bool | None = None
     by_proof: bool = False
     reason: str | None = None
+    status_word: str | None = None
 
 
 class AccountProofParams(AccountChoice, kw_only=True):

@@ -131,6 +131,16 @@ async def test_a_bill_that_the_card_has_refused_is_tried_anew(tmp_path: Path) ->
         assert await debits(call) == ["12.50"]
 
 
+async def test_a_bill_that_the_card_refuses_has_the_cards_own_word_for_its_number(tmp_path: Path) -> None:
+    async with program(tmp_path, "p5-offline") as call:
+        assert (await pay(call, "42949672.94|42949672.94|20240102030405|"))[0] == 0
+        # the year's sums are full
+        assert await pay(call, LATER) == (-27013, "卡片返回错误状态字。（6985）")
+        request = (await call("iDoDebit_HSM_Step1", 1, OFFLINE, LATER))[1]
+        assert (await call("iDoDebit_HSM_Step2", OFFICE.debit(request)))[0] == -27013
+        assert await debits(call) == ["42949672.94"]
+
+
 async def test_a_debit_whose_caller_has_gone_before_its_end_is_the_next_ones(tmp_path: Path) -> None:
     async with program(tmp_path, "p5-offline") as call:
         async with line(tmp_path / "cardd.sock") as impatient:
