@@ -27,7 +27,7 @@ PYTHON: Final = "/usr/bin/python3.11"
 DOCS: Final = "usr/share/doc/cardd"
 
 LIBRARY: Final = "libsscard.so"
-COMMANDS: Final = {"cardd": "cardd.cli", "cardctl": "cardd.ctl.main", "cardsim": "cardsim.cli"}
+COMMANDS: Final = {"cardd": "cardd.cli", "cardctl": "cardd.ctl.start", "cardsim": "cardsim.cli"}
 
 
 class Row(NamedTuple):

@@ -1,13 +1,10 @@
 """`cardctl read`."""
 
-import secrets
-
 import click
 import msgspec
 
 from cardd.ctl.common import Seconds, Terminal, command, tree
 from cardd.ctl.completing import reader_argument
-from cardd.ctl.prompting import call_with_prompts, of_request
 from cardd.wire.cards import CardReadParams, CardReadResult
 from cardd.wire.methods import CARD_READ
 
@@ -31,6 +28,11 @@ def read(
     """Read the card in READER; with one card in, its reader may be left out."""
     params = CardReadParams(reader=reader, files=files, wait_s=wait_s, purpose=purpose)
     if pin:
+        # together a seventh of what this program takes to start
+        import secrets  # noqa: PLC0415
+
+        from cardd.ctl.prompting import call_with_prompts, of_request  # noqa: PLC0415
+
         params.with_pin, params.request = True, secrets.token_hex(8)
         terminal.print(call_with_prompts(terminal, CARD_READ, params, of_request(params.request)), CARD_READ, _show)
     else:
