@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -127,9 +128,20 @@ def _file_address(kind: Argument, value: int | str) -> tuple[FileAddress, ...]:
 
 def _pay_info(kind: Argument, value: int | str) -> PayInfo:
     items = _items(_text(kind, value))
-    if len(items) != len(PayInfo.__struct_fields__) or not _TIME.fullmatch(items[2]):
+    if len(items) != len(PayInfo.__struct_fields__) or not _is_time(items[2]):
         raise _wrong(kind, "is two amounts in yuan with two decimals and a time YYYYMMDDHHMMSS, each with | behind it")
     return PayInfo(_fen(kind, items[0]), _fen(kind, items[1]), items[2])
+
+
+def _is_time(text: str) -> bool:
+    """Tell whether it is one of the calendar's: the card would take any digits, and count its year by them."""
+    if not _TIME.fullmatch(text):
+        return False
+    try:
+        datetime.strptime(text, "%Y%m%d%H%M%S")  # noqa: DTZ007 - the counter's own, told to the card as it is
+    except ValueError:
+        return False
+    return True
 
 
 def _fen(kind: Argument, text: str) -> int:

@@ -196,7 +196,19 @@ async def test_a_bill_is_paid_certified_and_stands_in_the_record(tmp_path: Path)
         assert (code, records.split("|")[0]) == (0, "0005^510100000001^20240102030405^12.50^3.00^")
 
 
-@pytest.mark.parametrize("bill", ["12.5|3.00|20240102030405|", "12.50|3.00|", "42949672.95|0.00|20240102030405|", ""])
+@pytest.mark.parametrize(
+    "bill",
+    [
+        "12.5|3.00|20240102030405|",
+        "12.50|3.00|",
+        "42949672.95|0.00|20240102030405|",
+        "12.50|3.00|20241302030405|",
+        "12.50|3.00|20240230030405|",
+        "12.50|3.00|20240102250405|",
+        "12.50|3.00|00000000000000|",
+        "",
+    ],
+)
 async def test_a_bill_that_is_none_is_minus_14(tmp_path: Path, bill: str) -> None:
     async with program(tmp_path, "p5-offline") as call:
         assert (await call("iDoDebit", 1, OFFLINE, bill))[0] == -14
