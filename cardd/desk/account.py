@@ -393,6 +393,13 @@ def find(channel: Channel) -> Account:
     return account
 
 
+def find_on(channel: Channel, insertion: Insertion, expected: Identity) -> Account:
+    """Select the account of the card that is expected. Raises CarddError: CARD_DATA_DIFFERS, and as `find` does."""
+    with refusals():
+        _social(channel, insertion, expected)
+    return find(channel)
+
+
 def refuse_unused_account(account: Account) -> None:
     """Have the card say that its account is not in use, before anything is shown to it.
 

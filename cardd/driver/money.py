@@ -119,6 +119,8 @@ async def debit_1(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told
     if former is not None:
         _tell(job, inside.expected, former)
         raise debited_before("the debit before this one was done")
+    # before the holder is asked for anything
+    await job.run(inside.chosen, lambda channel, card: account.find_on(channel, card, inside.expected))
     pin = await tools.at.pin_of(inside, METHOD, job.params.request)
     wanted, deadline = account.Order(Deed.PURCHASE, amounts, bill.time, _KEY_INDEX), tools.at.deadline()
 

@@ -217,6 +217,14 @@ async def test_a_bill_is_paid_with_a_signature_made_elsewhere(tmp_path: Path) ->
         assert kinds == ["intended", "debited"]
 
 
+async def test_a_card_whose_account_is_not_in_use_is_refused_before_its_holder_is_asked(tmp_path: Path) -> None:
+    async with program(tmp_path) as call:
+        code, text = await call("iDoDebit_HSM_Step1", 1, INFO, "12.50|3.00|20240102030405|")
+        assert (code, text) == (-27013, "该卡未启用卡内医保个人账户（联网用卡方式）。请联网结算。")
+        assert await call.recorded("prompt.") == []
+        assert (await call("iReadCardBas", 1))[0] == 0
+
+
 async def test_a_wrong_signature_moves_nothing_and_is_minus_37634(tmp_path: Path) -> None:
     async with program(tmp_path, "p5-offline") as call:
         request = await requested(call, "iDoDebit_HSM_Step1", 1, OFFLINE, "12.50|3.00|20240102030405|")
