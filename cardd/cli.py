@@ -169,7 +169,7 @@ def _check_register(config: Config) -> None:
 
 def _register_show(options: argparse.Namespace) -> int:
     from cardd.activation.register import people_in  # noqa: PLC0415
-    from cardd.daemon import register_file  # noqa: PLC0415
+    from cardd.providers import register_file  # noqa: PLC0415
 
     for person in people_in(register_file(load_config(options.config))):
         print(json.dumps(person, ensure_ascii=False))  # noqa: T201 - a command's answer

@@ -77,6 +77,10 @@ class Config(Strict):
 
     FILES: ClassVar = ("state_dir",)
 
+    def auto_stations(self) -> frozenset[str]:
+        """Return the stations at which an old card put in begins a pharmacy handoff by itself."""
+        return frozenset(station.name for station in self.stations if station.auto)
+
     def check(self, place: Place) -> None:
         """Find two stations of one name, then what cannot work in any section. Raises DocumentError."""
         names = [station.name for station in self.stations]

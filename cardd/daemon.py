@@ -3,7 +3,6 @@
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -12,22 +11,16 @@ import msgspec
 import structlog
 
 from cardd import __version__
-from cardd.activation.authority import Centre
 from cardd.activation.counter import DeskCounter
 from cardd.activation.engine import Engine
-from cardd.activation.options import PinPolicies
-from cardd.activation.pins import PinPolicy
-from cardd.activation.policy import Deadlines, Policy
-from cardd.activation.register import LocalRegister
-from cardd.api.rights import Rights
+from cardd.activation.policy import policy_of
 from cardd.api.server import Server
 from cardd.api.services import Limits, Services
 from cardd.api.sockets import Listening, adopt, listen
 from cardd.base.clock import Clock, SystemClock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.base.secret import Secret
-from cardd.config import BackendName, Config
+from cardd.config import Config
 from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
 from cardd.desk.asking import Asking
@@ -48,41 +41,24 @@ from cardd.iso7816.device import Backend
 from cardd.iso7816.trace import MaskingTracer
 from cardd.journal.delivery import Delivery
 from cardd.journal.events import NewEvent
-from cardd.journal.keyfile import load_key, load_token
 from cardd.journal.store import Journal
-from cardd.keys.money import MoneyService
-from cardd.keys.psam import PsamKeys
-from cardd.keys.psam_money import PsamMoney
-from cardd.keys.service import KeyService
-from cardd.keys.software import SHORT_KEY, SoftwareKeys
-from cardd.keys.software_money import SoftwareMoney
 from cardd.logs import Logs
 from cardd.metrics.metering import Metering
 from cardd.metrics.page import Page, Sources
 from cardd.metrics.textfile import TextFile
 from cardd.metrics.timing import TimedCentre
 from cardd.pages import Pages, rights_of_pages
+from cardd.providers import authority_of, backend_of, keys_of
 from cardd.readers.facts import Fact, ServiceCameUp, ServiceWentDown
 from cardd.readers.options import Access, stations_of
 from cardd.readers.registry import Readers
 from cardd.readers.tap import Tap
-from cardd.records import open_records, retention_of
+from cardd.records import Records, open_records, retention_of
 from cardd.reloading import Part, Reloading, Taken, Takers
 from cardd.service import Standing, passed_socket
 from cardd.status import Status
-from cardd.wire.activation import Route, State
 
 log = structlog.get_logger()
-
-
-def register_file(config: Config) -> Path:
-    """Return where the local authority's register lies.
-
-    Raises CarddError(INVALID) where the authority is none of this machine's.
-    """
-    if config.authority.provider != "local":
-        raise CarddError(Reason.INVALID, "the register is at the card centre: ask there what it holds")
-    return Path(config.state_dir) / "register.sqlite"
 
 
 class Daemon:
@@ -164,29 +140,11 @@ class _Parts:
     async def begin(self) -> tuple[Journal, Takers]:
         """Begin all parts; return the journal, and who takes up settings while all run."""
         config, clock, stack = self._config, self._clock, self._stack
-        _make_state_dir(self._state)
-        records = open_records(config, clock=clock, source=self._source)
+        records = self._records()
         journal = records.journal
-        stack.push_async_callback(journal.close)
-        self._metering.hear(journal)
-        records.keeper.start()
-        stack.callback(records.keeper.close)
-        authority = TimedCentre(_authority(config, clock, stack), self._metering.asking)
-        readers = Readers(
-            self._backend or backend_of(config),
-            stations_of(config.stations),
-            clock=clock,
-            boot=journal.boot,
-            exclusive=config.access is Access.EXCLUSIVE,
-            lease_s=config.leases.longest_s,
-            tracer=_tracer(self._logs),
-            tap=self._tap,
-        )
-        stack.callback(readers.close)
-        readers.subscribe(partial(_tell_service, self._standing))
-        keys, money = _keys(config, readers, clock)
-        if keys is not None:
-            keys.versions.number(config.keys.kids())
+        authority = TimedCentre(authority_of(config, clock, stack), self._metering.asking)
+        readers = self._readers(journal.boot)
+        keys, money = keys_of(config, readers, clock)
         record = StopRecord(journal)
         known = await record.load(station.name for station in readers.stations())
         stopped = StoppedKeys(record, stopped=known, clock=clock)
@@ -197,12 +155,12 @@ class _Parts:
             DeskCounter(readers, reception, keys, stopped, clock=clock),
             authority,
             journal,
-            policy=_policy(config),
+            policy=policy_of(config.activation, config.auto_stations()),
             clock=clock,
             terminal=socket.gethostname(),
             provider=config.authority.provider,
         )
-        rights, listening = _rights(config), _listening(config)
+        rights, listening = rights_of_pages(config, config.socket.table()), _listening(config)
         stack.callback(listening.remove)
         pages = Pages(config)
         stack.callback(pages.shut)
@@ -275,11 +233,38 @@ class _Parts:
         log.info("ready", socket=socket_path, stream=journal.stream, boot=journal.boot)
         self._standing.say("service", f"serving {socket_path}")
         return journal, {
-            Part.RIGHTS: lambda new: server.follow(_rights(new)),
+            Part.RIGHTS: lambda new: server.follow(rights_of_pages(new, new.socket.table())),
             Part.LOGS: lambda new: self._log_from(new.logs.level, readers),
-            Part.RULES: lambda new: engine.follow(_policy(new)),
+            Part.RULES: lambda new: engine.follow(policy_of(new.activation, new.auto_stations())),
             Part.RETENTION: lambda new: records.keeper.follow(retention_of(new)),
         }
+
+    def _records(self) -> Records:
+        """Open the journal, and begin to measure and to keep what is in it."""
+        _make_state_dir(self._state)
+        records = open_records(self._config, clock=self._clock, source=self._source)
+        self._stack.push_async_callback(records.journal.close)
+        self._metering.hear(records.journal)
+        records.keeper.start()
+        self._stack.callback(records.keeper.close)
+        return records
+
+    def _readers(self, boot: int) -> Readers:
+        """Return the readers, which are not watched before all others are ready for what is in them."""
+        config = self._config
+        readers = Readers(
+            self._backend or backend_of(config),
+            stations_of(config.stations),
+            clock=self._clock,
+            boot=boot,
+            exclusive=config.access is Access.EXCLUSIVE,
+            lease_s=config.leases.longest_s,
+            tracer=_tracer(self._logs),
+            tap=self._tap,
+        )
+        self._stack.callback(readers.close)
+        readers.subscribe(partial(_tell_service, self._standing))
+        return readers
 
     def _page(self, sources: Sources) -> Page:
         """Return the page of all that is measured, which is kept in a file where that is wanted."""
@@ -308,131 +293,6 @@ def _tell_service(standing: Standing, fact: Fact) -> None:
 def _tracer(logs: Logs) -> MaskingTracer | None:
     """Return who logs every command, where that would be read."""
     return MaskingTracer(structlog.get_logger()) if logs.writes("debug") else None
-
-
-def backend_of(config: Config) -> Backend:
-    """Find the configured reader backend: the daemon's own, or one among what is installed."""
-    if config.backend is BackendName.PCSC:
-        # imported where readers are real: nobody else needs pyscard
-        from cardd.pcsc.backend import PcscBackend  # noqa: PLC0415
-
-        return PcscBackend()
-    # to look through installed packages takes a tenth of the whole start, so only the simulator's users do
-    from importlib.metadata import entry_points  # noqa: PLC0415
-
-    for entry in entry_points(group="cardd.backends", name=str(config.backend)):
-        backend: Backend = entry.load()()
-        return backend
-    detail = f"no reader backend `{config.backend}` is installed: install the simulator, or use `backend: pcsc`"
-    raise CarddError(Reason.INVALID, detail)
-
-
-_Keys = tuple[KeyService | None, MoneyService | None]
-
-
-def _keys(config: Config, readers: Readers, clock: Clock) -> _Keys:
-    """Find who computes with the issuer's keys, and who of them for the medical account."""
-    match config.keys.provider:
-        case "none":
-            return None, None
-        case "psam":
-            modules = PsamKeys(readers)
-            return modules, PsamMoney(readers, modules, clock=clock)
-        case "remote":
-            return _remote(config, clock)
-        case "software":
-            log.warning("software keys are in use: this is a test machine")
-            root = load_key(Path(config.keys.root_file or ""))
-            return _software_keys(config, root), SoftwareMoney(root, tests_only=config.keys.tests_only)
-
-
-def _authority(config: Config, clock: Clock, stack: AsyncExitStack) -> Centre:
-    """Find who decides on cards; it is closed with the rest."""
-    if config.authority.provider == "local":
-        people = _path(config.authority.register)
-        register = LocalRegister.open(register_file(config), people, clock=clock)
-        stack.callback(register.close)
-        return register
-    try:
-        # asked for by those who have a centre on the network: the others need no HTTP
-        from cardd.activation.http_authority import HttpAuthority, Trust  # noqa: PLC0415
-    except ImportError:
-        raise CarddError(Reason.INVALID, "a centre on the network needs the extra `http`: cardd[http]") from None
-    named = config.authority
-    trust = Trust(_path(named.ca_file), _path(named.certificate_file), _path(named.key_file))
-    centre = HttpAuthority(named.url or "", trust=trust, timeout_s=named.timeout_s)
-    stack.push_async_callback(centre.close)
-    return centre
-
-
-def _path(named: str | None) -> Path | None:
-    return None if named is None else Path(named)
-
-
-def _remote(config: Config, clock: Clock) -> _Keys:
-    try:
-        # asked for by those who have a security machine: the others need no HTTP
-        from cardd.keys.line import HsmLine  # noqa: PLC0415
-        from cardd.keys.remote import RemoteKeys  # noqa: PLC0415
-    except ImportError:
-        raise CarddError(Reason.INVALID, "keys on the network need the extra `http`: install cardd[http]") from None
-    keys = config.keys
-    machine = RemoteKeys(
-        HsmLine(
-            keys.url or "",
-            clock=clock,
-            timeout_s=keys.timeout_s,
-            token=None if keys.token_file is None else load_token(Path(keys.token_file)),
-            ca_file=_path(keys.ca_file),
-        )
-    )
-    return machine, machine
-
-
-def _software_keys(config: Config, root: Secret) -> SoftwareKeys:
-    short = config.keys.stk_root_file
-    return SoftwareKeys(
-        root,
-        tests_only=config.keys.tests_only,
-        stk_root=None if short is None else load_key(Path(short), length=SHORT_KEY),
-    )
-
-
-def _policy(config: Config) -> Policy:
-    activation = config.activation
-    own = {state: getattr(activation.deadlines, state, None) for state in State}
-    return Policy(
-        routes=frozenset(Route(route) for route in activation.routes),
-        pin_policies=_pin_policies(activation.pin_policy),
-        region=activation.region if activation.other_regions == "refuse" else None,
-        accept_expired=activation.expired_cards == "ask",
-        without_old_card=activation.without_old_card == "accept",
-        old_numbers=activation.old_numbers == "accept",
-        deadlines=Deadlines(
-            person_s=activation.deadlines.person_s,
-            card_s=activation.deadlines.card_s,
-            authority_s=activation.deadlines.authority_s,
-            states={state: seconds for state, seconds in own.items() if seconds is not None},
-        ),
-        auto=frozenset(station.name for station in config.stations if station.auto),
-    )
-
-
-def _pin_policies(named: str | PinPolicies) -> Mapping[Route, PinPolicy]:
-    if isinstance(named, PinPolicies):
-        return {route: PinPolicy(getattr(named, str(route))) for route in Route}
-    policy = Policy(pin_policy=PinPolicy(named))
-    return {route: policy.pin_of(route) for route in Route}
-
-
-def _rights(config: Config) -> Rights:
-    return rights_of_pages(config, _rights_of_users(config))
-
-
-def _rights_of_users(config: Config) -> Rights:
-    if config.socket.rights is None:
-        return Rights.own_user()
-    return Rights.of(rule.row() for rule in config.socket.rights)
 
 
 def _listening(config: Config) -> Listening:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from cardd.activation.options import ActivationOptions, PinPolicies
 from cardd.activation.pins import PinPolicy
 from cardd.base.structs import Struct
 from cardd.wire.activation import Route, State
@@ -66,6 +67,34 @@ class Policy(Struct, frozen=True):
         if parts and state in self.deadlines.states:
             return self.deadlines.states[state]
         return sum(seconds(self.deadlines) for seconds in parts) if parts else None
+
+
+def policy_of(options: ActivationOptions, auto: frozenset[str]) -> Policy:
+    """Return what the configuration says, for a counter at which these stations begin by themselves."""
+    named = options.deadlines
+    own = {state: getattr(named, state, None) for state in State}
+    return Policy(
+        routes=frozenset(Route(route) for route in options.routes),
+        pin_policies=_pin_policies(options.pin_policy),
+        region=options.region if options.other_regions == "refuse" else None,
+        accept_expired=options.expired_cards == "ask",
+        without_old_card=options.without_old_card == "accept",
+        old_numbers=options.old_numbers == "accept",
+        deadlines=Deadlines(
+            person_s=named.person_s,
+            card_s=named.card_s,
+            authority_s=named.authority_s,
+            states={state: seconds for state, seconds in own.items() if seconds is not None},
+        ),
+        auto=auto,
+    )
+
+
+def _pin_policies(named: str | PinPolicies) -> Mapping[Route, PinPolicy]:
+    if isinstance(named, PinPolicies):
+        return {route: PinPolicy(getattr(named, str(route))) for route in Route}
+    policy = Policy(pin_policy=PinPolicy(named))
+    return {route: policy.pin_of(route) for route in Route}
 
 
 _PERSON: Final[Callable[[Deadlines], float]] = attrgetter("person_s")

@@ -54,6 +54,10 @@ class SocketOptions(Strict):
 
     FILES: ClassVar = ("path",)
 
+    def table(self) -> Rights:
+        """Return who may do what. Raises CarddError(INVALID) for users and groups that are gone by now."""
+        return Rights.own_user() if self.rights is None else Rights.of(rule.row() for rule in self.rights)
+
     def check(self, place: Place) -> None:
         """Find a socket that cannot be made, and rights of nobody. Raises DocumentError; makes the mode text."""
         _read_mode(self, place)

@@ -38,7 +38,7 @@ def test_a_centre_on_the_network_brings_no_command_line_with_it() -> None:
 
 
 def test_real_readers_are_found_without_looking_through_what_is_installed() -> None:
-    code = "from cardd import daemon\nfrom cardd.config import Config\ndaemon.backend_of(Config())"
+    code = "from cardd import daemon, providers\nfrom cardd.config import Config\nproviders.backend_of(Config())"
     loaded = loaded_by(code)
     assert "cardd.pcsc.backend" in loaded
     assert "importlib.metadata" not in loaded

@@ -6,7 +6,7 @@ from cardd.base.clock import SystemClock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.config import load_config
-from cardd.daemon import _remote
+from cardd.providers import security_machine
 
 
 def test_the_daemon_takes_no_token_from_a_file_that_others_can_read(tmp_path: Path) -> None:
@@ -15,8 +15,8 @@ def test_the_daemon_takes_no_token_from_a_file_that_others_can_read(tmp_path: Pa
     (tmp_path / "token").chmod(0o644)
     config = load_config(tmp_path / "cardd.yaml")
     with pytest.raises(CarddError) as caught:
-        _remote(config, SystemClock())
+        security_machine(config.keys, SystemClock())
     assert caught.value.reason is Reason.INVALID
     assert "chmod 600" in caught.value.detail
     (tmp_path / "token").chmod(0o600)
-    assert _remote(config, SystemClock())[0] is not None
+    assert security_machine(config.keys, SystemClock())[0] is not None
