@@ -5,13 +5,34 @@ from pathlib import Path
 from types import FrameType
 
 import click
+from click.shell_completion import CompletionItem
 
 from cardsim.scenario.crew import one_by_one, side_by_side
 from cardsim.scenario.outcome import EXIT, Came, Result
 from cardsim.scenario.report import FORMATS, line, summary, worst, write
 from cardsim.scenario.runner import Job
+from cardsim.scenario.shipped import described, find, names
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _Scenario(click.ParamType[Path]):
+    """A file, or the name of a scenario that comes with the simulator."""
+
+    name = "SCENARIO"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Find the file."""
+        path = value if isinstance(value, Path) else find(str(value))
+        if path is None:
+            self.fail(f"{value} is no file and no shipped scenario: those are {', '.join(names())}", param, ctx)
+        return path
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the names, and files."""
+        del ctx, param
+        shipped = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+        return shipped or [CompletionItem(incomplete, type="file")]
 
 
 class _Shard(click.ParamType[tuple[int, int]]):
@@ -45,7 +66,8 @@ class _Report(click.ParamType[Path]):
 
 
 @click.command(name="run", short_help="run scenarios: people, cards and faults at counters")
-@click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True, type=_FILE)
+@click.argument("scenarios", metavar="SCENARIO...", nargs=-1, type=_Scenario())
+@click.option("--list", "listed", is_flag=True, help="Run nothing: list the scenarios that come with the simulator.")
 @click.option(
     "--on",
     "ground",
@@ -72,6 +94,7 @@ class _Report(click.ParamType[Path]):
 @click.option("--config", type=_FILE, help="running: the daemon's configuration, by which its register is found.")
 def command(
     scenarios: tuple[Path, ...],
+    listed: bool,  # noqa: FBT001 # click's way
     ground: str,
     seed: int | None,
     times: int,
@@ -84,7 +107,7 @@ def command(
     lab: Path | None,
     config: Path | None,
 ) -> int:
-    """Run scenarios, and tell how each came out.
+    """Run scenarios (YAML files, or names of shipped ones), and tell how each came out.
 
     The same seed gives the same people, choices and random bytes of cards. The text on standard output, and each
     --report, name for a failure the seed, the step with file and line, what was expected, what came (masked), and the
@@ -93,6 +116,12 @@ def command(
     Exit code: 0 all passed, 1 an expectation failed, 65 a scenario is broken, 69 the machine is (no pcscd, no daemon),
     130 interrupted.
     """
+    if listed:
+        for name, grounds, about in described():
+            print(f"{name}  [{grounds}]\n    {about}")
+        return EXIT[Came.PASSED]
+    if not scenarios:
+        raise click.UsageError("which SCENARIO? a YAML file, or one of those that --list lists")
     wanted = [
         Job(path, ground, seed, turn + number, short, socket, lab, config)
         for path in scenarios
