@@ -66,6 +66,7 @@ class _Prepared:
             origins=frozenset(web.origins),
             token=check_token(load_token(Path(web.token_file))),
             secure=self._tls is not None,
+            without_token=frozenset((origin, shape.path) for origin in web.without_token for shape in shapes.SHAPES),
         )
         self._listening: Sequence[socket.socket] = gateway.listen_on(web.addresses())
 

@@ -42,12 +42,16 @@ class Headers(Protocol):
 
 
 class Terms(Struct, frozen=True):
-    """Whom to let in: `hosts` are host names and addresses as they stand in URLs, `origins` whole ones of pages."""
+    """Whom to let in: `hosts` are host names and addresses as they stand in URLs, `origins` whole ones of pages.
+
+    `without_token` are origins and paths of pages that were written for a socket without any.
+    """
 
     hosts: frozenset[str]
     origins: frozenset[str]
     token: Hidden[Secret]
     secure: bool
+    without_token: frozenset[tuple[str, str]] = frozenset()
 
 
 class Request(Struct, frozen=True):
@@ -111,6 +115,8 @@ def _know_the_origin(terms: Terms, request: Request) -> Refusal | None:
 
 
 def _know_the_token(terms: Terms, request: Request) -> Refusal | None:
+    if (request.origin, request.path) in terms.without_token:
+        return None
     shown = [*_offered(request.headers), *_in_address(request.address.partition("?")[2])]
     if any(hmac.compare_digest(one.encode(), terms.token.reveal()) for one in shown):
         return None

@@ -14,8 +14,9 @@ class WebOptions(Strict):
     """The gateway for browser pages (docs/web.md), which is not there unless this section is.
 
     `listen` are addresses of the loopback network with a port, `hosts` what the pages' addresses may call this machine,
-    `origins` whose pages are let in. `token_file` holds what they have to show. With `certificate_file` and `key_file`
-    pages come by wss:// alone. `grant` are the rights of all pages; `reader` and `keypad_digits` say for pages of other
+    `origins` whose pages are let in. `token_file` holds what they have to show; those of `without_token`, which are
+    among `origins`, show none where other drivers' shapes are spoken. With `certificate_file` and `key_file` pages come
+    by wss:// alone. `grant` are the rights of all pages; `reader` and `keypad_digits` say for pages of other
     drivers which reader is meant, and how many digits are typed at its own keypad.
     """
 
@@ -23,6 +24,7 @@ class WebOptions(Strict):
     origins: Annotated[list[str], msgspec.Meta(min_length=1)]
     token_file: str
     grant: list[str]
+    without_token: list[str] = msgspec.field(default_factory=list)
     hosts: list[str] = msgspec.field(default_factory=lambda: ["localhost", "127.0.0.1", "[::1]"])
     certificate_file: str | None = None
     key_file: str | None = None
@@ -89,3 +91,6 @@ def _know_the_pages(web: WebOptions, place: Place) -> None:
         if _ORIGIN.fullmatch(origin) is None or origin.endswith(_PLAIN_PORTS[origin.partition(":")[0]]):
             problem = f"`{origin}` is no origin: write scheme, host and port as a browser does, https://his.example"
             raise place.wrong(f".origins[{number}]", problem)
+    for number, origin in enumerate(web.without_token):
+        if origin not in web.origins:
+            raise place.wrong(f".without_token[{number}]", f"`{origin}` is none of `origins`: write it there too")

@@ -116,10 +116,13 @@ class Counter:
 
 
 @contextlib.asynccontextmanager
-async def counter(directory: Path, tls: ssl.SSLContext | None = None, **changes: str) -> AsyncIterator[Counter]:
+async def counter(
+    directory: Path, tls: ssl.SSLContext | None = None, *, tokenless: bool = False, **changes: str
+) -> AsyncIterator[Counter]:
     port = free_port()
     with site(tls) as his:
-        section = web(directory, port, origins=[his.origin(HIS)], **changes)
+        origins = [his.origin(HIS)]
+        section = web(directory, port, origins=origins, without_token=origins if tokenless else [], **changes)
         async with whole_daemon(directory, grant=EVERYTHING, more=as_yaml(section)) as desk:
             await desk.call("events.subscribe", after="now")
             await desk.insert("p3-3.0-sm4")
@@ -158,6 +161,16 @@ async def test_a_page_without_the_token_is_refused(tmp_path: Path) -> None:
     async with counter(tmp_path) as at:
         assert await at.show(address="ws://127.0.0.1:{port}/") == "error"
         assert await at.denied() == ["web.token"]
+
+
+async def test_a_page_with_another_drivers_address_built_in_reads_a_card_where_its_origin_needs_no_token(
+    tmp_path: Path,
+) -> None:
+    async with counter(tmp_path, tokenless=True) as at:
+        assert read(await at.show(address="ws://127.0.0.1:{port}"))
+        assert await at.show("foreign.example", address="ws://127.0.0.1:{port}") == "error"
+        assert await at.show(script=OWN.replace(", PROTOCOLS", ""), address="ws://127.0.0.1:{port}/rpc") == "error"
+        assert await at.denied() == ["web.origin", "web.token"]
 
 
 async def test_a_name_that_was_bent_to_this_machine_is_refused(tmp_path: Path) -> None:

@@ -60,6 +60,18 @@ async def test_a_page_reads_a_card_in_the_shape_of_existing_pages_and_that_is_on
         assert "holder.name" in disclosed["fields"]
 
 
+async def test_a_page_that_nobody_can_change_needs_no_token_for_its_shape_alone_where_the_configuration_says_so(
+    tmp_path: Path,
+) -> None:
+    async with counter(tmp_path, without_token=[ORIGIN]) as (_, port):
+        async with page(port, "/", protocols=()) as his:
+            assert (await his.say(function="iReadCardBas", iType=3))["pOutInfo"] == BASIC
+        assert (await status(port, "/rpc", protocols=()))[0] == 401
+        assert (await status(port, "/", protocols=(), origin="https://foreign.example"))[0] == 403
+        (disclosed,) = await recorded(tmp_path, "personal.disclosed")
+        assert disclosed["client"] == CLIENT
+
+
 async def test_after_every_failure_the_next_call_works(tmp_path: Path) -> None:
     async with counter(tmp_path) as (_, port), page(port, "/") as his:
         for message, number in (

@@ -99,6 +99,7 @@ def test_what_others_could_reach_is_a_mistake_with_its_place(tmp_path: Path, add
         (f"{REST}, key_file: k", "2:6", "belong together"),
         ("origins: ['https://h.example'], token_file: t, grant: [everything]", "2:90", "neither a right nor a preset"),
         ("origins: ['https://h.example'], token_file: t, grant: [driver]", "2:89", "needs `personal`"),
+        (f"{REST}, without_token: ['https://other.example']", "2:115", "none of `origins`"),
         (f"{REST}, keypad_digits: 3", "2:114", ">= 4"),
         (f"{REST}, token: secret", "2:99", "unknown"),
     ],

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.secret import Secret
@@ -116,6 +117,17 @@ def test_a_program_that_tells_no_origin_is_refused() -> None:
 )
 def test_without_the_token_nobody_is_let_in(one: Request) -> None:
     assert missing(one) is Missing.TOKEN
+
+
+def test_an_origin_that_needs_no_token_needs_none_there_and_nowhere_else_and_all_others_do() -> None:
+    terms = replace(TERMS, without_token=frozenset({(ORIGIN, "/")}))
+    assert judge(terms, request()) is None
+    assert judge(terms, request(address="/?token=old")) is None
+    assert missing(request(address="/rpc"), terms) is Missing.TOKEN
+    assert missing(request(address="//"), terms) is Missing.TOKEN
+    assert missing(request(origin="http://his.example:8080"), terms) is Missing.TOKEN
+    assert missing(request(origin="https://foreign.example"), terms) is Missing.ORIGIN
+    assert missing(request(host="rebound.example:8910"), terms) is Missing.HOST
 
 
 def test_a_page_is_on_record_by_its_origin_and_no_user_of_the_machine_has_its_number() -> None:
