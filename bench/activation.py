@@ -8,7 +8,7 @@ in turns with them: what they take, nobody else can save.
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,20 +37,13 @@ from cardd.wire.activation import ActivationStartParams, OldCard, Outcome, Route
 from cardsim.card.base import VirtualCard
 from cardsim.card.make import make_card
 from cardsim.links.inprocess import InProcessBackend
-from cardsim.persona import PERSONAS, load_persona
+from cardsim.persona import PERSONAS, Persona, load_persona
 
 ROUNDS: Final = amount(5, short=1)
 EACH: Final = amount(20, short=2)
 COMMITS: Final = {Route.HOSPITAL: 5, Route.PHARMACY: 7}
 WANTED: Final = 100.0
 LONGEST_S: Final = 30.0
-STATION: Final = StationConfig(
-    "counter-1",
-    readers=(
-        ReaderConfig(ReaderMatch(name="front"), Role.COUNTER, "front"),
-        ReaderConfig(ReaderMatch(name="sam"), Role.SAM, "sam"),
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,7 @@ class Person:
     """Somebody invented, with a card."""
 
     old_number: str
+    persona: Persona
     card: VirtualCard
     row: dict[str, object]
 
@@ -70,9 +64,29 @@ class Place:
     engine: Engine
 
 
+def stations(count: int) -> list[StationConfig]:
+    """Return so many stations; the first one's security module serves them all."""
+    sam = ReaderConfig(ReaderMatch(name="sam"), Role.SAM, "sam")
+    counters = [ReaderConfig(ReaderMatch(name=slot(at)), Role.COUNTER, slot(at)) for at in range(count)]
+    return [
+        StationConfig(station(at), readers=(counter,) if at else (counter, sam)) for at, counter in enumerate(counters)
+    ]
+
+
+def station(at: int) -> str:
+    """Return a station's name."""
+    return f"counter-{at}"
+
+
+def slot(at: int) -> str:
+    """Return the name of a station's reader."""
+    return f"front-{at}"
+
+
 def citizen(number: int) -> str:
     """Return an invented citizen number with its right check character."""
-    head = f"51010119000101{number:03}"
+    day, of_day = divmod(number, 1000)
+    head = f"5101011900{1 + day // 28:02}{1 + day % 28:02}{of_day:03}"
     return next(head + last for last in "0123456789X" if citizen_number_ok(head + last))
 
 
@@ -81,7 +95,7 @@ def person(number: int, directory: Path) -> Person:
     persona = yaml.safe_load((PERSONAS / "social-jia-3.0.yaml").read_text(encoding="utf-8"))
     eight, ssn = f"T{number:07}", citizen(number)
     card_number = eight + card_number_check(eight)
-    code = f"510100D156000005C0FFEE{number:02X}FFFFFFFF"
+    code = f"510100D156000005C0{number:06X}FFFFFFFF"
     persona.update(card_number=card_number, identification_code=code)
     persona["holder"]["social_security_number"] = ssn
     file = directory / f"person-{number}.yaml"
@@ -92,7 +106,8 @@ def person(number: int, directory: Path) -> Person:
         "cards": [{"number": card_number, "identification_code": code}],
         "old_cards": [{"number": f"19{number:08}"}],
     }
-    return Person(f"19{number:08}", make_card(load_persona(file)), row)
+    character = load_persona(file)
+    return Person(f"19{number:08}", character, make_card(character), row)
 
 
 @contextmanager
@@ -109,8 +124,8 @@ def journal_in(directory: Path) -> Journal:
 
 
 @asynccontextmanager
-async def place(directory: Path, people: list[Person]) -> AsyncIterator[Place]:
-    """Bring a counter up, with a PSAM and a register of those people."""
+async def place(directory: Path, people: Sequence[Person], count: int = 1) -> AsyncIterator[Place]:
+    """Bring so many counters up, with a PSAM and a register of those people."""
     clock = SystemClock()
     register_file = directory / "register.yaml"
     content = {"region": "510100", "people": [one.row for one in people]}
@@ -118,10 +133,10 @@ async def place(directory: Path, people: list[Person]) -> AsyncIterator[Place]:
     journal = journal_in(directory)
     register = LocalRegister.open(directory / "register.sqlite", register_file, clock=clock)
     backend = InProcessBackend()
-    for slot in ("front", "sam"):
-        backend.add_slot(slot)
+    for name in (*map(slot, range(count)), "sam"):
+        backend.add_slot(name)
     backend.insert("sam", make_card(load_persona("psam")))
-    readers = Readers(backend, [STATION], clock=clock, boot=journal.boot)
+    readers = Readers(backend, stations(count), clock=clock, boot=journal.boot)
     keys, stopped = PsamKeys(readers), StoppedKeys()
     reception = Reception(readers, journal, keys, clock=clock)
     reception.start()
@@ -140,17 +155,19 @@ async def place(directory: Path, people: list[Person]) -> AsyncIterator[Place]:
         register.close()
 
 
-async def activated(at: Place, route: Route, one: Person) -> float:
-    """Activate one person's card and return the microseconds from the request to the committed end."""
+async def activated(at: Place, route: Route, one: Person, number: int = 0) -> float:
+    """Activate one person's card at a station and return the microseconds from the request to the committed end."""
     old = OldCard(number=one.old_number) if route is Route.PHARMACY else None
     began = time.perf_counter()
-    activation = await at.engine.start(ActivationStartParams(route=route, old_card=old), client="bench")
-    at.backend.insert("front", one.card)
+    activation = await at.engine.start(
+        ActivationStartParams(route=route, station=station(number), old_card=old), client="bench"
+    )
+    at.backend.insert(slot(number), one.card)
     await at.engine.wait_end(activation, LONGEST_S)
     taken = (time.perf_counter() - began) * 1e6
     view = await at.engine.view(activation, personal=False)
     assert (view.state, view.outcome) == (State.COMPLETED, Outcome.ACTIVATED), view.reason
-    at.backend.remove("front")
+    at.backend.remove(slot(number))
     return taken
 
 
