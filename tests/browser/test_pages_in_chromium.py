@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import pytest
@@ -18,6 +19,7 @@ from cardsim.centre.certificates import Certificates
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 HIS: Final = "his.example"
+UNSECURED: Final[Mapping[str, str]] = MappingProxyType({})
 POLICY: Final = Path(__file__).parents[2] / "packaging" / "chromium" / "cardd.json"
 BASIC: Final = (
     "510100|510101190001010086|T00000087|510100D156000005C0FFEE08FFFFFFFF|测试辛|0081544C9686845101C0FFEE08|3.00|"
@@ -117,12 +119,12 @@ class Counter:
 
 @contextlib.asynccontextmanager
 async def counter(
-    directory: Path, tls: ssl.SSLContext | None = None, *, tokenless: bool = False, **changes: str
+    directory: Path, tls: ssl.SSLContext | None = None, *, shown: Mapping[str, str] = UNSECURED, tokenless: bool = False
 ) -> AsyncIterator[Counter]:
     port = free_port()
     with site(tls) as his:
         origins = [his.origin(HIS)]
-        section = web(directory, port, origins=origins, without_token=origins if tokenless else [], **changes)
+        section = web(directory, port, origins=origins, without_token=origins if tokenless else [], **shown)
         async with whole_daemon(directory, grant=EVERYTHING, more=as_yaml(section)) as desk:
             await desk.call("events.subscribe", after="now")
             await desk.insert("p3-3.0-sm4")
@@ -193,9 +195,9 @@ async def test_a_page_that_came_by_https_may_come_by_ws_to_this_machine_itself(t
 async def test_a_page_comes_by_wss_where_the_certificate_is_trusted_and_not_where_it_is_not(tmp_path: Path) -> None:
     made, tls = secured(tmp_path)
     files = {"certificate_file": str(made.centre), "key_file": str(made.centre_key)}
-    async with counter(tmp_path, tls, **files) as at:
+    async with counter(tmp_path, tls, shown=files) as at:
         assert read(await at.show(trusts=made.centre, address="wss://localhost:{port}/?token={token}"))
-    async with counter(tmp_path, None, **files) as at:
+    async with counter(tmp_path, None, shown=files) as at:
         assert await at.show(address="wss://localhost:{port}/?token={token}") == "error"
 
 
