@@ -1,11 +1,10 @@
-"""The medical account at the desk: balance, load, debit, and the card's own word on what happened (LD/T 32.7 12, 14).
+"""Money on the medical account is moved at the desk: load and debit (LD/T 32.7 12).
 
-Money moves in one command of the card, which is sent once. Before it, the intent is handed out to be made durable; if
-no answer comes back, only the card knows, and it is asked: a proof means done, 9406 not done. Nothing is ever repeated.
+It moves in one command of the card, which is sent once. Before it, the intent is handed out to be made durable; if no
+answer comes back, only the card knows, and is asked (`account_reading`). Nothing is ever repeated.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -15,7 +14,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.base.structs import Hidden, Struct
-from cardd.cards.account import RECORDS, Account, Certificate, Deed, PurchaseStarted, Sum
+from cardd.cards.account import Account, Certificate, Deed, PurchaseStarted, Sum
 from cardd.crypto.money import Amounts
 from cardd.desk.pin_block import pin_block
 from cardd.desk.reading import Identity
@@ -26,7 +25,6 @@ from cardd.iso7816.status import SW, StatusError
 from cardd.keys.money import CardKeys, Load, MoneyService, Purchase, Signature
 from cardd.keys.service import KeyService
 from cardd.readers.insertion import Insertion
-from cardd.rules.content import Fields, read_fields
 
 
 class Outcome(StrEnum):
@@ -101,18 +99,6 @@ class Settled(Struct, frozen=True):
     by_proof: bool = False
 
 
-class Balances(Struct, frozen=True):
-    """The account as it stands: balance and yearly sums in fen, the payment year and the day on which it begins."""
-
-    account: int
-    self_paid: int
-    pool: int
-    year: str | None
-    starting_day: str | None
-
-    __repr__ = object.__repr__
-
-
 class UnsettledError(Exception):
     """The card was told to move money and did not answer. Only its proof tells whether it did."""
 
@@ -127,36 +113,7 @@ Intend = Callable[[Intent], None]
 
 Moved = TypeVar("Moved")
 
-_LAST_SEQUENCE: Final = 0xFFFF
 _ABSENT: Final = "the card has no medical account"
-
-
-def read_balances(
-    channel: Channel, insertion: Insertion, expected: Identity | None, pin: Secret | None = None
-) -> Balances:
-    """Ask for the three sums and the starting day; no right is needed for that (LD/T 32.5, GET BALANCE).
-
-    Some cards want the PIN all the same. `pin` is shown to those only that have refused without it.
-
-    Raises CarddError: CARD_DATA_DIFFERS; FILE_ABSENT for a card without the account's application, ACCOUNT_NOT_IN_USE
-    for one that has it and refuses what concerns the account, as cards for use online only do;
-    ACCESS_DENIED for one that wants the PIN where none was given; PIN_*.
-    """
-    with refusals():
-        card, account = _open(channel, insertion, expected)
-        try:
-            balance = account.balance(Sum.ACCOUNT)
-        except StatusError as error:
-            if pin is None or error.sw != SW.SECURITY_STATUS_NOT_SATISFIED:
-                raise
-            card.environment.verify(pin_block(pin))
-            account = _select(channel)
-            balance = account.balance(Sum.ACCOUNT)
-        self_paid, pool = account.balance(Sum.SELF_PAID), account.balance(Sum.POOL)
-        day = None
-        with suppress(StatusError):
-            day = account.starting_day()
-    return Balances(balance.amount, self_paid.amount, pool.amount, self_paid.year, day)
 
 
 def debit(
@@ -181,7 +138,7 @@ def debit(
     money = _money(services)
     with refusals():
         card, account = _unlock(channel, insertion, expected, services, pin, deadline)
-        keys = _card_keys(card)
+        keys = card_keys(card)
         with money.purchase(keys, deadline=deadline) as till:
             started = account.begin_purchase(order.key_index, order.amounts, till.terminal)
             purchase = Purchase(
@@ -207,8 +164,8 @@ def debit(
             intend(intent)
             certificate = _move(intent, lambda: account.debit(signature.sequence, intent.time, signature.mac1))
             # the money has moved: a module that fails now takes nothing of that back
-            mac_right = _judged(lambda: till.confirms(certificate.mac))
-        return _settled(money, keys, intent, certificate, deadline, mac_right=mac_right)
+            mac_right = judged(lambda: till.confirms(certificate.mac))
+        return judge_settled(money, keys, intent, certificate, deadline, mac_right=mac_right)
 
 
 class PurchaseBegun(Struct, frozen=True):
@@ -229,10 +186,10 @@ def begin_debit(
     Raises CarddError as `debit` does before it moves anything.
     """
     with refusals():
-        card = _social(channel, insertion, expected)
+        card = social_card(channel, insertion, expected)
         if pin is not None:
             card.environment.verify(pin_block(pin))
-        account = _select(channel)
+        account = select(channel)
         started = account.begin_purchase(order.key_index, order.amounts, terminal)
     return PurchaseBegun(order, account, started, terminal, card.identity)
 
@@ -274,7 +231,7 @@ def load(
     money = _money(services)
     with refusals():
         card, account = _unlock(channel, insertion, expected, services, pin, deadline)
-        keys = _card_keys(card)
+        keys = card_keys(card)
         terminal = money.terminal(keys, deadline=deadline)
         started = account.begin_load(order.key_index, order.amounts.account, terminal)
         intent = Intent(
@@ -293,102 +250,13 @@ def load(
             raise CarddError(Reason.CARD_NOT_GENUINE, "the card's MAC of the load is wrong")
         intend(intent)
         tac = _move(intent, lambda: account.credit(intent.time, mac2))
-        return _settled(money, keys, intent, Certificate(tac, mac2), deadline)
-
-
-def ask_proof(
-    channel: Channel,
-    insertion: Insertion,
-    services: Services,
-    intent: Intent,
-    deadline: float,
-    pin: Secret | None = None,
-) -> Settled:
-    """Have the card say whether an intent was carried out (LD/T 32.7 14, GET TRANSACTION PROOF).
-
-    The card must be the one of the intent; by its identification code, card number, and answer to reset no other is.
-    It proves itself on the way, which also tells how its keys are made.
-
-    Raises CarddError: CARD_DATA_DIFFERS; ACCESS_DENIED for a card that wants the PIN before; STATUS_WORD.
-    """
-    with refusals():
-        card = _social(channel, insertion, intent.identity)
-        prove(card, services.keys, deadline)
-        if pin is not None:
-            card.environment.verify(pin_block(pin))
-        account = _select(channel)
-        certificate = account.proof(intent.order.deed, intent.sequence)
-        if certificate is not None:
-            return _proven(card, services, intent, certificate, deadline)
-        # some cards note a transaction under the number behind the one that they told
-        sequence = intent.sequence + 1 & _LAST_SEQUENCE
-        later = account.proof(intent.order.deed, sequence)
-        settled = None if later is None else _proven(card, services, intent, later, deadline)
-        if settled is None or settled.outcome is Outcome.UNPROVEN:
-            # under that number lies another transaction
-            return Settled(intent, Outcome.NOT_DONE, by_proof=True)
-        if settled.tac_right or settled.mac_right:
-            return settled
-        return replace(settled, outcome=_by_record(account, intent, sequence))
-
-
-def _by_record(account: Account, intent: Intent, sequence: int) -> Outcome:
-    """Tell by EF08 whose proof lies under a number, where nobody here can judge it.
-
-    The record of that number names terminal, time and amount. It is another's if one of them differs; without it, or
-    without the right to read it, nothing is known.
-    """
-    try:
-        for record in account.records():
-            if int.from_bytes(record[:2], "big") == sequence and record[2:3] == bytes((intent.order.deed,)):
-                amount = intent.order.amounts.account.to_bytes(4, "big")
-                same = record[3:20] == intent.terminal + intent.time + amount
-                return Outcome.DONE if same else Outcome.NOT_DONE
-    except StatusError:
-        pass
-    return Outcome.UNPROVEN
-
-
-def _proven(card: SocialCard, services: Services, intent: Intent, certificate: Certificate, deadline: float) -> Settled:
-    """Judge what the card gives for an intent when it is asked afterwards."""
-    if services.money is None:
-        return Settled(intent, Outcome.DONE, certificate, by_proof=True)
-    money, keys = services.money, _card_keys(card)
-    mac_right = None
-    if intent.order.deed is Deed.PURCHASE:
-        mac_right = _judged(
-            lambda: money.purchase_mac2_right(
-                keys, intent.purchase, intent.terminal_sequence, certificate.mac, deadline=deadline
-            )
-        )
-    return _settled(money, keys, intent, certificate, deadline, mac_right=mac_right, by_proof=True)
-
-
-def read_proof(
-    channel: Channel, insertion: Insertion, expected: Identity | None, deed: Deed, sequence: int
-) -> Certificate | None:
-    """Ask for the proof of a transaction by its sequence alone; None is the card's 9406. Raises as `ask_proof`."""
-    with refusals():
-        _, account = _open(channel, insertion, expected)
-        return account.proof(deed, sequence)
-
-
-def read_debit_records(
-    channel: Channel, insertion: Insertion, expected: Identity | None, pin: Secret | None
-) -> tuple[Fields, ...]:
-    """Read EF08, the newest record first. Raises CarddError: PIN_*, ACCESS_DENIED without the PIN where one is set."""
-    with refusals():
-        card, account = _open(channel, insertion, expected)
-        if pin is not None:
-            card.environment.verify(pin_block(pin))
-            account = _select(channel)
-        return tuple(read_fields(RECORDS, record) for record in account.records())
+        return judge_settled(money, keys, intent, Certificate(tac, mac2), deadline)
 
 
 def find(channel: Channel) -> Account:
     """Select the account of a card. Raises CarddError: FILE_ABSENT, ACCOUNT_NOT_IN_USE, CARD_BLOCKED."""
     with refusals():
-        account = _select(channel)
+        account = select(channel)
     refuse_unused_account(account)
     return account
 
@@ -396,7 +264,7 @@ def find(channel: Channel) -> Account:
 def find_on(channel: Channel, insertion: Insertion, expected: Identity) -> Account:
     """Select the account of the card that is expected. Raises CarddError: CARD_DATA_DIFFERS, and as `find` does."""
     with refusals():
-        _social(channel, insertion, expected)
+        social_card(channel, insertion, expected)
     return find(channel)
 
 
@@ -420,12 +288,8 @@ def _money(services: Services) -> MoneyService:
     return services.money
 
 
-def _open(channel: Channel, insertion: Insertion, expected: Identity | None) -> tuple[SocialCard, Account]:
-    card = _social(channel, insertion, expected)
-    return card, _select(channel)
-
-
-def _social(channel: Channel, insertion: Insertion, expected: Identity | None) -> SocialCard:
+def social_card(channel: Channel, insertion: Insertion, expected: Identity | None) -> SocialCard:
+    """Open the card that is expected. Raises CarddError: FILE_ABSENT for another kind, CARD_DATA_DIFFERS."""
     card = open_social(channel, insertion)
     if card is None:
         raise CarddError(Reason.FILE_ABSENT, _ABSENT)
@@ -434,7 +298,8 @@ def _social(channel: Channel, insertion: Insertion, expected: Identity | None) -
     return card
 
 
-def _select(channel: Channel) -> Account:
+def select(channel: Channel) -> Account:
+    """Select the account of an open card. Raises CarddError(FILE_ABSENT), StatusError."""
     account = Account.select(channel)
     if account is None:
         raise CarddError(Reason.FILE_ABSENT, _ABSENT)
@@ -451,15 +316,16 @@ def _unlock(
 ) -> tuple[SocialCard, Account]:
     """Open a card that may be asked to move money: it has proved itself, and the holder has shown the PIN."""
     block = None if pin is None else pin_block(pin)
-    card = _social(channel, insertion, expected)
+    card = social_card(channel, insertion, expected)
     if prove(card, services.keys, deadline).authentic is False:
         raise CarddError(Reason.CARD_NOT_GENUINE, "no money is moved on a card that failed to prove itself")
     if block is not None:
         card.environment.verify(block)
-    return card, _select(channel)
+    return card, select(channel)
 
 
-def _card_keys(card: SocialCard) -> CardKeys:
+def card_keys(card: SocialCard) -> CardKeys:
+    """Return how a card's keys are derived. Raises CarddError(CARD_ID_MALFORMED)."""
     if card.factors is None:
         raise CarddError(Reason.CARD_ID_MALFORMED, "the answer to reset has no 13 historical bytes")
     return CardKeys(card.algorithm, card.factors)
@@ -477,7 +343,7 @@ def _move(intent: Intent, command: Callable[[], Moved]) -> Moved:
         raise UnsettledError(intent, error) from error
 
 
-def _judged(judge: Callable[[], bool | None]) -> bool | None:
+def judged(judge: Callable[[], bool | None]) -> bool | None:
     """Return a judgement; a key service that cannot make one takes nothing back of what the card has done."""
     try:
         return judge()
@@ -485,7 +351,7 @@ def _judged(judge: Callable[[], bool | None]) -> bool | None:
         return None
 
 
-def _settled(
+def judge_settled(
     money: MoneyService,
     keys: CardKeys,
     intent: Intent,
@@ -495,6 +361,8 @@ def _settled(
     mac_right: bool | None = None,
     by_proof: bool = False,
 ) -> Settled:
+    """Return what the card gave for an intent that it carried out, with what the key service makes of it."""
+
     def judge() -> bool | None:
         if intent.order.deed is Deed.LOAD:
             return money.load_tac_right(keys, intent.load, certificate.tac, deadline=deadline)
@@ -502,6 +370,6 @@ def _settled(
             keys, intent.purchase, intent.terminal, intent.terminal_sequence, certificate.tac, deadline=deadline
         )
 
-    tac_right = _judged(judge)
+    tac_right = judged(judge)
     outcome = Outcome.UNPROVEN if False in {tac_right, mac_right} else Outcome.DONE
     return Settled(intent, outcome, certificate, tac_right, mac_right, by_proof)

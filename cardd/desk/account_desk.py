@@ -18,7 +18,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.cards.account import Deed
 from cardd.crypto.money import Amounts
-from cardd.desk import account, account_rows
+from cardd.desk import account, account_reading, account_rows
 from cardd.desk.account import (
     Intend,
     Intent,
@@ -123,7 +123,9 @@ class AccountDesk:
 
     async def _balance(self, chosen: Chosen, pin: Secret | None) -> AccountBalanceResult:
         expected = self._reception.identity_of(chosen.insertion.id)
-        found = await self._run(chosen, lambda channel, inside: account.read_balances(channel, inside, expected, pin))
+        found = await self._run(
+            chosen, lambda channel, inside: account_reading.read_balances(channel, inside, expected, pin)
+        )
         return AccountBalanceResult(
             insertion=chosen.insertion.id,
             account=found.account,
@@ -142,7 +144,7 @@ class AccountDesk:
             expected = self._reception.identity_of(chosen.insertion.id)
             pin = await self._pin(chosen, "account.records", request)
             found = await self._run(
-                chosen, lambda channel, inside: account.read_debit_records(channel, inside, expected, pin)
+                chosen, lambda channel, inside: account_reading.read_debit_records(channel, inside, expected, pin)
             )
         return AccountRecordsResult(
             insertion=chosen.insertion.id, records=[_record(fields) for fields in found[: params.limit]]
@@ -158,7 +160,7 @@ class AccountDesk:
         sequence, deed = params.sequence or 0, _TYPES[params.type]
         expected = self._reception.identity_of(chosen.insertion.id)
         found = await self._run(
-            chosen, lambda channel, inside: account.read_proof(channel, inside, expected, deed, sequence)
+            chosen, lambda channel, inside: account_reading.read_proof(channel, inside, expected, deed, sequence)
         )
         return AccountProofResult(
             insertion=chosen.insertion.id,
@@ -380,7 +382,7 @@ class AccountDesk:
         intent, deadline = account_rows.intent_of(row), self._clock.monotonic() + JOB_S
         settled = await self._run(
             chosen,
-            lambda channel, inside: account.ask_proof(channel, inside, self._services, intent, deadline, pin),
+            lambda channel, inside: account_reading.ask_proof(channel, inside, self._services, intent, deadline, pin),
         )
         return await self._end(key, account_rows.ended(row, settled))
 

@@ -14,16 +14,8 @@ from cardd.base.errors import CarddError
 from cardd.base.secret import Secret
 from cardd.cards.account import Deed
 from cardd.crypto.money import Amounts
-from cardd.desk.account import (
-    Order,
-    Services,
-    UnsettledError,
-    ask_proof,
-    debit,
-    load,
-    read_balances,
-    read_debit_records,
-)
+from cardd.desk.account import Order, Services, UnsettledError, debit, load
+from cardd.desk.account_reading import ask_proof, read_balances, read_debit_records
 from cardd.desk.identify import identify
 from cardd.desk.pin import change_pin, query_pin, reload_pin, unblock_pin, verify_pin
 from cardd.desk.read import read_card

@@ -16,7 +16,8 @@ from cardd.base.errors import CarddError
 from cardd.base.secret import Personal, Secret
 from cardd.cards.account import Deed
 from cardd.crypto.money import Amounts
-from cardd.desk.account import Order, Services, ask_proof, debit, load, read_balances
+from cardd.desk.account import Order, Services, debit, load
+from cardd.desk.account_reading import ask_proof, read_balances
 from cardd.desk.identify import identify
 from cardd.desk.pin import change_pin, query_pin, reload_pin, unblock_pin, verify_pin
 from cardd.desk.read import read_card

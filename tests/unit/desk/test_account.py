@@ -13,20 +13,8 @@ from cardd.base.secret import Secret
 from cardd.cards.account import Certificate, Deed
 from cardd.crypto.block import Algorithm
 from cardd.crypto.money import Amounts
-from cardd.desk.account import (
-    Intent,
-    Order,
-    Outcome,
-    Services,
-    Settled,
-    UnsettledError,
-    ask_proof,
-    debit,
-    load,
-    read_balances,
-    read_debit_records,
-    read_proof,
-)
+from cardd.desk.account import Intent, Order, Outcome, Services, Settled, UnsettledError, debit, load
+from cardd.desk.account_reading import ask_proof, read_balances, read_debit_records, read_proof
 from cardd.desk.identify import identify
 from cardd.iso7816.device import Transport
 from cardd.keys.money import CardKeys, Load

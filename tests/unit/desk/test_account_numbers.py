@@ -15,7 +15,8 @@ from cardd.cards.account import Deed
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import factors
 from cardd.crypto.money import Amounts
-from cardd.desk.account import Order, Outcome, Services, Settled, ask_proof, load, read_balances
+from cardd.desk.account import Order, Outcome, Services, Settled, load
+from cardd.desk.account_reading import ask_proof, read_balances
 from cardd.iso7816.device import Transport
 from cardd.keys.money import CardKeys
 from cardd.keys.software_money import SoftwareMoney

@@ -8,7 +8,7 @@ from support.cards import DEADLINE, OpenCard, on_channel, software_keys
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.crypto.block import Algorithm
-from cardd.desk.account import read_balances
+from cardd.desk.account_reading import read_balances
 from cardd.desk.identify import identify
 from cardd.desk.starting_day import set_starting_day
 from cardd.desk.stopped import StoppedKeys

@@ -16,7 +16,8 @@ from cardd.cards.account import Deed
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import factors
 from cardd.crypto.money import Amounts
-from cardd.desk.account import Order, Outcome, Services, Settled, debit, load, read_balances
+from cardd.desk.account import Order, Outcome, Services, Settled, debit, load
+from cardd.desk.account_reading import read_balances
 from cardd.iso7816.device import Transport
 from cardd.keys.money import CardKeys, Purchase
 from cardd.keys.psam_money import PsamMoney
