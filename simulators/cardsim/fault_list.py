@@ -25,10 +25,14 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Tear(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="tear"):
-    """The card is torn out: before the command comes, after `bytes` of its writing, or before its answer goes."""
+    """The card is torn out: before the command comes, after `bytes` of its writing, or before its answer goes.
+
+    It is back at once, as a card that slipped, unless it `stays_out`: then it answers nothing any more in this reader.
+    """
 
     when: Literal["before", "during", "after"] = "during"
     bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+    stays_out: bool = False
 
 
 class Mute(Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="mute"):

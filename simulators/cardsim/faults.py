@@ -140,6 +140,7 @@ class FaultyCard:
         self._chip = faults.chip
         self._interface = "contactless" if isinstance(card, ContactlessCard) else "contact"
         self._mute = False
+        self._out = False
         self._endless = 0
         self._alterations: list[Flip | WrongMac] = []
         self._rates: list[Slow] = []
@@ -169,7 +170,7 @@ class FaultyCard:
 
     def _begin(self, answer: bytes) -> bytes:
         answer = self._first_answer or answer
-        self._mute, self._endless, self._alterations, self._rates = False, 0, [], []
+        self._mute, self._endless, self._alterations, self._rates = self._out, 0, [], []
         for fault in self._faults.strike_reset():
             if isinstance(fault, Slow):
                 self._faults.sleep(fault.ms / 1000 if fault.ms else _CHARACTER * len(answer) / (fault.baud or 1))
@@ -222,7 +223,7 @@ class FaultyCard:
         answer = self._card.transmit(command)
         for undo in held:
             undo()
-        return self._torn() if tears else self._altered(answer)
+        return self._torn(*tears) if tears else self._altered(answer)
 
     def _before(self, struck: Sequence[AnyFault]) -> None:
         for fault in struck:
@@ -235,7 +236,7 @@ class FaultyCard:
         """Answer a command that the card does not get."""
         if isinstance(fault, Tear):
             self._rates = []
-            return self._torn()
+            return self._torn(fault)
         if isinstance(fault, Mute):
             self._mute = True
             return _NOTHING
@@ -259,7 +260,8 @@ class FaultyCard:
             self._alterations = []
         return data + word
 
-    def _torn(self) -> bytes:
+    def _torn(self, *tears: Tear) -> bytes:
+        self._out = self._mute = any(tear.stays_out for tear in tears)
         self._card.power_off()
         return _NOTHING
 
