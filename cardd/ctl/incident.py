@@ -30,13 +30,18 @@ def incident(terminal: Terminal, activation: str) -> None:
 
 
 def _show(account: Incident) -> None:
+    click.echo(written(account), nl=False)
+
+
+def written(account: Incident) -> str:
+    """Return an account as YAML: its head, then a paragraph for each step, so that a person can follow them."""
     # only this command writes YAML
     import yaml  # noqa: PLC0415
 
+    def said(value: object) -> str:
+        text: str = yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=_WIDTH)
+        return text
+
     known = {name: value for name, value in msgspec.to_builtins(account).items() if value is not None}
     turns = known.pop("turns")
-    click.echo(_HEAD + yaml.safe_dump(known, sort_keys=False, width=_WIDTH) + "turns:" + (" []" if not turns else ""))
-    for turn in turns:
-        # one step is one paragraph, so that a person can follow them
-        said = yaml.safe_dump([turn], sort_keys=False, default_flow_style=None, width=_WIDTH)
-        click.echo("\n" + said, nl=False)
+    return "\n".join([_HEAD + said(known) + ("turns:" if turns else "turns: []"), *map(said, ([one] for one in turns))])

@@ -12,13 +12,15 @@ from cardd.base.document import DocumentError
 from cardd.base.errors import CarddError
 from cardd.base.structs import Struct
 from cardd.client.errors import CallError, ProtocolError, UnreachableError
+from cardd.wire.incident import Incident
 from cardsim.scenario.cast import Cast
 from cardsim.scenario.chance import Chance
 from cardsim.scenario.engine import play
 from cardsim.scenario.grounds.ground import Ground, Stage
+from cardsim.scenario.incidents.reading import hold_against, opened
 from cardsim.scenario.model import Place
 from cardsim.scenario.outcome import Came, Failure, Result
-from cardsim.scenario.reading import Read, fit_for, read_scenario
+from cardsim.scenario.reading import Read, fit_for
 from cardsim.scenario.story import Story
 
 _GIVEN_UP_S: Final = 5.0
@@ -56,12 +58,12 @@ def run(job: Job) -> Result:
         path=str(job.path), name=job.path.stem, ground=job.ground, seed=job.seed or 0, again=job.again(job.seed or 0)
     )
     try:
-        read = read_scenario(job.path)
-        fit_for(read, job.ground)
-        result.name = read.scenario.scenario
-        result.seed = (read.scenario.seed if job.seed is None else job.seed) + job.turn
-        result.again = job.again(result.seed)
-        _run(job, read, result)
+        with opened(job.path) as (read, incident):
+            fit_for(read, job.ground)
+            result.name = read.scenario.scenario
+            result.seed = (read.scenario.seed if job.seed is None else job.seed) + job.turn
+            result.again = job.again(result.seed)
+            _run(job, read, result, incident)
     except KeyboardInterrupt:
         result.came = Came.INTERRUPTED
     except (DocumentError, CarddError, OSError, UnreachableError, CallError, ProtocolError) as error:
@@ -77,18 +79,28 @@ def run(job: Job) -> Result:
     return result
 
 
-def _run(job: Job, read: Read, result: Result) -> None:
+def _run(job: Job, read: Read, result: Result, incident: Incident | None) -> None:
     chance = Chance(result.seed)
     cast = Cast(read, chance, short=job.short)
     ground = _GROUNDS[job.ground](cast.stage(), job)
     story = Story(read, ground, cast, chance, short=job.short)
     try:
         _play(story, ground)
+        if incident is not None and story.came in {Came.PASSED, Came.FAILED}:
+            _compare(job, incident, story)
     finally:
         result.came, result.failures = story.came, story.failures
         result.steps, result.events = story.steps, len(story.feed.told)
         result.passed_s = ground.time.elapsed()
         ground.close()
+
+
+def _compare(job: Job, incident: Incident, story: Story) -> None:
+    """Hold what was run against the incident that it was made of."""
+    with story.ground.client() as client:
+        wrong = hold_against(job.path, incident, client, story.failures)
+    story.failures[:] = wrong
+    story.came = Came.FAILED if wrong else Came.PASSED
 
 
 def _play(story: Story, ground: Ground) -> None:
