@@ -15,6 +15,10 @@ setup-slow:
 setup: ## install what is missing (Debian packages, .venv); says what it installs
 	@tools/setup
 
+.PHONY: setup-bench
+setup-bench:
+	@tools/setup bench
+
 demo: setup ## a pharmacy counter on a real pcscd with virtual cards: four handoffs, then all is gone again
 	@$(bin)/cardsim demo
 
@@ -37,8 +41,8 @@ check: setup ## lint, format, types, floors
 	@$(bin)/mypy
 	@PYTHONPATH=simulators .venv/lint/bin/lint-imports
 
-bench: setup ## measure, in interleaved rounds; a table, and JSON with the commit in bench/out/
-	@$(bin)/python bench/run.py
+bench: setup-bench ## measure, in interleaved rounds; a table, and JSON with the commit in bench/out/
+	@$(bin)/python -m bench.run
 
 fuzz: setup ## coverage-guided fuzzing of every target for FUZZ_SECONDS (60) each; executions and findings in a table
 	@$(bin)/pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r requirements/fuzz.txt

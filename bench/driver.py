@@ -24,7 +24,7 @@ from bench.laboratory import laboratory
 from bench.programs import compile_c, microseconds
 from bench.read import LIMIT_S, MODULE, PERSONA, Desk
 from bench.recording import Exchange, RecordingBackend, Step, script
-from bench.report import ROOT, Bound, Goal, Row, Settings, publish, ratios
+from bench.report import ROOT, Bound, Goal, Row, Settings, amount, publish, ratios
 from bench.socket import Line, Program
 from cardd.base.clock import SystemClock
 from cardd.desk.read import read_person
@@ -37,8 +37,8 @@ from cardd.readers.insertion import Insertion
 from cardsim.rig import REGISTER, default_config
 
 ABOUT: Final = "iReadCardBas of a 3.0 card with a PSAM"
-ROUNDS: Final = 20
-COUNT: Final = 20
+ROUNDS: Final = amount(20, short=1)
+COUNT: Final = amount(20, short=2)
 WARM_UP: Final = 3
 BUFFER: Final = 1024
 _LIST: Final = b'{"jsonrpc":"2.0","id":1,"method":"readers.list"}\n'

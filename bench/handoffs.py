@@ -34,7 +34,7 @@ from cardsim.links.vpcd import VpcdLink
 from cardsim.pcscd import MOST_READERS
 from cardsim.rig import Rig, literal
 
-SIZES: Final = (1, 2, 4, 8, 16)
+SIZES: Final = tuple(1 << power for power in range(amount(5, short=2)))
 """Stations that work at once."""
 ROUNDS: Final = amount(5, short=1)
 EACH: Final = amount(10, short=1)
@@ -179,7 +179,7 @@ def outside() -> Costs:
     with tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory, folder() as cards:
         people = [person(number, cards) for number in range(1, handoffs + 1)]
         with hall(Path(directory), people) as here:
-            here.round(MOST_READERS, 1, Cost())
+            here.round(max(SIZES), 1, Cost())
             for _ in range(PCSCD_ROUNDS):
                 for size, cost in costs.items():
                     here.round(size, PCSCD_EACH, cost)

@@ -1,83 +1,136 @@
-"""How much memory the daemon holds with sixteen readers: as it is, and with a centre on the network and metrics.
+"""What the daemon holds and how often it wakes: with sixteen readers, with two, and with a centre and metrics.
 
 Resident memory is what the kernel counts for the process; private is what no other process shares with it. Both are
-read when the daemon knows its readers and has answered a client, and again when a card has come into each reader.
+read when the daemon knows its readers and has answered a client, and again when a card has come into each reader. At
+rest, with no card in, it is then counted how often any of its threads is woken. What a reader costs is the difference
+between sixteen readers and two, by fourteen.
 """
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.holdings import Holdings, wake_ups
 from bench.journal import compiled
-from bench.report import Bound, Goal, Row, Settings, publish
+from bench.report import Bound, Goal, Quotient, Row, Settings, amount, publish
 from cardd.wire.methods import SYSTEM_METRICS
 from cardd.wire.system import NoParams
 from cardsim.rig import Rig
 
-READERS: Final = 16
-ROUNDS: Final = 5
-MEBI: Final = 1024
-PLAIN: Final = "as it is"
-BESIDE: Final = "with http and metrics"
-WANTED_MIB: Final[Mapping[str, float]] = {PLAIN: 45.0, BESIDE: 52.0}
-"""What the daemon may hold when it knows its readers, in MiB."""
+READERS: Final = amount(16, short=4)
+FEW: Final = 2
+ROUNDS: Final = amount(5, short=1)
+QUIET_S: Final = amount(10, short=1)
+SETTLED_S: Final = 1.5
+"""pcscd takes the power from cards 0.4 s after their last use, and the watch looks once more a second after that."""
+WAKE_UPS: Final = 0.2
+KIBI: Final = 1024
 
 _STATIONS: Final[Mapping[str, object]] = {
     "stations": [{"name": "hall", "readers": [{"match": {"name": "Cardsim*"}, "role": "counter"}]}],
 }
-_SETTINGS: Final[Mapping[str, Mapping[str, object]]] = {
-    PLAIN: _STATIONS,
-    # nobody listens there: a centre that does not answer has been asked with all of the client's code
-    BESIDE: {**_STATIONS, "authority": {"provider": "http", "url": "http://127.0.0.1:9/cards"}},
-}
 
 
-def memory_of(process: int) -> tuple[float, float]:
-    """Return resident and private memory of a process, in MiB."""
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
-    kib = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
-    return kib["Rss"] / MEBI, (kib["Private_Clean"] + kib["Private_Dirty"]) / MEBI
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way to run it. `wanted`: what it may hold when it knows its readers, in MiB."""
+
+    name: str
+    readers: int
+    settings: Mapping[str, object]
+    metrics: bool = False
+    wanted: float | None = None
 
 
-def one_round(kind: str) -> Mapping[str, tuple[float, float]]:
-    """Return what the daemon holds at rest and with a card in each reader."""
+PLAIN: Final = Kind("as it is", READERS, _STATIONS, wanted=45.0)
+SMALL: Final = Kind("with two readers", FEW, _STATIONS)
+# nobody listens there: a centre that does not answer has been asked with all of the client's code
+_CENTRE: Final = {"provider": "http", "url": "http://127.0.0.1:9/cards"}
+BESIDE: Final = Kind("with http and metrics", READERS, {**_STATIONS, "authority": _CENTRE}, metrics=True, wanted=52.0)
+KINDS: Final = (PLAIN, SMALL, BESIDE)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one daemon held, and how often a second it was woken at rest."""
+
+    rest: Holdings
+    cards: Holdings
+    woken: float
+
+
+def one_round(kind: Kind) -> Look:
+    """Look at one daemon."""
     with (
         tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory,
-        Rig.start(Path(directory) / "rig", stations=READERS // 2, psam=None, settings=_SETTINGS[kind]) as rig,
+        Rig.start(Path(directory) / "rig", stations=kind.readers // 2, psam=None, settings=kind.settings) as rig,
         rig.client() as client,
     ):
         assert rig.daemon is not None
-        if kind == BESIDE:
+        daemon = rig.daemon.pid
+        if kind.metrics:
             client.call(SYSTEM_METRICS, NoParams())
-        rest = memory_of(rig.daemon.pid)
-        for index in range(READERS):
+        rest = Holdings.of(daemon)
+        time.sleep(SETTLED_S)
+        before = wake_ups(daemon)
+        time.sleep(QUIET_S)
+        woken = (wake_ups(daemon) - before) / QUIET_S
+        for index in range(kind.readers):
             rig.lab.insert_persona("social-jia-3.0", index, name=f"card-{index}")
-        if kind == BESIDE:
+        if kind.metrics:
             client.call(SYSTEM_METRICS, NoParams())
-        return {"at rest": rest, "with cards": memory_of(rig.daemon.pid)}
+        return Look(rest, Holdings.of(daemon), woken)
+
+
+def per_reader(many: Sequence[Look], few: Sequence[Look]) -> list[Quotient]:
+    """Return what another reader costs, round by round."""
+    pairs = [*zip(many, few, strict=True)]
+    more = READERS - FEW
+    return [
+        Quotient.of(
+            "private memory of a reader at rest, KiB",
+            [(one.rest.private - other.rest.private) * KIBI / more for one, other in pairs],
+        ),
+        Quotient.of(
+            "private memory of a reader whose card has come, KiB",
+            [(one.cards.private - other.cards.private) * KIBI / more for one, other in pairs],
+        ),
+        Quotient.of("threads of a reader", [(one.rest.threads - other.rest.threads) / more for one, other in pairs]),
+    ]
 
 
 def main() -> None:
     """Measure, print, write."""
     compiled()
-    rounds: Mapping[str, list[Mapping[str, tuple[float, float]]]] = {kind: [] for kind in _SETTINGS}
+    rounds: Mapping[str, list[Look]] = {kind.name: [] for kind in KINDS}
     for _ in range(ROUNDS):
-        for kind, found in rounds.items():
-            found.append(one_round(kind))
+        for kind in KINDS:
+            rounds[kind.name].append(one_round(kind))
     rows = [
-        Row.of(f"{kind}, {when}, {what}", [one[when][index] for one in found])
-        for kind, found in rounds.items()
-        for when in ("at rest", "with cards")
-        for index, what in enumerate(("resident", "private"))
+        Row.of(f"{name}, {when}, {what}", [getattr(getattr(look, moment), what) for look in looks])
+        for name, looks in rounds.items()
+        for moment, when in (("rest", "at rest"), ("cards", "with cards"))
+        for what in ("resident", "private")
     ]
-    goals = [_goal(kind, [one["at rest"][0] for one in found]) for kind, found in rounds.items()]
-    settings: Settings = {"readers": READERS, "rounds": ROUNDS}
-    publish("resident", "what the daemon holds", rows, settings, goals, unit="MiB")
+    goals = [
+        Goal.of(
+            f"{kind.name}: resident with {READERS} readers, MiB", Bound.AT_MOST, kind.wanted, _resident(rounds, kind)
+        )
+        for kind in KINDS
+        if kind.wanted is not None
+    ]
+    woken = [look.woken for look in rounds[PLAIN.name]]
+    goals.append(Goal.of("woken at rest, times a second", Bound.AT_MOST, WAKE_UPS, woken))
+    figures = per_reader(rounds[PLAIN.name], rounds[SMALL.name])
+    settings: Settings = {"readers": READERS, "few": FEW, "rounds": ROUNDS, "quiet_s": QUIET_S}
+    publish("resident", "what the daemon holds", rows, settings, goals, figures, unit="MiB")
 
 
-def _goal(kind: str, mib: Sequence[float]) -> Goal:
-    return Goal.of(f"{kind}: resident with {READERS} readers, MiB", Bound.AT_MOST, WANTED_MIB[kind], mib)
+def _resident(rounds: Mapping[str, list[Look]], kind: Kind) -> list[float]:
+    return [look.rest.resident for look in rounds[kind.name]]
 
 
 if __name__ == "__main__":

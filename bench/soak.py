@@ -21,7 +21,7 @@ from cardd.client.blocking import Client
 READERS: Final = 16
 PARTS: Final = 5
 """Between the first and the last look."""
-STILL_S: Final = 3.0
+STILL_S: Final = amount(3, short=0)
 """After which pcscd has taken the power from cards, and the watch has looked once more."""
 
 
@@ -38,7 +38,7 @@ class Course:
 
 COURSES: Final = (
     Course("in-process", "bench.inside", amount(5000, short=32), amount(100_000, short=160), 1.0),
-    Course("pcscd", "bench.counter", amount(500, short=16), amount(2000, short=40), 4.0),
+    Course("pcscd", "bench.counter", amount(500, short=16), amount(2000, short=20), 4.0),
 )
 
 

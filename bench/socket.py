@@ -33,10 +33,10 @@ SUBSCRIBERS: Final = 200
 PACE: Final = 500
 """Events a second, each for every subscriber."""
 READS: Final = amount(40, short=2)
-COMPUTING_S: Final = 1.5
+COMPUTING_S: Final = amount(15, short=2) / 10
 SWITCHES: Final = (0.005, SWITCH_S)
 """Seconds after which threads take turns: Python's own, and the daemon's."""
-PACED_S: Final = 1.5
+PACED_S: Final = amount(15, short=5) / 10
 FLOODS: Final = ((8, 1000), (40, 1))
 """Connections, and lines that each writes at once."""
 CARDS: Final = ("social-jia-3.0", "psam", *(C_ECHO,) * 14)
