@@ -9,7 +9,6 @@ from datetime import timedelta, timezone
 from typing import Final, TypeVar, cast
 from weakref import WeakValueDictionary
 
-import msgspec
 import structlog
 
 from cardd.base.clock import Clock
@@ -29,6 +28,7 @@ from cardd.desk.account import (
     UnsettledError,
     finish_debit,
 )
+from cardd.desk.account_deeds import AccountDeeds, Key
 from cardd.desk.asking import Asking, Question
 from cardd.desk.intending import INTEND_S, wait_for
 from cardd.desk.prompts import Purpose
@@ -37,7 +37,7 @@ from cardd.desk.reception import CardIdentified, Notice, Reception
 from cardd.desk.requests import CardRequests, Chosen
 from cardd.desk.social import open_social
 from cardd.iso7816.channel import Channel
-from cardd.journal.events import DeedRow, NewEvent
+from cardd.journal.events import DeedRow
 from cardd.journal.store import Journal
 from cardd.keys.money import Signature
 from cardd.readers.insertion import Insertion
@@ -85,22 +85,18 @@ class AccountDesk:
     ) -> None:
         self._requests = requests
         self._reception = reception
-        self._journal = journal
+        self._deeds = AccountDeeds(journal)
         self._services = services
         self._asking = asking
         self._clock = clock
-        self._open: dict[tuple[str, str], DeedRow] = {}
-        self._running: dict[tuple[str, str], asyncio.Task[DeedRow]] = {}
+        self._running: dict[Key, asyncio.Task[DeedRow]] = {}
         self._settling: set[asyncio.Task[None]] = set()
         # a lock is there for as long as somebody holds it or waits for it
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     async def recover(self) -> None:
         """Take up the deeds of an earlier daemon of which nobody knows what became, then listen for their cards."""
-        methods = set(account_rows.METHODS.values())
-        for row in await self._journal.open_deeds():
-            if row.method in methods:
-                self._open[row.client, row.request] = row
+        await self._deeds.recover()
         self._reception.subscribe(self._notice)
 
     def close(self) -> None:
@@ -191,7 +187,7 @@ class AccountDesk:
 
         Raises CarddError: INVALID for one that was no account's; as `account_rows.check_told`.
         """
-        row = self._open.get((client, request)) or await self._journal.deed(client, request)
+        row = await self._deeds.known((client, request))
         if row is None:
             return None
         if not account_rows.is_here(row):
@@ -201,7 +197,7 @@ class AccountDesk:
 
     def open(self) -> list[DeedRow]:
         """Return the deeds of which only their cards know what became of them."""
-        return list(self._open.values())
+        return self._deeds.open()
 
     async def settled(
         self, params: AccountChoice, request: str, *, client: str, asked: str | None = None
@@ -224,7 +220,7 @@ class AccountDesk:
         moved and nothing was on record yet.
         """
         key = (client, request)
-        if key in self._open or await self._journal.deed(*key) is not None:
+        if await self._deeds.known(key) is not None:
             raise CarddError(Reason.INVALID, "this request was another deed: give each its own", path="$.request")
 
         def move(*given: object) -> Settled:
@@ -257,19 +253,15 @@ class AccountDesk:
             raise CarddError(Reason.INVALID, "this request was another deed: give each its own", path="$.request")
         return account_rows.result_of(row)
 
-    async def _do(
-        self, params: AccountChoice, key: tuple[str, str], order: Order, move: Move, asked: str | None
-    ) -> DeedRow:
-        known = self._open.get(key) or await self._journal.deed(*key)
+    async def _do(self, params: AccountChoice, key: Key, order: Order, move: Move, asked: str | None) -> DeedRow:
+        known = await self._deeds.known(key)
         if known is not None:
             return known
         async with self._requests.held(params) as chosen:
             pin = await self._pin_for_account(chosen, account_rows.METHODS[order.deed], asked or key[1])
             return await self._move(chosen, key, order, move, pin)
 
-    async def _move(
-        self, chosen: Chosen, key: tuple[str, str], order: Order, move: Move, pin: Secret | None
-    ) -> DeedRow:
+    async def _move(self, chosen: Chosen, key: Key, order: Order, move: Move, pin: Secret | None) -> DeedRow:
         """Do a deed that is not known yet, and return its row: ended, or open where only the card knows."""
         expected = self._reception.identity_of(chosen.insertion.id)
         deadline = self._clock.monotonic() + JOB_S
@@ -278,7 +270,7 @@ class AccountDesk:
         def intend(intent: Intent) -> None:
             """Have the intent made durable, on the worker's thread, while the card waits in its power."""
             left = min(INTEND_S, deadline - self._clock.monotonic())
-            wait_for(loop, lambda: self._intend(key, chosen.insertion, intent), left)
+            wait_for(loop, lambda: self._deeds.intend(key, chosen.insertion, intent), left)
 
         def operation(channel: Channel, inside: Insertion) -> Settled:
             return move(channel, inside, expected, self._services, order, pin, intend, deadline)
@@ -286,38 +278,8 @@ class AccountDesk:
         try:
             settled = await self._run(chosen, operation)
         except (CarddError, UnsettledError) as error:
-            return await self._failed(key, error)
-        return await self._end(key, account_rows.ended(self._open[key], settled))
-
-    async def _intend(self, key: tuple[str, str], insertion: Insertion, intent: Intent) -> None:
-        event, row = account_rows.intended(*key, insertion, intent)
-        # from here on the deed may be in doubt, also where the journal answers too late
-        self._open[key] = row
-        try:
-            await self._journal.record(event, deed=row)
-        except CarddError:
-            del self._open[key]
-            raise
-
-    async def _failed(self, key: tuple[str, str], error: CarddError | UnsettledError) -> DeedRow:
-        """Judge a deed that did not come to its end.
-
-        Without an intent nothing was begun; a refusal is the card's word; what else came after it, only the card knows.
-        """
-        row = self._open.get(key)
-        if row is None:
-            raise error.cause if isinstance(error, UnsettledError) else error
-        if isinstance(error, CarddError) and "status_word" in error.facts:
-            refused = account_rows.refused(row, str(error.reason), str(error.facts["status_word"]))
-            return await self._end(key, refused)
-        log.warning("account.in_doubt", insertion=row.data.get("insertion"), sequence=row.data.get("sequence"))
-        return row
-
-    async def _end(self, key: tuple[str, str], end: tuple[NewEvent, DeedRow]) -> DeedRow:
-        event, row = end
-        await self._journal.record(event, deed=row)
-        self._open.pop(key, None)
-        return row
+            return await self._deeds.fail(key, error)
+        return await self._deeds.settle(key, settled)
 
     # -- settling
 
@@ -325,13 +287,12 @@ class AccountDesk:
         """Ask a card that has come back what became of the deeds that are open on it."""
         if not isinstance(notice, CardIdentified):
             return
-        for key, row in list(self._open.items()):
-            if _is_of(row, notice.identity):
-                task = asyncio.get_running_loop().create_task(self._settle_quietly(Chosen(notice.insertion), key))
-                self._settling.add(task)
-                task.add_done_callback(self._settling.discard)
+        for key in self._deeds.open_on(notice.identity):
+            task = asyncio.get_running_loop().create_task(self._settle_quietly(Chosen(notice.insertion), key))
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
 
-    async def _settle_quietly(self, chosen: Chosen, key: tuple[str, str]) -> None:
+    async def _settle_quietly(self, chosen: Chosen, key: Key) -> None:
         try:
             await self._settle(chosen, key, None)
         except CarddError as error:
@@ -350,7 +311,7 @@ class AccountDesk:
 
     async def _settled(self, chosen: Chosen, client: str, request: str, asked: str | None) -> AccountMoved:
         key = (client, request)
-        row = self._open.get(key) or await self._journal.deed(*key)
+        row = await self._deeds.known(key)
         if not account_rows.is_here(row):
             raise CarddError(Reason.NOT_FOUND, "no such request is on record", path="$.request")
         account_rows.check_told(row)
@@ -364,7 +325,7 @@ class AccountDesk:
                 row = await self._settle(chosen, key, pin)
         return account_rows.result_of(row)
 
-    async def _settle(self, chosen: Chosen, key: tuple[str, str], pin: Secret | None) -> DeedRow:
+    async def _settle(self, chosen: Chosen, key: Key, pin: Secret | None) -> DeedRow:
         """Ask the card about one deed, unless that is settled by now: its return and a client may ask at once."""
         running = self._running.get(key)
         if running is not None:
@@ -372,19 +333,18 @@ class AccountDesk:
         async with self._turns.setdefault(key, asyncio.Lock()):
             return await self._settle_now(chosen, key, pin)
 
-    async def _settle_now(self, chosen: Chosen, key: tuple[str, str], pin: Secret | None) -> DeedRow:
-        row = self._open.get(key)
+    async def _settle_now(self, chosen: Chosen, key: Key, pin: Secret | None) -> DeedRow:
+        row = await self._deeds.known(key)
         if row is None:
-            known = await self._journal.deed(*key)
-            if known is None:
-                raise CarddError(Reason.NOT_FOUND, "no such request is on record")
-            return known
+            raise CarddError(Reason.NOT_FOUND, "no such request is on record")
+        if not self._deeds.is_open(key):
+            return row
         intent, deadline = account_rows.intent_of(row), self._clock.monotonic() + JOB_S
         settled = await self._run(
             chosen,
             lambda channel, inside: account_reading.ask_proof(channel, inside, self._services, intent, deadline, pin),
         )
-        return await self._end(key, account_rows.ended(row, settled))
+        return await self._deeds.settle(key, settled)
 
     # -- the card
 
@@ -418,13 +378,6 @@ def _tries_with_account(channel: Channel, insertion: Insertion) -> int | None:
     left = _tries(channel, insertion)
     account.find(channel)
     return left
-
-
-def _is_of(row: DeedRow, identity: Identity) -> bool:
-    try:
-        return account_rows.intent_of(row).identity.same_card(identity)
-    except msgspec.ValidationError:
-        return False
 
 
 def _record(fields: Fields) -> AccountRecord:
