@@ -152,6 +152,11 @@ def _fen(kind: Argument, text: str) -> int:
     return fen
 
 
+def _key(kind: Argument, value: int | str) -> str:
+    """Return what a machine has answered, without the end of the line that many send it with."""
+    return _text(kind, value).strip()
+
+
 def _items(text: str) -> list[str]:
     return text.strip().removesuffix(SEPARATOR).split(SEPARATOR)
 
@@ -168,6 +173,6 @@ _READ: Final[Mapping[Argument, Callable[[Argument, int | str], object]]] = Mappi
         Argument.FILE_ADDRESS: _file_address,
         Argument.WRITE_DATA: _text,
         Argument.PAY_INFO: _pay_info,
-        Argument.KEY: _text,
+        Argument.KEY: _key,
     }
 )

@@ -36,6 +36,13 @@ async def test_the_basic_information_is_read_without_keys_of_ones_own(tmp_path: 
         assert first["data"]["purpose"] == "iReadCardBas_HSM_Step1"
 
 
+@pytest.mark.parametrize("end", ["\r\n", " ", "\n"])
+async def test_a_machines_answer_may_have_the_end_of_its_line(tmp_path: Path, end: str) -> None:
+    async with program(tmp_path) as call:
+        request = await requested(call, "iReadCardBas_HSM_Step1", 1)
+        assert (await call("iReadCardBas_HSM_Step2", OFFICE.basic(request) + end))[0] == 0
+
+
 async def test_a_card_before_3_0_asks_for_no_external_authentication(tmp_path: Path) -> None:
     async with program(tmp_path, "p1-1.0-des") as call:
         request = await requested(call, "iReadCardBas_HSM_Step1", 1)
