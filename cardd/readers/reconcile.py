@@ -33,6 +33,7 @@ from cardd.readers.facts import (
     ServiceWentDown,
 )
 from cardd.readers.insertion import Insertion, insertion_id
+from cardd.readers.looks import NO_DEVICE, device, is_another_card, is_blind, verdict
 from cardd.readers.matching import Place
 
 SETTLE_S: Final = 0.6
@@ -41,8 +42,6 @@ SETTLE_S: Final = 0.6
 SETTLE_DOUBLINGS: Final = 7
 """A card that is lost again and again is looked at less and less often, down to every 77 s."""
 
-_COUNTER: Final = 0x10000
-_NO_DEVICE: Final = (None, None)
 _TROUBLE: Final = {Presence.MUTE: Reason.CARD_MUTE, Presence.UNPOWERED: Reason.CARD_UNPOWERED}
 _DARK: Final = frozenset({Presence.EMPTY, Presence.MUTE, Presence.UNPOWERED})
 _STATES: Final = {
@@ -344,10 +343,10 @@ class _Turn:
     def _find_place(self, look: Slot, place: Placing) -> None:
         """Attach a slot that is new, and one anew that turns out to be another device than it was taken for."""
         known = self._slots.get(look.name)
-        if known is not None and known.look is not None and _device(known.look) == _device(look):
+        if known is not None and known.look is not None and device(known.look) == device(look):
             return
         given = place(look, {slot.place.reader for name, slot in self._slots.items() if name != look.name})
-        if known is not None and known.place.same(given) and _device(known.look) == _NO_DEVICE:
+        if known is not None and known.place.same(given) and device(known.look) == NO_DEVICE:
             # it has only now said who it is, and that changes nothing
             self.update(look.name, place=given)
             return
@@ -368,11 +367,11 @@ class _Turn:
     def _look(self, name: str, look: Slot) -> None:
         before = self._slots[name]
         if before.insertion is not None:
-            cause = _verdict(before.look, look)
+            cause = verdict(before.look, look)
             if cause is not None:
                 self.close(name, cause)
-        if _another_card(before.look, look):
-            found = _blind(before.look) and look.presence is not Presence.EMPTY
+        if is_another_card(before.look, look):
+            found = is_blind(before.look) and look.presence is not Presence.EMPTY
             self.update(name, found=found, ticket=None, losses=0, answered=b"", silent=None)
         elif before.look is not None and not look.atr:
             # the same card, its answer to reset hidden for a moment
@@ -394,45 +393,10 @@ def _is_known(slot: SlotState | None, look: Slot) -> bool:
     return slot.insertion is not None or look.presence is Presence.EMPTY
 
 
-def _device(look: Slot | None) -> tuple[str | None, str | None]:
-    """Return what a look says of whose slot it is."""
-    return (look.serial, look.usb) if look is not None else _NO_DEVICE
-
-
-def _blind(look: Slot | None) -> bool:
-    """Tell whether a look says nothing of the card."""
-    return look is None or look.presence is Presence.UNAVAILABLE
-
-
-def _exchanged(before: Slot | None, look: Slot) -> bool:
-    """Tell whether the counter or the answer to reset moved between two looks."""
-    if before is None:
-        return True
-    moved = (look.counter - before.counter) % _COUNTER != 0
-    return moved or bool(before.atr and look.atr and before.atr != look.atr)
-
-
-def _another_card(before: Slot | None, look: Slot) -> bool:
-    """Tell whether what was known of the card before says nothing about the one in now."""
-    gone = look.presence in {Presence.EMPTY, Presence.UNAVAILABLE}
-    return gone or _blind(before) or _exchanged(before, look)
-
-
-def _verdict(before: Slot | None, look: Slot) -> Cause | None:
-    """Return why the insertion that lasted at the look before is over, None if it lasts."""
-    if look.presence is Presence.EMPTY:
-        return Cause.REMOVED
-    if look.presence is Presence.UNAVAILABLE:
-        return Cause.READER_DETACHED
-    if _exchanged(before, look):
-        return Cause.EXCHANGED
-    return None if look.presence is Presence.PRESENT else Cause.RESET
-
-
 def _complaints(before: SlotState, look: Slot) -> Iterator[Fact]:
     """Yield what a look has to say of a card or reader that does not answer, once for each."""
     same = before.look is not None and before.look.presence is look.presence
     if look.presence is Presence.UNAVAILABLE and not same:
         yield ReaderUnavailable(before.place.reader, "the device does not answer")
-    elif look.presence in _TROUBLE and not (same and not _another_card(before.look, look)):
+    elif look.presence in _TROUBLE and not (same and not is_another_card(before.look, look)):
         yield CardTrouble(before.place.reader, _TROUBLE[look.presence])
