@@ -17,7 +17,6 @@ import structlog
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.base.structs import Struct
 from cardd.iso7816.channel import Channel, Tracer
 from cardd.iso7816.device import Backend, Observation, Waker, Watch
 from cardd.readers.config import Role, StationConfig
@@ -43,6 +42,7 @@ from cardd.readers.reconcile import (
     settle,
     view,
 )
+from cardd.readers.showing import Showing
 from cardd.readers.stay import Stay
 from cardd.readers.supervisor import Supervisor, left_too_early
 from cardd.readers.tap import Tap
@@ -60,15 +60,6 @@ _NO_INSERTION: Final = {
     ReaderState.UNPOWERED: Reason.CARD_UNPOWERED,
     ReaderState.IN_USE: Reason.READER_IN_USE,
 }
-
-
-class _Seen(Struct, frozen=True):
-    """What readers looked like, and what that hangs on: the state, and whose handle makes a card look in use."""
-
-    state: State
-    doubtful: tuple[str, ...] = ()
-    ours: tuple[bool, ...] = ()
-    views: tuple[ReaderStatus, ...] = ()
 
 
 class Readers(Holding):
@@ -102,7 +93,7 @@ class Readers(Holding):
             slot, backend, clock=clock, exclusive=exclusive, tracer=self._tracer, told=told, tap=tap
         )
         self._state = State(boot)
-        self._seen = _Seen(self._state)
+        self._showing = Showing(self._state, self._is_ours)
         self._waking = Waking(clock, backend.wake if isinstance(backend, Waker) else lambda _slot: None)
         self._workers: dict[str, Worker] = {}
         self._listeners: list[Callable[[Fact], None]] = []
@@ -148,14 +139,7 @@ class Readers(Holding):
 
     def views(self) -> tuple[ReaderStatus, ...]:
         """Return every reader there is, ignored ones last: the same tuple, for as long as nothing has changed."""
-        state, seen = self._state, self._seen
-        if seen.state is not state or seen.ours != self._which_are_ours(seen.doubtful):
-            slots = sorted(state.slots.values(), key=lambda slot: slot.place.role is Role.IGNORED)
-            doubtful = tuple(slot.place.pcsc_name for slot in slots if slot.look is not None and slot.look.in_use)
-            # asked before the views are made: a change meanwhile is seen the next time
-            ours = self._which_are_ours(doubtful)
-            seen = self._seen = _Seen(state, doubtful, ours, tuple(self._status(state, slot) for slot in slots))
-        return seen.views
+        return self._showing.views(self._state)
 
     def insertion_in(self, reader: str) -> Insertion | None:
         """Return the insertion that lasts in a reader."""
@@ -421,18 +405,9 @@ class Readers(Holding):
     def _slot_of(self, reader: str) -> SlotState | None:
         return next((slot for slot in self._state.slots.values() if slot.place.reader == reader), None)
 
-    def _which_are_ours(self, names: tuple[str, ...]) -> tuple[bool, ...]:
-        return tuple(self._is_ours(name) for name in names)
-
     def _is_ours(self, name: str) -> bool:
         worker = self._worker_of(name)
         return worker is not None and worker.has_card
-
-    def _status(self, state: State, slot: SlotState) -> ReaderStatus:
-        place = slot.place
-        shown = view(state, slot, ours=self._is_ours(place.pcsc_name))
-        device = (place.device, place.serial, place.usb)
-        return ReaderStatus(place.reader, place.station, place.pcsc_name, place.role, shown, slot.insertion, *device)
 
 
 def _tell(listener: Callable[[Fact], None], fact: Fact) -> None:
