@@ -14,7 +14,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.base.structs import Hidden, Struct
-from cardd.cards.account import Account, Certificate, Deed, PurchaseStarted, Sum
+from cardd.cards.account import Account, Certificate, Deed, PurchaseStarted, Started, Sum
 from cardd.crypto.money import Amounts
 from cardd.desk.pin_block import pin_block
 from cardd.desk.reading import Identity
@@ -150,17 +150,7 @@ def debit(
                 bytes.fromhex(order.time),
             )
             signature = till.sign(purchase)
-            intent = Intent(
-                order,
-                started.sequence,
-                started.version,
-                started.cipher,
-                started.random,
-                started.balance,
-                till.terminal,
-                signature.sequence,
-                card.identity,
-            )
+            intent = _intent(order, started, till.terminal, signature.sequence, card.identity)
             intend(intent)
             certificate = _move(intent, lambda: account.debit(signature.sequence, intent.time, signature.mac1))
             # the money has moved: a module that fails now takes nothing of that back
@@ -199,18 +189,8 @@ def finish_debit(begun: PurchaseBegun, time: bytes, signature: Signature, intend
 
     Raises CarddError: nothing was moved, or UnsettledError, as `debit` does.
     """
-    started = begun.started
-    intent = Intent(
-        replace(begun.order, time=time.hex()),
-        started.sequence,
-        started.version,
-        started.cipher,
-        started.random,
-        started.balance,
-        begun.terminal,
-        signature.sequence,
-        begun.identity,
-    )
+    order = replace(begun.order, time=time.hex())
+    intent = _intent(order, begun.started, begun.terminal, signature.sequence, begun.identity)
     with refusals():
         intend(intent)
         certificate = _move(intent, lambda: begun.account.debit(signature.sequence, time, signature.mac1))
@@ -234,23 +214,27 @@ def load(
         keys = card_keys(card)
         terminal = money.terminal(keys, deadline=deadline)
         started = account.begin_load(order.key_index, order.amounts.account, terminal)
-        intent = Intent(
-            order,
-            started.sequence,
-            started.version,
-            started.cipher,
-            started.random,
-            started.balance,
-            terminal,
-            0,
-            card.identity,
-        )
+        intent = _intent(order, started, terminal, 0, card.identity)
         mac2 = money.load_mac2(keys, intent.load, started.mac1, deadline=deadline)
         if mac2 is None:
             raise CarddError(Reason.CARD_NOT_GENUINE, "the card's MAC of the load is wrong")
         intend(intent)
         tac = _move(intent, lambda: account.credit(intent.time, mac2))
         return judge_settled(money, keys, intent, Certificate(tac, mac2), deadline)
+
+
+def _intent(order: Order, started: Started, terminal: bytes, terminal_sequence: int, identity: Identity) -> Intent:
+    return Intent(
+        order,
+        started.sequence,
+        started.version,
+        started.cipher,
+        started.random,
+        started.balance,
+        terminal,
+        terminal_sequence,
+        identity,
+    )
 
 
 def find(channel: Channel) -> Account:
