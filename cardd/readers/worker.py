@@ -209,12 +209,7 @@ class Worker:
         link = self._connect(job)
         held = self._held = _Held(link, self._channel(link), job.insertion, lease)
         if not self._exclusive:
-            try:
-                link.begin()
-            except CarddError:
-                job.loss = link.loss
-                self._drop_held()
-                raise
+            self._begin(held, job)
         return held
 
     def _lose_held(self, lease: str) -> None:
@@ -235,13 +230,17 @@ class Worker:
         self._drop_held()
         link = self._connect(job)
         held = self._held = _Held(link, self._channel(link), job.insertion)
+        self._begin(held, job)
+        return held, True
+
+    def _begin(self, held: _Held, job: Job[T]) -> None:
+        """Begin a transaction on a card that was opened just now; one that cannot have it is let go of."""
         try:
-            link.begin()
+            held.link.begin()
         except CarddError:
-            job.loss = link.loss
+            job.loss = held.link.loss
             self._drop_held()
             raise
-        return held, True
 
     def _alone(self, link: Link, channel: Channel, operation: Callable[[], T]) -> T:
         """Do an operation so that no other program's command comes between, nor finds the card opened by it."""
