@@ -9,6 +9,7 @@ from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
+from cardd.journal.directory import make_durable
 from cardd.journal.schema import migrate
 
 FILE_NAME: Final = "journal.db"
@@ -63,7 +64,7 @@ def opened(directory: Path) -> Iterator[sqlite3.Connection]:
         _configure(connection, path)
         migrate(connection)
         yield connection
-        _make_durable(directory)
+        make_durable(directory)
     except sqlite3.DatabaseError as error:
         connection.close()
         if _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
@@ -96,12 +97,3 @@ def _configure(connection: sqlite3.Connection, path: Path) -> None:
         row = connection.execute(f"PRAGMA {setting}").fetchone()
         if expected is not None and row != (expected,):
             raise CarddError(Reason.JOURNAL_UNAVAILABLE, f"{path} lies where `{setting}` is not possible")
-
-
-def _make_durable(directory: Path) -> None:
-    """Bring the names of new files onto the disk too."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

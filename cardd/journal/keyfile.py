@@ -15,6 +15,7 @@ from typing import Final
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.journal.directory import make_durable
 
 KEY_LENGTH: Final = 16
 
@@ -127,15 +128,7 @@ def _create(path: Path, length: int) -> None:
             return
         finally:
             draft.unlink()
-        _make_durable(path.parent)
+        # the key must not vanish under data that were sealed with it
+        make_durable(path.parent)
     except OSError as error:
         raise CarddError(Reason.INVALID, f"the key file {path} cannot be made: {error.strerror}") from None
-
-
-def _make_durable(directory: Path) -> None:
-    # the key must not vanish under data that were sealed with it
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
