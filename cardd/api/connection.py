@@ -126,8 +126,7 @@ class Connection:
                 self._outbox.put(made)
             return
         try:
-            async with asyncio.timeout(self._office.limits.patience_s):
-                await self._take_place()
+            await self._take_place()
         except TimeoutError:
             await self._reply(request, rpc.failure(identity_of(request), rpc.Code.REFUSED, self._full()))
             return
@@ -135,7 +134,17 @@ class Connection:
         self._spawn(partial(self._carry_out, request), self._requests).add_done_callback(self._leave_place)
 
     async def _take_place(self) -> None:
-        """Wait for a place among this connection's requests, and then for one among its user's."""
+        """Wait for a place among this connection's requests, and then for one among its user's.
+
+        Raises TimeoutError. Where both are free, as they mostly are, nothing is waited for and no timer is set.
+        """
+        if not (self._places.locked() or self._session.share.places.locked()):
+            await self._take_both()
+            return
+        async with asyncio.timeout(self._office.limits.patience_s):
+            await self._take_both()
+
+    async def _take_both(self) -> None:
         await self._places.acquire()
         try:
             await self._session.share.places.acquire()

@@ -65,12 +65,11 @@ class Job(Generic[T]):
         self.waiting_for: CarddError | None = None
         self.entering = False
         self._clock = clock
-        self._lock = threading.Lock()
+        # one for every change: a job is made for each command under a lease
+        self._changed = threading.Condition(threading.Lock())
         self._stage = _Stage.QUEUED
         self._outcome: Done[T] | Failed | None = None
         self._stop: CarddError | None = None
-        self._stopped = threading.Event()
-        self._finished = threading.Event()
 
     # -- whoever waits for it, on any thread --
 
@@ -86,20 +85,19 @@ class Job(Generic[T]):
 
     def drop(self, error: CarddError) -> bool:
         """End it with this error if no worker has claimed it. Returns whether that was so."""
-        with self._lock:
+        with self._changed:
             if self._stage is not _Stage.QUEUED:
                 return False
             self._stage = _Stage.FINISHED
             self._outcome = Failed(error)
-        self._stopped.set()
-        self._finished.set()
+            self._changed.notify_all()
         return True
 
     def stop(self, error: CarddError) -> None:
         """Let no further exchange happen. The first error given is the one that the work is told."""
-        with self._lock:
+        with self._changed:
             self._stop = self._stop or error
-        self._stopped.set()
+            self._changed.notify_all()
 
     def overdue(self) -> CarddError:
         """Return the error for a deadline that passed: what it was waiting for, if anything, else TIMEOUT."""
@@ -107,13 +105,15 @@ class Job(Generic[T]):
 
     def wait(self) -> bool:
         """Block until it is finished or its deadline has passed; return whether it is finished."""
-        return self._finished.wait(max(0.0, self.deadline - self._clock.monotonic()))
+        seconds = max(0.0, self.deadline - self._clock.monotonic())
+        with self._changed:
+            return self._changed.wait_for(lambda: self.finished, seconds)
 
     # -- the worker's thread --
 
     def claim(self) -> bool:
         """Begin it. Returns False if it was dropped meanwhile."""
-        with self._lock:
+        with self._changed:
             if self._stage is not _Stage.QUEUED:
                 return False
             self._stage = _Stage.RUNNING
@@ -137,7 +137,9 @@ class Job(Generic[T]):
 
     def pause(self, seconds: float) -> None:
         """Wait a little, not beyond the deadline, and wake up when it is stopped."""
-        self._stopped.wait(max(0.0, min(seconds, self.deadline - self._clock.monotonic())))
+        left = max(0.0, min(seconds, self.deadline - self._clock.monotonic()))
+        with self._changed:
+            self._changed.wait_for(lambda: self._stop is not None or self.finished, left)
 
     def conclude(self, work: Callable[[], T]) -> None:
         """Do the work and keep what became of it. Never raises: the outcome holds what was raised."""
@@ -153,9 +155,9 @@ class Job(Generic[T]):
 
     def finish(self) -> None:
         """Note that the card was let go."""
-        with self._lock:
+        with self._changed:
             self._stage = _Stage.FINISHED
-        self._finished.set()
+            self._changed.notify_all()
 
 
 Explain = Callable[[BaseException], BaseException]
