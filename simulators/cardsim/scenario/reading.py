@@ -296,7 +296,7 @@ _CHECKS: Final[tuple[Callable[[Read], None], ...]] = (
 _ALL: Final = frozenset({"kill", "stop", "continue", "start", "restart"})
 _POWERS: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
     {
-        "in-process": MappingProxyType({"daemon": frozenset({"kill", "start", "restart"}), "centre": _ALL}),
+        "in-process": MappingProxyType(dict.fromkeys(("daemon", "centre"), frozenset({"kill", "start", "restart"}))),
         "pcscd": MappingProxyType(dict.fromkeys(("pcscd", "daemon", "centre"), _ALL)),
         "running": MappingProxyType({"pcscd": _ALL}),
     }
