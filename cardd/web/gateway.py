@@ -104,7 +104,7 @@ class Gateway:
         self._speeches = _speeches(settings)
         self._doors: list[Door] = []
         self._visits: set[asyncio.Task[None]] = set()
-        self._strangers = 0
+        self._strangers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def open(self) -> None:
         """Begin to let pages in."""
@@ -130,13 +130,18 @@ class Gateway:
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visit = asyncio.current_task()
-        if visit is None or self._strangers >= _STRANGERS:
+        if visit is None:
             writer.transport.abort()
             return
+        if len(self._strangers) >= _STRANGERS:
+            # a browser says at once what it wants: whoever has been silent longest makes room
+            self._strangers.pop(next(iter(self._strangers))).transport.abort()
         self._visits.add(visit)
+        self._strangers[visit] = writer
         page = WebSocket(reader, writer, self._patience)
         try:
             let_in = await self._let_in(page)
+            self._strangers.pop(visit, None)
             if let_in is not None:
                 await self._serve(page, *let_in)
             await page.close()
@@ -146,22 +151,19 @@ class Gateway:
             log_fault("a page's connection failed", fault)
         finally:
             writer.transport.abort()
+            self._strangers.pop(visit, None)
             self._visits.discard(visit)
 
     async def _let_in(self, page: WebSocket) -> tuple[Peer, Speech] | None:
         """Open the door to a page that may come in. Raises GoneError, TimeoutError."""
-        self._strangers += 1
-        try:
-            async with asyncio.timeout(_OPENING_S):
-                opening = await page.opening()
-                request = Request(page.port, opening.path, opening.headers)
-                refusal = judge(self._terms, request) or _know_the_path(self._speeches, request)
-                if refusal is not None:
-                    await self._refuse(page, refusal, request)
-                elif await page.accept(opening):
-                    return peer_of(request.origin), self._speeches[request.path]()
-        finally:
-            self._strangers -= 1
+        async with asyncio.timeout(_OPENING_S):
+            opening = await page.opening()
+            request = Request(page.port, opening.path, opening.headers)
+            refusal = judge(self._terms, request) or _know_the_path(self._speeches, request)
+            if refusal is not None:
+                await self._refuse(page, refusal, request)
+            elif await page.accept(opening):
+                return peer_of(request.origin), self._speeches[request.path]()
         return None
 
     async def _refuse(self, page: WebSocket, refusal: Refusal, request: Request) -> None:

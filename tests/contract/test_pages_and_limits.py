@@ -46,6 +46,19 @@ async def test_all_pages_together_have_the_connections_of_one_user(tmp_path: Pat
             assert "result" in await again.call("readers.list")
 
 
+async def test_those_who_never_say_what_they_want_keep_no_page_away(tmp_path: Path) -> None:
+    async with counter(tmp_path, rights=RIGHTS) as desk, gateway(desk) as port:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(200)]
+        async with page(port) as his:
+            assert "result" in await his.call("readers.list")
+        # who came last is still waited for
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(silent[-1][0].read(1), 0.2)
+        assert await silent[0][0].read(1) == b""
+        for _, writer in silent:
+            writer.close()
+
+
 async def test_a_page_that_does_not_read_is_told_how_far_its_events_got_and_may_come_again_from_there(
     tmp_path: Path,
 ) -> None:
