@@ -216,6 +216,7 @@ class DeskCounter:
             generation=None if identity.generation is None else str(identity.generation),
             algorithm=None if identity.algorithm is None else identity.algorithm.name.lower(),
             layout=identity.layout,
+            identified=0 if stay is None else stay.first_visit or 0,
             commands=0 if stay is None else stay.commands,
         )
         return CardIn(

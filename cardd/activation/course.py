@@ -145,5 +145,6 @@ def _seen(card: facts.CardIn, number: int, readers: Sequence[str]) -> SeenCard:
         via=look.via,
         reader=readers.index(look.reader) + 1 if look.reader in readers else 0,
         at_start=card.at_start,
+        identified=look.identified,
         commands=look.commands,
     )

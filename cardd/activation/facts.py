@@ -86,13 +86,17 @@ class Fact(StrEnum):
 
 
 class Look(Struct, frozen=True):
-    """What a card is like, whoever's it is, and the reader that it is in; `commands` are those of its stay so far."""
+    """What a card is like, whoever's it is, and the reader that it is in.
+
+    `commands` are those of its stay so far, `identified` those after which it was known.
+    """
 
     reader: str = ""
     via: Literal["contact", "contactless"] = "contact"
     generation: str | None = None
     algorithm: str | None = None
     layout: str | None = None
+    identified: int = 0
     commands: int = 0
 
 

@@ -15,6 +15,7 @@ class Stay:
 
     Written by the reader's worker alone, read from any thread. `header` (CLA INS) and `word` are of the last command;
     a word that has not come is empty. `odd` are the first words that say neither yes nor more: position, header, word.
+    `first_visit` are the commands of the first work on the card, which is to find out what it is.
     """
 
     def __init__(self, insertion: str) -> None:
@@ -22,7 +23,13 @@ class Stay:
         self.commands = 0
         self.header = b""
         self.word = b""
+        self.first_visit: int | None = None
         self.odd: Final[list[tuple[int, bytes, bytes]]] = []
+
+    def visited(self) -> None:
+        """Note that work on the card has ended."""
+        if self.first_visit is None:
+            self.first_visit = self.commands
 
     def following(self, transmit: Transmit) -> Transmit:
         """Return what transmits as before, and is followed."""

@@ -175,6 +175,7 @@ class Worker:
         link = self._connect(job)
         channel = self._channel(link)
         job.conclude(lambda: self._alone(link, channel, lambda: operation(channel, job.insertion)))
+        self._followed.visited()
         job.loss = link.loss
         # The outcome is known before the card is let go: a disconnection that hangs takes it from nobody.
         self._disconnect(link, channel)

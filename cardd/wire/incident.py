@@ -69,7 +69,7 @@ class Setting(Part, frozen=True, kw_only=True):
 class SeenCard(Part, frozen=True, kw_only=True):
     """A card that was put in: which one of this activation's (0: not recognised), what it is, in which reader.
 
-    `commands` are those of its stay that had gone before.
+    It was known after `identified` commands of its stay; `commands` had gone before this step, those of others too.
     """
 
     card: Count
@@ -80,6 +80,7 @@ class SeenCard(Part, frozen=True, kw_only=True):
     via: Literal["contact", "contactless"] = "contact"
     reader: Count = 1
     at_start: bool = False
+    identified: Count = 0
     commands: Count = 0
 
 

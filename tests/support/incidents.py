@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from textwrap import dedent
+from typing import Final
 
 from cardd.client.blocking import Client
 from cardd.ctl.incident import written
@@ -43,3 +44,217 @@ def provoked(folder: Path, head: str, timeline: str) -> tuple[Incident, Path]:
     path = folder / "incident.yaml"
     path.write_text(written(incident), encoding="utf-8")
     return incident, path
+
+
+def torn(at: str, nth: int = 1, when: str = "before") -> str:
+    """Return the faults of a card that is torn out at a command."""
+    return f"[{{do: tear, at: {at}, nth: {nth}, when: {when}, stays_out: true}}]"
+
+
+OLD = """
+- insert: {old}
+- wait: activation.step
+  where: {{state: waiting_social_card}}
+- remove:
+"""
+OLD_JIA = OLD.format(old="old-jia")
+AT_HOSPITAL = """
+- activate: {route: hospital, visit: {kind: outpatient, number: V4711}}
+  as: it
+"""
+LATE = """
+cards:
+  late:
+    card: social-security
+    profile: "3.0"
+    algorithm: sm4
+    keys: {root: 00112233445566778899AABBCCDDEEFF}
+    atr: 3B6D00000081544C9686845101C0FFEE01
+    identification_code: 510100D156000005C0FFEE01FFFFFFFF
+    card_number: T0000001X
+    valid_until: "2021-01-01"
+    holder: {social_security_number: "510101190001010012", name: 测试甲}
+"""
+UPDATES = '{SSSEEF05: {"06": "20400101"}}'
+HOSPITAL_PIN = "settings: {{activation: {{pin_policy: {{hospital: {policy}}}}}}}"
+GONE = """
+- wait: activation.step
+  where: {{{path}: {value}}}
+- remove:
+"""
+END = """
+- wait: activation.{end}
+  within_s: 600
+"""
+AGAIN = GONE.format(path="prompt.code", value="card_pulled")
+SAME = GONE.format(path="state", value="waiting_same_card")
+
+FAILURES: Final[dict[str, tuple[str, str]]] = {
+    "torn out while it is read, and not put in again": (
+        "",
+        OLD_JIA
+        + f"- insert: social-jia-3.0\n  faults: {torn('INTERNAL AUTHENTICATION', 2)}\n"
+        + AGAIN
+        + END.format(end="expired"),
+    ),
+    "torn out while it is read, and put in again": (
+        "",
+        OLD_JIA
+        + f"- insert: social-jia-3.0\n  faults: {torn('READ RECORD', 12)}\n"
+        + AGAIN
+        + "- pass: 3\n- insert: social-jia-3.0\n"
+        + END.format(end="completed"),
+    ),
+    "torn out after the PIN was changed": (
+        HOSPITAL_PIN.format(policy="change_is_activation"),
+        AT_HOSPITAL
+        + f"- insert: social-jia-3.0\n  faults: {torn('CHANGE PIN', 1, 'after')}\n"
+        + "- answer: right\n  to: social_pin\n- answer: right\n  to: new_pin\n"
+        + AGAIN
+        + "- insert: social-jia-3.0\n- answer: right\n  to: new_pin\n"
+        + END.format(end="completed"),
+    ),
+    "torn out before the PIN was changed": (
+        HOSPITAL_PIN.format(policy="change_is_activation"),
+        AT_HOSPITAL
+        + f"- insert: social-jia-3.0\n  faults: {torn('CHANGE PIN')}\n"
+        + "- answer: right\n  to: social_pin\n- answer: right\n  to: new_pin\n"
+        + AGAIN
+        + "- insert: social-jia-3.0\n- answer: right\n  to: new_pin\n- answer: right\n  to: social_pin\n"
+        + "- answer: right\n  to: new_pin\n"
+        + END.format(end="completed"),
+    ),
+    "torn out while it is written, and put in again": (
+        people(updates=UPDATES),
+        AT_HOSPITAL
+        + f"- insert: jia.social\n  faults: {torn('UPDATE RECORD')}\n"
+        + SAME
+        + "- insert: jia.social\n"
+        + END.format(end="completed"),
+    ),
+    "torn out while it is written, and not seen again": (
+        people(updates=UPDATES),
+        AT_HOSPITAL + f"- insert: jia.social\n  faults: {torn('UPDATE RECORD')}\n" + SAME + END.format(end="completed"),
+    ),
+    "a stranger's card where the same one is waited for": (
+        people(updates=UPDATES),
+        AT_HOSPITAL
+        + f"- insert: jia.social\n  faults: {torn('UPDATE RECORD')}\n"
+        + SAME
+        + "- insert: social-yi-3.0\n- wait: activation.step\n- remove:\n- insert: jia.social\n"
+        + END.format(end="completed"),
+    ),
+    "an old card's password wrong, then right": (
+        "",
+        "- insert: old-bing\n- answer: wrong\n- wait: prompt.closed\n- answer: right\n- wait: activation.step\n"
+        "  where: {state: waiting_social_card}\n- remove:\n- insert: social-bing-2.0\n" + END.format(end="completed"),
+    ),
+    "an old card's password locked": (
+        "",
+        "- insert: old-bing\n- repeat: 6\n  do:\n    - answer: wrong\n    - wait: prompt.closed\n"
+        + END.format(end="refused"),
+    ),
+    "a card that is not genuine": ("", OLD_JIA + "- insert: social-fake-3.0\n" + END.format(end="refused")),
+    "a card whose time is over": (
+        LATE,
+        OLD_JIA + "- insert: late\n" + END.format(end="refused"),
+    ),
+    "a card of another region": (
+        "settings: {activation: {region: '440100', other_regions: refuse}}",
+        OLD_JIA + "- insert: social-jia-3.0\n" + END.format(end="refused"),
+    ),
+    "a card that was reported lost": (
+        people(status="lost"),
+        "- insert: jia.old\n- wait: activation.step\n  where: {state: waiting_social_card}\n"
+        "- remove:\n- insert: jia.social\n" + END.format(end="refused"),
+    ),
+    "an old card that is void": (people(old="void"), "- insert: jia.old\n" + END.format(end="refused")),
+    "an old card that is frozen": (people(old="frozen"), "- insert: jia.old\n" + END.format(end="refused")),
+    "cards of two persons": ("", OLD_JIA + "- insert: social-yi-3.0\n" + END.format(end="refused")),
+    "a card that is active already": (
+        people(status="normal"),
+        AT_HOSPITAL + "- insert: jia.social\n" + END.format(end="completed"),
+    ),
+    "a centre that is silent, then back": (
+        "centre: true",
+        '- centre: ["silent_after@activate", "silent_after@outcome"]\n' + AT_HOSPITAL + "- insert: social-jia-3.0\n"
+        "- wait: activation.in_doubt\n  within_s: 60\n- pass: 45\n- centre: []\n" + END.format(end="completed"),
+    ),
+    "a centre that fails": (
+        "centre: true",
+        '- centre: ["500@look_up_old_card"]\n- insert: old-jia\n' + END.format(end="refused"),
+    ),
+    "an outcome that nobody knows, until it is asked for again": (
+        "centre: true",
+        '- centre: ["silent_before@activate:3"]\n'
+        + AT_HOSPITAL
+        + "- insert: social-jia-3.0\n"
+        + END.format(end="completed"),
+    ),
+    "a deadline before the centre was asked": ("", OLD_JIA + END.format(end="expired")),
+    "given up by the clerk": (
+        "",
+        AT_HOSPITAL + '- pass: 12\n- call: activation.cancel\n  params: {activation: "{it.activation}"}\n',
+    ),
+    "given up by the holder": (
+        HOSPITAL_PIN.format(policy="verify"),
+        AT_HOSPITAL + "- insert: social-jia-3.0\n- pass: 4\n- answer: cancel\n" + END.format(end="cancelled"),
+    ),
+    "a daemon that dies while the centre is asked": (
+        "centre: true",
+        '- centre: ["silent_after@activate"]\n' + AT_HOSPITAL + "- insert: social-jia-3.0\n"
+        "- wait: activation.step\n  where: {state: authorising}\n- kill: daemon\n- centre: []\n- pass: 5\n"
+        "- start: daemon\n- expect: {activation: it, state: completed}\n  within_s: 60\n",
+    ),
+    "a card that falls silent": (
+        "",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n  faults: [{do: mute, at: READ RECORD, nth: 14}]\n"
+        + END.format(end="completed"),
+    ),
+    "a card that never answers": (
+        "",
+        AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: mute, at: reset}]\n"
+        "- wait: activation.step\n  where: {prompt.code: CARD_MUTE}\n- remove:\n" + END.format(end="expired"),
+    ),
+    "no security module": (
+        "psam: none",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n- wait: activation.step\n  where: {prompt.code: PSAM_ABSENT}\n"
+        + END.format(end="expired"),
+    ),
+    "a PIN that is locked": (
+        HOSPITAL_PIN.format(policy="verify"),
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n- repeat: 6\n  do:\n    - answer: wrong\n    - wait: prompt.closed\n"
+        + END.format(end="refused"),
+    ),
+    "a key that is stopped": (
+        "",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n  faults: [{do: answer, at: EXTERNAL AUTHENTICATION, word: 63C2}]\n"
+        + END.format(end="refused"),
+    ),
+    "an identity document of somebody else": (
+        "",
+        "- activate:\n    route: bank\n"
+        "    identity_document: {type: resident, number: '510101190001010012', name: 测试乙}\n"
+        "- insert: social-jia-3.0\n" + END.format(end="refused"),
+    ),
+    "a memory card torn out while it is read": (
+        "",
+        "- insert: old-sle4428-jinan\n  faults: " + torn("READ MEMORY CARD", 4) + "\n"
+        "- wait: activation.step\n  where: {prompt.code: card_pulled}\n- remove:\n" + END.format(end="expired"),
+    ),
+    "a daemon that dies while a PIN is typed": (
+        HOSPITAL_PIN.format(policy="verify"),
+        AT_HOSPITAL + "- insert: social-jia-3.0\n- wait: prompt.opened\n- pass: 3\n- kill: daemon\n- pass: 8\n"
+        "- start: daemon\n- wait: prompt.opened\n- answer: right\n" + END.format(end="completed"),
+    ),
+    "a word that no card should answer": (
+        "",
+        AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: answer, at: READ RECORD, nth: 13, word: 6F00}]\n"
+        "- pass: 1\n" + END.format(end="*"),
+    ),
+}
+"""How each is provoked: the head of a scenario, and its timeline."""

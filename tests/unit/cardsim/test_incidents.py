@@ -3,252 +3,167 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from support.incidents import people, provoked
+from support.incidents import AT_HOSPITAL, END, FAILURES, account, provoked, torn
+from support.scenarios import told
 
-from cardsim.scenario.incidents.reading import facts_of, read_incident
-from cardsim.scenario.outcome import Came
+from cardd.ctl.incident import written
+from cardd.ctl.main import main
+from cardd.wire.incident import Incident
+from cardsim.scenario.grounds.house import SOCKET
+from cardsim.scenario.grounds.inprocess import InProcessGround
+from cardsim.scenario.incidents.chapters import position, stays
+from cardsim.scenario.incidents.people import company
+from cardsim.scenario.incidents.reading import read_incident
+from cardsim.scenario.outcome import Came, Result
 from cardsim.scenario.runner import Job, run
 
-
-def torn(at: str, nth: int = 1, when: str = "before") -> str:
-    """Return the faults of a card that is torn out at a command."""
-    return f"[{{do: tear, at: {at}, nth: {nth}, when: {when}, stays_out: true}}]"
-
-
-OLD = """
-- insert: {old}
-- wait: activation.step
-  where: {{state: waiting_social_card}}
-- remove:
-"""
-OLD_JIA = OLD.format(old="old-jia")
-AT_HOSPITAL = """
-- activate: {route: hospital, visit: {kind: outpatient, number: V4711}}
-  as: it
-"""
-LATE = """
-cards:
-  late:
-    card: social-security
-    profile: "3.0"
-    algorithm: sm4
-    keys: {root: 00112233445566778899AABBCCDDEEFF}
-    atr: 3B6D00000081544C9686845101C0FFEE01
-    identification_code: 510100D156000005C0FFEE01FFFFFFFF
-    card_number: T0000001X
-    valid_until: "2021-01-01"
-    holder: {social_security_number: "510101190001010012", name: 测试甲}
-"""
-UPDATES = '{SSSEEF05: {"06": "20400101"}}'
-HOSPITAL_PIN = "settings: {{activation: {{pin_policy: {{hospital: {policy}}}}}}}"
-GONE = """
-- wait: activation.step
-  where: {{{path}: {value}}}
-- remove:
-"""
-END = """
-- wait: activation.{end}
-  within_s: 600
-"""
-AGAIN = GONE.format(path="prompt.code", value="card_pulled")
-SAME = GONE.format(path="state", value="waiting_same_card")
-
-FAILURES: dict[str, tuple[str, str]] = {
-    "torn out while it is read, and not put in again": (
-        "",
-        OLD_JIA
-        + f"- insert: social-jia-3.0\n  faults: {torn('INTERNAL AUTHENTICATION', 2)}\n"
-        + AGAIN
-        + END.format(end="expired"),
-    ),
-    "torn out while it is read, and put in again": (
-        "",
-        OLD_JIA
-        + f"- insert: social-jia-3.0\n  faults: {torn('READ RECORD', 12)}\n"
-        + AGAIN
-        + "- pass: 3\n- insert: social-jia-3.0\n"
-        + END.format(end="completed"),
-    ),
-    "torn out after the PIN was changed": (
-        HOSPITAL_PIN.format(policy="change_is_activation"),
-        AT_HOSPITAL
-        + f"- insert: social-jia-3.0\n  faults: {torn('CHANGE PIN', 1, 'after')}\n"
-        + "- answer: right\n  to: social_pin\n- answer: right\n  to: new_pin\n"
-        + AGAIN
-        + "- insert: social-jia-3.0\n- answer: right\n  to: new_pin\n"
-        + END.format(end="completed"),
-    ),
-    "torn out before the PIN was changed": (
-        HOSPITAL_PIN.format(policy="change_is_activation"),
-        AT_HOSPITAL
-        + f"- insert: social-jia-3.0\n  faults: {torn('CHANGE PIN')}\n"
-        + "- answer: right\n  to: social_pin\n- answer: right\n  to: new_pin\n"
-        + AGAIN
-        + "- insert: social-jia-3.0\n- answer: right\n  to: new_pin\n- answer: right\n  to: social_pin\n"
-        + "- answer: right\n  to: new_pin\n"
-        + END.format(end="completed"),
-    ),
-    "torn out while it is written, and put in again": (
-        people(updates=UPDATES),
-        AT_HOSPITAL
-        + f"- insert: jia.social\n  faults: {torn('UPDATE RECORD')}\n"
-        + SAME
-        + "- insert: jia.social\n"
-        + END.format(end="completed"),
-    ),
-    "torn out while it is written, and not seen again": (
-        people(updates=UPDATES),
-        AT_HOSPITAL + f"- insert: jia.social\n  faults: {torn('UPDATE RECORD')}\n" + SAME + END.format(end="completed"),
-    ),
-    "a stranger's card where the same one is waited for": (
-        people(updates=UPDATES),
-        AT_HOSPITAL
-        + f"- insert: jia.social\n  faults: {torn('UPDATE RECORD')}\n"
-        + SAME
-        + "- insert: social-yi-3.0\n- wait: activation.step\n- remove:\n- insert: jia.social\n"
-        + END.format(end="completed"),
-    ),
-    "an old card's password wrong, then right": (
-        "",
-        "- insert: old-bing\n- answer: wrong\n- wait: prompt.closed\n- answer: right\n- wait: activation.step\n"
-        "  where: {state: waiting_social_card}\n- remove:\n- insert: social-bing-2.0\n" + END.format(end="completed"),
-    ),
-    "an old card's password locked": (
-        "",
-        "- insert: old-bing\n- repeat: 6\n  do:\n    - answer: wrong\n    - wait: prompt.closed\n"
-        + END.format(end="refused"),
-    ),
-    "a card that is not genuine": ("", OLD_JIA + "- insert: social-fake-3.0\n" + END.format(end="refused")),
-    "a card whose time is over": (
-        LATE,
-        OLD_JIA + "- insert: late\n" + END.format(end="refused"),
-    ),
-    "a card of another region": (
-        "settings: {activation: {region: '440100', other_regions: refuse}}",
-        OLD_JIA + "- insert: social-jia-3.0\n" + END.format(end="refused"),
-    ),
-    "a card that was reported lost": (
-        people(status="lost"),
-        "- insert: jia.old\n- wait: activation.step\n  where: {state: waiting_social_card}\n"
-        "- remove:\n- insert: jia.social\n" + END.format(end="refused"),
-    ),
-    "an old card that is void": (people(old="void"), "- insert: jia.old\n" + END.format(end="refused")),
-    "an old card that is frozen": (people(old="frozen"), "- insert: jia.old\n" + END.format(end="refused")),
-    "cards of two persons": ("", OLD_JIA + "- insert: social-yi-3.0\n" + END.format(end="refused")),
-    "a card that is active already": (
-        people(status="normal"),
-        AT_HOSPITAL + "- insert: jia.social\n" + END.format(end="completed"),
-    ),
-    "a centre that is silent, then back": (
-        "centre: true",
-        '- centre: ["silent_after@activate", "silent_after@outcome"]\n' + AT_HOSPITAL + "- insert: social-jia-3.0\n"
-        "- wait: activation.in_doubt\n  within_s: 60\n- pass: 45\n- centre: []\n" + END.format(end="completed"),
-    ),
-    "a centre that fails": (
-        "centre: true",
-        '- centre: ["500@look_up_old_card"]\n- insert: old-jia\n' + END.format(end="refused"),
-    ),
-    "an outcome that nobody knows, until it is asked for again": (
-        "centre: true",
-        '- centre: ["silent_before@activate:3"]\n'
-        + AT_HOSPITAL
-        + "- insert: social-jia-3.0\n"
-        + END.format(end="completed"),
-    ),
-    "a deadline before the centre was asked": ("", OLD_JIA + END.format(end="expired")),
-    "given up by the clerk": (
-        "",
-        AT_HOSPITAL + '- pass: 12\n- call: activation.cancel\n  params: {activation: "{it.activation}"}\n',
-    ),
-    "given up by the holder": (
-        HOSPITAL_PIN.format(policy="verify"),
-        AT_HOSPITAL + "- insert: social-jia-3.0\n- pass: 4\n- answer: cancel\n" + END.format(end="cancelled"),
-    ),
-    "a daemon that dies while the centre is asked": (
-        "centre: true",
-        '- centre: ["silent_after@activate"]\n' + AT_HOSPITAL + "- insert: social-jia-3.0\n"
-        "- wait: activation.step\n  where: {state: authorising}\n- kill: daemon\n- centre: []\n- pass: 5\n"
-        "- start: daemon\n- expect: {activation: it, state: completed}\n  within_s: 60\n",
-    ),
-    "a card that falls silent": (
-        "",
-        AT_HOSPITAL
-        + "- insert: social-jia-3.0\n  faults: [{do: mute, at: READ RECORD, nth: 14}]\n"
-        + END.format(end="completed"),
-    ),
-    "a card that never answers": (
-        "",
-        AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: mute, at: reset}]\n"
-        "- wait: activation.step\n  where: {prompt.code: CARD_MUTE}\n- remove:\n" + END.format(end="expired"),
-    ),
-    "no security module": (
-        "psam: none",
-        AT_HOSPITAL
-        + "- insert: social-jia-3.0\n- wait: activation.step\n  where: {prompt.code: PSAM_ABSENT}\n"
-        + END.format(end="expired"),
-    ),
-    "a PIN that is locked": (
-        HOSPITAL_PIN.format(policy="verify"),
-        AT_HOSPITAL
-        + "- insert: social-jia-3.0\n- repeat: 6\n  do:\n    - answer: wrong\n    - wait: prompt.closed\n"
-        + END.format(end="refused"),
-    ),
-    "a key that is stopped": (
-        "",
-        AT_HOSPITAL
-        + "- insert: social-jia-3.0\n  faults: [{do: answer, at: EXTERNAL AUTHENTICATION, word: 63C2}]\n"
-        + END.format(end="refused"),
-    ),
-    "an identity document of somebody else": (
-        "",
-        "- activate:\n    route: bank\n"
-        "    identity_document: {type: resident, number: '510101190001010012', name: 测试乙}\n"
-        "- insert: social-jia-3.0\n" + END.format(end="refused"),
-    ),
-    "a memory card torn out while it is read": (
-        "",
-        "- insert: old-sle4428-jinan\n  faults: " + torn("READ MEMORY CARD", 4) + "\n"
-        "- wait: activation.step\n  where: {prompt.code: card_pulled}\n- remove:\n" + END.format(end="expired"),
-    ),
-    "a daemon that dies while a PIN is typed": (
-        HOSPITAL_PIN.format(policy="verify"),
-        AT_HOSPITAL + "- insert: social-jia-3.0\n- wait: prompt.opened\n- pass: 3\n- kill: daemon\n- pass: 8\n"
-        "- start: daemon\n- wait: prompt.opened\n- answer: right\n" + END.format(end="completed"),
-    ),
-    "a word that no card should answer": (
-        "",
-        AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: answer, at: READ RECORD, nth: 13, word: 6F00}]\n"
-        "- pass: 1\n" + END.format(end="*"),
-    ),
-}
-
 SECRETS = (
-    "测试甲", "测试乙", "测试丙", "510101190001010012", "510101190002020024", "51010119000303003X", "T0000001X",
-    "T00000028", "T00000036", "1900000001", "1900000003", "123456", "V4711", "510100D156000005C0FFEE01FFFFFFFF",
-    "00112233445566778899AABBCCDDEEFF", "C0FFEE01")  # fmt: skip
+    *("测试甲", "测试乙", "测试丙", "510101190001010012", "510101190002020024", "51010119000303003X"),
+    *("T0000001X", "T00000028", "T00000036", "1900000001", "1900000003", "A19000103", "123456", "V4711"),
+    *("510100D156000005C0FFEE01FFFFFFFF", "C0FFEE01", "00112233445566778899AABBCCDDEEFF", "0123456789ABCDEF"),
+)
+"""Persons, numbers, PINs and keys of the cards that were there, and what clients said."""
 
 
 def written_in_any_way(secret: str) -> Iterator[bytes]:
     """Yield a secret as it may stand somewhere: in letters of two alphabets, packed, in hexadecimal."""
     for letters in (secret.encode(), secret.encode("gbk")):
-        yield letters
-        yield letters.hex().encode()
-        yield letters.hex().upper().encode()
-    if secret.isalnum() and secret.isascii():
-        digits = "".join(one for one in secret if one in "0123456789ABCDEF")
-        if len(digits) == len(secret) and len(digits) % 2 == 0:
-            yield bytes.fromhex(digits)
+        yield from (letters, letters.hex().encode(), letters.hex().upper().encode())
+    if all(one in "0123456789ABCDEF" for one in secret):
+        for even in (secret + "F" * (len(secret) % 2), "0" * (len(secret) % 2) + secret):
+            yield bytes.fromhex(even)
 
 
 @pytest.mark.parametrize(("head", "timeline"), FAILURES.values(), ids=FAILURES)
 def test_a_failure_is_told_without_a_person_and_happens_again(tmp_path: Path, head: str, timeline: str) -> None:
     field, path = provoked(tmp_path, head, timeline)
     content = path.read_bytes()
-    for secret in SECRETS:
-        for way in written_in_any_way(secret):
-            assert way not in content, (secret, way)
+    assert [one for one in SECRETS if any(way in content for way in written_in_any_way(one))] == []
     assert read_incident(path) == field
     again = run(Job(path))
-    assert again.came is Came.PASSED, again.failures[0].came if again.failures else again
-    assert facts_of(field.turns)
+    assert again.came is Came.PASSED, again.failures[0].came
+
+
+def test_there_are_twenty_of_them_with_different_courses(tmp_path: Path) -> None:
+    courses = set()
+    for number, failure in enumerate(FAILURES.values()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        field, _ = provoked(folder, *failure)
+        courses.add(
+            (
+                field.outcome,
+                field.reason,
+                *((turn.state, turn.fact, turn.reason, bool(turn.work)) for turn in field.turns),
+            )
+        )
+    assert len(courses) >= 20
+
+
+GENUINE = FAILURES["a card that is not genuine"]
+
+
+def altered(folder: Path, **changes: object) -> Result:
+    """Return what comes of an incident of which something else is said."""
+    field, path = provoked(folder, *GENUINE)
+    path.write_text(written(msgspec.convert(msgspec.to_builtins(field) | changes, Incident)), encoding="utf-8")
+    return run(Job(path))
+
+
+def test_another_end_is_told_with_both_courses_side_by_side(tmp_path: Path) -> None:
+    result = altered(tmp_path, reason="CARD_LOST")
+    (failure,) = result.failures
+    assert (result.came, failure.place) == (Came.FAILED, str(tmp_path / "incident.yaml"))
+    assert failure.expected == "the end that it had in the field: refused CARD_LOST"
+    assert failure.came.startswith("refused CARD_NOT_GENUINE")
+    rows = failure.came.splitlines()
+    assert [row.split() for row in rows if "social_card_in" in row] == [
+        ["waiting_social_card", "social_card_in", "|", "waiting_social_card", "social_card_in"]
+    ]
+    assert rows[-1].split() == ["!", "=", "refused", "CARD_LOST", "|", "=", "refused", "CARD_NOT_GENUINE"]
+
+
+def test_a_course_that_parts_is_told_from_where_it_parts(tmp_path: Path) -> None:
+    field, path = provoked(tmp_path, *GENUINE)
+    # what the card was refused for is not told: another one comes, which nothing is wrong with
+    turns = [msgspec.structs.replace(turn, reason=None) for turn in field.turns]
+    path.write_text(written(msgspec.structs.replace(field, turns=turns)), encoding="utf-8")
+    result = run(Job(path))
+    assert result.came is Came.FAILED
+    parted = next(row for row in result.failures[0].came.splitlines() if row.startswith("! "))
+    assert parted.split()[1:3] == ["reading_social_card", "refused"]
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "problem"),
+    [
+        ("incident: 2\n", "1:1", "incident"),
+        ("incident: 1\nactivation: a\nroute: shop\nstate: refused\ncardd: x\nturns: []\n", "3:8", "route"),
+        ("incident: 1\nactivation: a\nroute: bank\nstate: refused\ncardd: x\nturns: []\n", "1:1", "no turns"),
+    ],
+)
+def test_an_account_that_is_none_is_told_with_its_place(tmp_path: Path, said: str, place: str, problem: str) -> None:
+    path = tmp_path / "incident.yaml"
+    path.write_text(said, encoding="utf-8")
+    result = run(Job(path))
+    assert result.came is Came.BROKEN
+    assert result.failures[0].place.startswith(f"{path}:{place.split(':', maxsplit=1)[0]}:")
+    assert problem in result.failures[0].came
+
+
+def test_what_other_clients_did_with_a_card_does_not_shift_its_commands(tmp_path: Path) -> None:
+    timeline = (
+        "- insert: social-jia-3.0\n  faults: "
+        + torn("CHANGE PIN", 1, "after")
+        + "\n- read:\n- read:\n"
+        + AT_HOSPITAL
+        + "- answer: right\n  to: social_pin\n- answer: right\n  to: new_pin\n"
+        "- wait: activation.step\n  where: {prompt.code: card_pulled}\n- remove:\n"
+        "- insert: social-jia-3.0\n- answer: right\n  to: new_pin\n" + END.format(end="completed")
+    )
+    head = "settings: {activation: {pin_policy: {hospital: change_is_activation}}}"
+    field, path = provoked(tmp_path, head, timeline)
+    stay = stays(field)[0]
+    torn_at = stay.worked[-1]
+    work = field.turns[torn_at].work
+    assert work is not None
+    assert position(stay, field.turns, torn_at) < work.last
+    assert run(Job(path)).failures == []
+
+
+def test_an_activation_that_has_not_ended_is_told_as_far_as_it_has_come(tmp_path: Path) -> None:
+    head = "centre: true"
+    timeline = (
+        '- centre: ["silent_after@activate", "silent_after@outcome"]\n' + AT_HOSPITAL + "- insert: social-jia-3.0\n"
+        "- wait: activation.in_doubt\n  within_s: 60\n"
+    )
+    field, path = provoked(tmp_path, head, timeline)
+    assert field.state == "in_doubt"
+    assert run(Job(path)).failures == []
+
+
+def test_cardctl_prints_what_cardsim_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head, timeline = FAILURES["cards of two persons"]
+    with told(tmp_path, timeline, head) as story:
+        assert isinstance(story.ground, InProcessGround)
+        with story.ground.client() as client:
+            field = account(client)
+        socket = str(story.ground.directory / SOCKET)
+        assert main(["--socket", socket, "incident", field.activation]) == 0
+        yaml = capsys.readouterr().out
+        assert main(["--socket", socket, "--json", "incident", field.activation]) == 0
+        json = capsys.readouterr().out
+        assert main(["--socket", socket, "incident", "0" * 32]) != 0
+    for suffix, said in (("yaml", yaml), ("json", json)):
+        path = tmp_path / f"printed.{suffix}"
+        path.write_text(said, encoding="utf-8")
+        assert read_incident(path) == field
+        assert run(Job(path)).came is Came.PASSED
+
+
+def test_invented_people_have_cards_of_the_same_kinds_and_nothing_else_in_common(tmp_path: Path) -> None:
+    field, _ = provoked(tmp_path, *FAILURES["a memory card torn out while it is read"])
+    card = company(field, 7).holder.cards["old"]
+    assert (getattr(card, "layout", None), getattr(card, "number", "") != "A19000103") == ("jinan", True)

@@ -96,7 +96,7 @@ def _going_on(found: Sequence[Stay], turns: Sequence[Turn], card: SeenCard) -> i
         if stay.card.card != card.card:
             continue
         last = _last_command(stay, turns)
-        return place if card.commands >= last > stay.card.commands else None
+        return place if card.commands >= last > card.identified else None
     return None
 
 
@@ -107,7 +107,7 @@ def _last_command(stay: Stay, turns: Sequence[Turn]) -> int:
 
 def position(stay: Stay, turns: Sequence[Turn], number: int) -> int:
     """Return which command of its stay a turn's work came to, had nobody else worked with the card."""
-    known, foreign = stay.card.commands, 0
+    known, foreign = stay.card.identified, 0
     for turn in stay.worked:
         work = turns[turn].work
         assert work is not None  # noqa: S101 - that is what makes it one of these

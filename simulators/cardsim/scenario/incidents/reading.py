@@ -120,4 +120,4 @@ def _line(turn: Turn) -> str:
 
 
 def _fact(line: str) -> tuple[str, ...]:
-    return tuple(line.split()[:2])
+    return tuple(line.split(" #", maxsplit=1)[0].split())

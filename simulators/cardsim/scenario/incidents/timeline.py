@@ -227,7 +227,7 @@ class Timeline:
             if turn.fact in CARD_FACTS:
                 return []
             worked = [one for one in stay.worked if one < number]
-            last = position(stay, self._turns, worked[-1]) if worked else stay.card.commands
+            last = position(stay, self._turns, worked[-1]) if worked else stay.card.identified
             if turn.fact == "card_gone" and turn.state is State.UPDATING_CARD and turn.work is None:
                 return [_torn(last + 1, "before")]
             if turn.fact in RESTARTS:
