@@ -42,6 +42,11 @@ SETTLE_S: Final = 0.6
 SETTLE_DOUBLINGS: Final = 7
 """A card that is lost again and again is looked at less and less often, down to every 77 s."""
 
+FREE_RELAPSES: Final = 2
+"""So often a card is lost and does well again without being kept waiting longer."""
+FORGIVEN: Final = 8
+"""So many jobs that a card does well without being lost."""
+
 _TROUBLE: Final = {Presence.MUTE: Reason.CARD_MUTE, Presence.UNPOWERED: Reason.CARD_UNPOWERED}
 _DARK: Final = frozenset({Presence.EMPTY, Presence.MUTE, Presence.UNPOWERED})
 _STATES: Final = {
@@ -59,8 +64,9 @@ class SlotState(Struct, frozen=True):
 
     `look` is the last look (none since the service came back: None). `found`: nobody saw the present card go in.
     `ticket` is set while a lost card settles. `losses` counts transport errors of the present card without a success
-    between. `answered` is the answer to reset that a connection gave where it differed from the look's. `hung`: why
-    a call into the reader does not return. `silent` is why the last power-up failed.
+    between, `relapses` those after one, until `FORGIVEN` jobs have done well since: `well` counts them. `answered` is
+    the answer to reset that a connection gave where it differed from the look's. `hung`: why a call into the reader
+    does not return. `silent` is why the last power-up failed.
     """
 
     place: Place
@@ -69,6 +75,8 @@ class SlotState(Struct, frozen=True):
     found: bool = False
     ticket: int | None = None
     losses: int = 0
+    relapses: int = 0
+    well: int = 0
     answered: bytes = b""
     hung: Reason | None = None
     silent: Reason | None = None
@@ -137,7 +145,14 @@ def lose(state: State, insertion: str, cause: Cause, *, answered: bytes = b"") -
     slot = state.holding(insertion)
     if slot is not None:
         turn.close(slot.place.pcsc_name, cause)
-        turn.update(slot.place.pcsc_name, losses=slot.losses + 1, answered=answered or slot.answered)
+        turn.update(
+            slot.place.pcsc_name,
+            losses=slot.losses + 1,
+            # what another program does to a card is not the card's fault
+            relapses=slot.relapses + (slot.losses == 0 and cause is Cause.TRANSPORT_ERROR),
+            well=0,
+            answered=answered or slot.answered,
+        )
         turn.wait(slot.place.pcsc_name)
     return turn.change()
 
@@ -189,7 +204,7 @@ def take_back(state: State, reader: str) -> Change:
     turn = _Turn(state)
     turn.lent -= {reader}
     for name in turn.of(reader):
-        turn.update(name, found=True, losses=0, answered=b"", silent=None)
+        turn.update(name, found=True, losses=0, relapses=0, well=0, answered=b"", silent=None)
         turn.open(name)
     return turn.change()
 
@@ -199,7 +214,13 @@ def note_answer(state: State, insertion: str, silent: Reason | None) -> Change:
     turn = _Turn(state)
     slot = state.holding(insertion)
     if slot is not None:
-        turn.update(slot.place.pcsc_name, silent=silent, losses=slot.losses if silent else 0)
+        if silent is None:
+            well = slot.well + 1
+            # a card that is lost at one and the same command does well before it each time
+            relapses = slot.relapses if well < FORGIVEN else 0
+            turn.update(slot.place.pcsc_name, silent=None, losses=0, relapses=relapses, well=well)
+        else:
+            turn.update(slot.place.pcsc_name, silent=silent)
     return turn.change()
 
 
@@ -315,8 +336,9 @@ class _Turn:
         """Let the slot settle before its card is believed in again."""
         self._tickets += 1
         self.update(name, ticket=self._tickets)
-        doublings = min(max(self._slots[name].losses - 1, 0), SETTLE_DOUBLINGS)
-        self._settling.append(Settling(name, self._tickets, SETTLE_S * 2**doublings))
+        slot = self._slots[name]
+        doublings = max(slot.losses - 1, 0) + max(slot.relapses - FREE_RELAPSES, 0)
+        self._settling.append(Settling(name, self._tickets, SETTLE_S * 2 ** min(doublings, SETTLE_DOUBLINGS)))
 
     def go_down(self, observation: ServiceDown) -> None:
         for name in self._slots:
@@ -372,7 +394,7 @@ class _Turn:
                 self.close(name, cause)
         if is_another_card(before.look, look):
             found = is_blind(before.look) and look.presence is not Presence.EMPTY
-            self.update(name, found=found, ticket=None, losses=0, answered=b"", silent=None)
+            self.update(name, found=found, ticket=None, losses=0, relapses=0, well=0, answered=b"", silent=None)
         elif before.look is not None and not look.atr:
             # the same card, its answer to reset hidden for a moment
             look = replace(look, atr=before.look.atr)

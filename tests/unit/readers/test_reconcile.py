@@ -24,6 +24,7 @@ from cardd.readers.facts import (
 from cardd.readers.insertion import Insertion
 from cardd.readers.matching import Place
 from cardd.readers.reconcile import (
+    FORGIVEN,
     SETTLE_S,
     Change,
     State,
@@ -267,6 +268,32 @@ def test_a_card_that_is_lost_again_and_again_is_tried_less_and_less_often() -> N
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 128, 128, 128]
     well = note_answer(state, "3-12", None).state
     assert lose(well, "3-12", Cause.TRANSPORT_ERROR).settling[0].seconds == SETTLE_S
+
+
+def test_a_card_that_is_lost_at_the_same_command_each_time_is_tried_less_often_too() -> None:
+    state, waits = inserted(), []
+    for number in range(1, 12):
+        # it is recognised, and then lost
+        well = note_answer(state, f"3-{number}", None).state
+        lost = lose(well, f"3-{number}", Cause.TRANSPORT_ERROR)
+        waits.append(lost.settling[0].seconds / SETTLE_S)
+        state = settle(lost.state, "R", lost.settling[0].ticket).state
+    assert waits == [1, 1, 2, 4, 8, 16, 32, 64, 128, 128, 128]
+    for _ in range(FORGIVEN):
+        state = note_answer(state, "3-12", None).state
+    assert lose(state, "3-12", Cause.TRANSPORT_ERROR).settling[0].seconds == SETTLE_S
+    again = lose(note_answer(state, "3-12", None).state, "3-12", Cause.TRANSPORT_ERROR).state
+    fresh = after(*looks(slot(EMPTY, 2), slot(PRESENT, 3)), state=again).state
+    assert lose(fresh, "3-13", Cause.TRANSPORT_ERROR).settling[0].seconds == SETTLE_S
+
+
+@pytest.mark.parametrize("cause", [Cause.RESET, Cause.EXCHANGED])
+def test_a_card_that_other_programs_reset_again_and_again_is_looked_at_as_soon_each_time(cause: Cause) -> None:
+    state = inserted()
+    for number in range(1, 12):
+        lost = lose(note_answer(state, f"3-{number}", None).state, f"3-{number}", cause)
+        assert lost.settling[0].seconds == SETTLE_S
+        state = settle(lost.state, "R", lost.settling[0].ticket).state
 
 
 def test_another_card_does_not_inherit_the_patience_that_the_last_one_used_up() -> None:
