@@ -20,7 +20,7 @@ SHORT = "settings: {activation: {deadlines: {person_s: 6}}}"
 """Nobody waits two minutes for a deadline by the machine's clock."""
 
 NOT_AGAIN = "torn out while it is read, and not put in again"
-ON_PCSCD = {
+ON_PCSCD: dict[str, pytest.MarkDecorator | tuple[()]] = {
     "torn out while it is written, and put in again": (),
     "torn out after the PIN was changed": pytest.mark.slow,
     "an old card's password wrong, then right": pytest.mark.slow,

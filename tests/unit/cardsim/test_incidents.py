@@ -15,7 +15,7 @@ from cardsim.scenario.grounds.house import SOCKET
 from cardsim.scenario.grounds.inprocess import InProcessGround
 from cardsim.scenario.incidents.chapters import position, stays
 from cardsim.scenario.incidents.people import company
-from cardsim.scenario.incidents.reading import read_incident
+from cardsim.scenario.incidents.reading import end_of, read_incident
 from cardsim.scenario.outcome import Came, Result
 from cardsim.scenario.runner import Job, run
 
@@ -167,3 +167,14 @@ def test_invented_people_have_cards_of_the_same_kinds_and_nothing_else_in_common
     field, _ = provoked(tmp_path, *FAILURES["a memory card torn out while it is read"])
     card = company(field, 7).holder.cards["old"]
     assert (getattr(card, "layout", None), getattr(card, "number", "") != "A19000103") == ("jinan", True)
+
+
+def test_the_page_names_each_failure_and_its_end(tmp_path: Path) -> None:
+    page = (
+        (Path(__file__).parents[3] / "docs" / "simulator.md").read_text(encoding="utf-8").partition("## Incidents")[2]
+    )
+    rows = [line.split(" | ")[1:] for line in page.splitlines() if line.startswith("| ") and line[2].isdigit()]
+    told_of = {name: end.removesuffix(" |").replace("`", "") for name, end in rows}
+    assert set(told_of) == set(FAILURES)
+    field, _ = provoked(tmp_path, *FAILURES["cards of two persons"])
+    assert told_of["cards of two persons"] == " ".join(end_of(field))
