@@ -2,6 +2,8 @@
  *
  * usage: apdu READER COUNT HEX-COMMAND
  * Connects exclusively, sends the command COUNT times, prints the nanoseconds of each exchange, one a line.
+ * usage: apdu READER COUNT HEX-COMMAND each
+ * Connects, asks for the answer to reset, sends the command once and disconnects, COUNT times: the nanoseconds of all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,10 +46,27 @@ static long long now(void)
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+static SCARDHANDLE open_card(SCARDCONTEXT context, const char *reader, DWORD *protocol)
+{
+    SCARDHANDLE card;
+    check("SCardConnect", SCardConnect(context, reader, SCARD_SHARE_EXCLUSIVE,
+                                       SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, protocol));
+    return card;
+}
+
+static void ask_atr(SCARDHANDLE card)
+{
+    unsigned char atr[MAX_ATR_SIZE];
+    char name[256];
+    DWORD name_length = sizeof name, atr_length = sizeof atr, state, protocol;
+    check("SCardStatus", SCardStatus(card, name, &name_length, &state, &protocol, atr, &atr_length));
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: %s READER COUNT HEX-COMMAND\n", argv[0]);
+    int each = argc == 5 && strcmp(argv[4], "each") == 0;
+    if (argc != 4 && !each) {
+        fprintf(stderr, "usage: %s READER COUNT HEX-COMMAND [each]\n", argv[0]);
         return 64;
     }
     long count = strtol(argv[2], NULL, 10);
@@ -58,25 +77,32 @@ int main(int argc, char **argv)
         return 71;
 
     SCARDCONTEXT context;
-    SCARDHANDLE card;
-    DWORD protocol;
+    SCARDHANDLE card = 0;
+    DWORD protocol = 0;
     check("SCardEstablishContext", SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &context));
-    check("SCardConnect", SCardConnect(context, argv[1], SCARD_SHARE_EXCLUSIVE,
-                                       SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card, &protocol));
-    const SCARD_IO_REQUEST *pci = protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
+    if (!each)
+        card = open_card(context, argv[1], &protocol);
     for (long i = 0; i < count; i++) {
         unsigned char response[LONGEST];
         DWORD received = sizeof response;
         long long began = now();
+        if (each) {
+            card = open_card(context, argv[1], &protocol);
+            ask_atr(card);
+        }
+        const SCARD_IO_REQUEST *pci = protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
         LONG code = SCardTransmit(card, pci, command, length, NULL, response, &received);
-        took[i] = now() - began;
         check("SCardTransmit", code);
+        if (each)
+            check("SCardDisconnect", SCardDisconnect(card, SCARD_LEAVE_CARD));
+        took[i] = now() - began;
         if (received < 2 || response[received - 2] != 0x90) {
             fprintf(stderr, "the card did not answer 90xx\n");
             return 1;
         }
     }
-    check("SCardDisconnect", SCardDisconnect(card, SCARD_LEAVE_CARD));
+    if (!each)
+        check("SCardDisconnect", SCardDisconnect(card, SCARD_LEAVE_CARD));
     check("SCardReleaseContext", SCardReleaseContext(context));
     for (long i = 0; i < count; i++)
         printf("%lld\n", took[i]);

@@ -38,6 +38,7 @@ BESIDE_C: Final = 1.3
 """The goal: the most that a command through a Channel in a worker may take, in parts of C's."""
 
 IN_C: Final = "C, winscard"
+EACH_IN_C: Final = "C, connecting for each"
 IN_PYSCARD: Final = "pyscard, low level"
 IN_WORKER: Final = "Channel in a worker"
 OVER_SOCKET: Final = "card.transmit over the socket, under a lease"
@@ -52,6 +53,12 @@ def in_c(program: Path, place: Place) -> Times:
     """Let the C program send."""
     words = [str(program), place.readers[0], str(WARM_UP + COUNT), GET_CHALLENGE.encode().hex()]
     return microseconds(words)[WARM_UP:]
+
+
+def each_in_c(program: Path, place: Place) -> Times:
+    """Let the C program connect, send and disconnect: what a job of its own does besides."""
+    words = [str(program), place.readers[0], str(1 + JOBS), GET_CHALLENGE.encode().hex(), "each"]
+    return microseconds(words)[1:]
 
 
 def in_pyscard(place: Place) -> Times:
@@ -140,12 +147,20 @@ async def measure(place: Place, program: Path, socket: Path) -> dict[str, list[T
     insertion = await asyncio.wait_for(inserted.get(), 5)
     while insertion.pcsc_name != place.readers[0]:
         insertion = await asyncio.wait_for(inserted.get(), 5)
-    ways: dict[str, list[Times]] = {IN_C: [], IN_PYSCARD: [], IN_WORKER: [], OVER_SOCKET: [], AS_JOBS: []}
+    ways: dict[str, list[Times]] = {
+        IN_C: [],
+        IN_PYSCARD: [],
+        IN_WORKER: [],
+        OVER_SOCKET: [],
+        EACH_IN_C: [],
+        AS_JOBS: [],
+    }
     for _ in range(ROUNDS):
         ways[IN_C].append(await asyncio.to_thread(in_c, program, place))
         ways[IN_PYSCARD].append(await asyncio.to_thread(in_pyscard, place))
         ways[IN_WORKER].append(await in_worker(readers, insertion))
         ways[OVER_SOCKET].append(await asyncio.to_thread(over_socket, socket))
+        ways[EACH_IN_C].append(await asyncio.to_thread(each_in_c, program, place))
         ways[AS_JOBS].append(await as_jobs(readers, insertion))
     readers.close()
     return ways
@@ -162,9 +177,9 @@ def comparing(name: str, about: str) -> None:
     rows = [Row.of(way, [*chain.from_iterable(rounds)]) for way, rounds in ways.items()]
     beside = Goal.of("a worker in parts of C", Bound.AT_MOST, BESIDE_C, ratios(ways[IN_WORKER], ways[IN_C]))
     settings: Settings = {"rounds": ROUNDS, "commands_a_round": COUNT, "jobs_a_round": JOBS}
+    beside_c = {IN_PYSCARD: IN_C, OVER_SOCKET: IN_C, AS_JOBS: EACH_IN_C}
     others = [
-        Quotient.of(f"{way}, in parts of C", ratios(ways[way], ways[IN_C]))
-        for way in (IN_PYSCARD, OVER_SOCKET, AS_JOBS)
+        Quotient.of(f"{way}, in parts of {peer}", ratios(ways[way], ways[peer])) for way, peer in beside_c.items()
     ]
     publish(name, about, rows, settings, [beside], others)
 
