@@ -456,3 +456,12 @@ def test_an_account_card_without_faults_is_not_wrapped(tmp_path: Path) -> None:
     assert chip.around is None
     card = till(chip).ready()
     assert words(card.card, [PIN, DF04]) == ["9000", "610A"]
+
+
+def test_a_card_that_is_torn_out_is_back_with_power_unless_it_stays_out(make: Make) -> None:
+    back, out = make({"do": "tear", "at": 2}), make({"do": "tear", "at": 2, "stays_out": True})
+    for card in (back, out):
+        assert card.power_on() != b""
+        assert [card.transmit(command)[-2:].hex() for command in (SSSE, READ)] == ["9000", ""]
+    assert (back.power_on() != b"", words(back, [SSSE])) == (True, ["9000"])
+    assert (out.power_on(), out.reset(), words(out, [SSSE])) == (b"", b"", [""])
