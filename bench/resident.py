@@ -22,7 +22,7 @@ from cardsim.rig import Rig
 
 READERS: Final = amount(16, short=4)
 FEW: Final = 2
-ROUNDS: Final = amount(5, short=1)
+ROUNDS: Final = amount(3, short=1)
 QUIET_S: Final = amount(10, short=1)
 SETTLED_S: Final = 1.5
 """pcscd takes the power from cards 0.4 s after their last use, and the watch looks once more a second after that."""
@@ -36,16 +36,17 @@ _STATIONS: Final[Mapping[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One way to run it. `wanted`: what it may hold when it knows its readers, in MiB."""
+    """One way to run it. `wanted`: what it may hold when it knows its readers, in MiB. `quiet_s`: how long it rests."""
 
     name: str
     readers: int
     settings: Mapping[str, object]
     metrics: bool = False
     wanted: float | None = None
+    quiet_s: int = 0
 
 
-PLAIN: Final = Kind("as it is", READERS, _STATIONS, wanted=45.0)
+PLAIN: Final = Kind("as it is", READERS, _STATIONS, wanted=45.0, quiet_s=QUIET_S)
 SMALL: Final = Kind("with two readers", FEW, _STATIONS)
 # nobody listens there: a centre that does not answer has been asked with all of the client's code
 _CENTRE: Final = {"provider": "http", "url": "http://127.0.0.1:9/cards"}
@@ -74,15 +75,20 @@ def one_round(kind: Kind) -> Look:
         if kind.metrics:
             client.call(SYSTEM_METRICS, NoParams())
         rest = Holdings.of(daemon)
-        time.sleep(SETTLED_S)
-        before = wake_ups(daemon)
-        time.sleep(QUIET_S)
-        woken = (wake_ups(daemon) - before) / QUIET_S
+        woken = woken_at_rest(daemon, kind.quiet_s) if kind.quiet_s else 0.0
         for index in range(kind.readers):
             rig.lab.insert_persona("social-jia-3.0", index, name=f"card-{index}")
         if kind.metrics:
             client.call(SYSTEM_METRICS, NoParams())
         return Look(rest, Holdings.of(daemon), woken)
+
+
+def woken_at_rest(daemon: int, seconds: int) -> float:
+    """Return how often a second a daemon is woken that nobody asks anything of."""
+    time.sleep(SETTLED_S)
+    before = wake_ups(daemon)
+    time.sleep(seconds)
+    return (wake_ups(daemon) - before) / seconds
 
 
 def per_reader(many: Sequence[Look], few: Sequence[Look]) -> list[Quotient]:
