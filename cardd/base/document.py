@@ -4,7 +4,6 @@ Used for the configuration, the register and the simulator's personas. A type (a
 fields) says what a document may hold; duplicate keys, unknown keys, wrong types and broken YAML are errors.
 """
 
-import difflib
 import enum
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -314,6 +313,8 @@ def _did_you_mean(name: str, kind: object) -> str:
     if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         return ": remove it"
     known = [field.encode_name for field in msgspec.structs.fields(kind) if not field.encode_name.startswith("@")]
+    import difflib  # noqa: PLC0415 - for mistakes only, and 0.2 MiB
+
     close = difflib.get_close_matches(name, known, n=1)
     return f": did you mean `{close[0]}`?" if close else f": known here are {', '.join(sorted(known))}"
 

@@ -6,6 +6,8 @@ for good at the first error. Contexts and handles are plain numbers here; who ow
 
 import ctypes
 import importlib
+import importlib.util
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum, IntFlag
 from typing import Any, Final
@@ -205,6 +207,19 @@ def _octets(values: Iterable[int]) -> bytes:
     return bytes(values)
 
 
+def _c_layer() -> Any:
+    """Import `smartcard.scard` without what its package would import: a dozen classes that nobody here uses.
+
+    They are 0.2 MiB and 2 ms of each start.
+    """
+    if "smartcard.scard" not in sys.modules and "smartcard" not in sys.modules:
+        package = importlib.util.find_spec("smartcard")
+        if package is None:
+            raise ImportError
+        sys.modules["smartcard"] = importlib.util.module_from_spec(package)
+    return importlib.import_module("smartcard.scard")
+
+
 def _load(library: str) -> Any:
     """Import pyscard's C layer; raises CarddError PCSC_UNAVAILABLE with what to install."""
     try:
@@ -215,7 +230,7 @@ def _load(library: str) -> Any:
             Reason.PCSC_UNAVAILABLE, f"{library} is not installed. Install it: apt-get install libpcsclite1 pcscd."
         ) from None
     try:
-        return importlib.import_module("smartcard.scard")
+        return _c_layer()
     except ImportError:
         raise CarddError(
             Reason.PCSC_UNAVAILABLE,

@@ -39,6 +39,14 @@ def test_importing_the_floor_does_not_import_pyscard() -> None:
     assert shown.stdout == "False\n"
 
 
+def test_of_pyscard_only_the_layer_that_is_c_is_loaded() -> None:
+    probe = (
+        "import sys; from cardd.pcsc.scard import Scard; Scard(); print(*(m for m in sys.modules if 'smartcard' in m))"
+    )
+    shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert {name.rpartition(".")[2] for name in shown.stdout.split()} == {"smartcard", "scard", "_scard"}
+
+
 def test_a_code_is_unsigned_whatever_pyscard_hands_over(monkeypatch: pytest.MonkeyPatch) -> None:
     scard = scard_with(monkeypatch, SCardReleaseContext=lambda _: -0x7FEFFFE3)
     with pytest.raises(PcscError) as caught:
