@@ -71,6 +71,7 @@ class SocialCard(Struct, frozen=True):
     generation: Generation
     ways: tuple[Way, ...]
     station: str
+    stay: str
     stored: StoredItems
     proven: Proven = msgspec.field(default_factory=Proven)
 
@@ -142,6 +143,7 @@ def _open(channel: Channel, insertion: Insertion) -> SocialCard | None:
         generation,
         tuple(Way(*pair) for pair in product(algorithms, _factors(parsed.region, insertion.atr))),
         insertion.station,
+        insertion.stay,
         stored,
     )
 
@@ -263,9 +265,10 @@ def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: K
     """Prove a key to the card by external authentication, just before it is needed.
 
     Never twice: the first failure stops the key on this station, because the card counts failures and locks the key.
+    A card that does not answer has to be put in anew.
 
-    Raises CarddError: KEY_STOPPED (also before anything is sent), CARD_ID_MALFORMED, TIMEOUT, reasons of the key
-    service; StatusError.
+    Raises CarddError: KEY_STOPPED, CARD_MUTE (also before anything is sent), CARD_ID_MALFORMED, TIMEOUT, reasons of the
+    key service; StatusError.
     """
     with stopped.trial(card.station, key, deadline):
         service, factors = _able(card, keys, key)
@@ -276,7 +279,8 @@ def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: K
         answer = service.authentication_data(
             key, card.algorithm, factors, challenge, original, version=version, deadline=deadline
         )
-        card.environment.external_authentication(kid, answer, original, version)
+        with stopped.shown(card.stay, key):
+            card.environment.external_authentication(kid, answer, original, version)
 
 
 def maintain(

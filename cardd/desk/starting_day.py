@@ -65,7 +65,8 @@ def set_starting_day(
             answer = keys.authentication_data(
                 KeyName.DSK, card.algorithm, card.factors, challenge, original, deadline=deadline
             )
-            card.environment.external_authentication(STARTING_DAY_KID, answer, original)
+            with stopped.shown(card.stay, KeyName.DSK):
+                card.environment.external_authentication(STARTING_DAY_KID, answer, original)
         account.set_starting_day(day)
         if account.starting_day() != day:
             raise CarddError(Reason.STATUS_WORD, "the starting day does not read back as it was written")

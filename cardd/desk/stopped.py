@@ -1,10 +1,12 @@
 """Keys that a card has refused, by station.
 
 A card counts failed external authentications and locks the key for good after a few. So one failure stops that key on
-that station: a wrong PSAM then harms one card once, not every card of the day.
+that station: a wrong PSAM then harms one card once, not every card of the day. And a card that said nothing to one may
+have counted it: it is not shown that key again before somebody has put it in anew.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -21,6 +23,8 @@ OnStopped = Callable[[str, KeyName], None]
 _SW1: Final = 0xFF00
 _FAILED: Final = 0x6300
 _LOOK_S: Final = 0.05
+_SILENT_KEPT: Final = 256
+"""More cards than all readers of a machine hold at once."""
 
 
 def _nobody(station: str, key: KeyName) -> None:
@@ -45,6 +49,7 @@ class StoppedKeys:
         self._clock = clock or SystemClock()
         self._stopped = set(stopped)
         self._trials: dict[tuple[str, KeyName], float] = {}
+        self._unanswered: deque[tuple[str, KeyName]] = deque(maxlen=_SILENT_KEPT)
         self._changed = threading.Condition()
 
     @contextmanager
@@ -65,6 +70,23 @@ class StoppedKeys:
             raise
         finally:
             self._end(station, key, deadline)
+
+    @contextmanager
+    def shown(self, stay: str, key: KeyName) -> Iterator[None]:
+        """Send the one command inside that proves a key, to a card that lies in its reader since `stay` began.
+
+        Raises CarddError(CARD_MUTE) before it is sent, where the card said nothing to one of that key since then.
+        """
+        with self._changed:
+            silent = (stay, key) in self._unanswered
+        if silent:
+            raise CarddError(Reason.CARD_MUTE, f"it said nothing when {key} was proved: take it out and put it in anew")
+        try:
+            yield
+        except CarddError:
+            with self._changed:
+                self._unanswered.append((stay, key))
+            raise
 
     def check(self, station: str, key: KeyName) -> None:
         """Raise CarddError(KEY_STOPPED) if that key is stopped there."""

@@ -249,7 +249,8 @@ def _show(
 ) -> None:
     with _same_card(channel, insertion, card.identity), stopped.trial(card.station, key, deadline):
         kid = KeyVersions().kid(key)
-        card.environment.external_authentication(kid, answer.authentication, answer.original)
+        with stopped.shown(card.stay, key):
+            card.environment.external_authentication(kid, answer.authentication, answer.original)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ class Insertion(Struct, frozen=True):
     answer to reset by which the card must answer whenever it is connected. `at_start`: nobody put the card in while we
     looked; it was inside when the daemon, the service or the reader came. `pcsc_name` is the reader's own name: what a
     reader can do besides carrying commands depends on who made it. `keypad_s` is how many seconds its own keypad waits
-    for each key.
+    for each key. `since` is the insertion with which the card came, where this one began after the card was lost on the
+    way and nobody saw it leave.
     """
 
     id: str
@@ -22,6 +23,12 @@ class Insertion(Struct, frozen=True):
     role: Role = Role.COUNTER
     pcsc_name: str = ""
     keypad_s: int = KEYPAD_S
+    since: str = ""
+
+    @property
+    def stay(self) -> str:
+        """Name the time from the card's being put in: the same for all insertions until it is seen to leave."""
+        return self.since or self.id
 
 
 def insertion_id(boot: int, number: int) -> str:

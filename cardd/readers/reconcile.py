@@ -9,6 +9,7 @@ After the service went down everything is looked at as if for the first time.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -47,6 +48,11 @@ FREE_RELAPSES: Final = 2
 FORGIVEN: Final = 8
 """So many jobs that a card does well without being lost."""
 
+_NO_PAST: Final[Mapping[str, object]] = MappingProxyType(
+    {"losses": 0, "relapses": 0, "well": 0, "answered": b"", "silent": None, "stay": ""}
+)
+"""What is known of a card of which nothing is."""
+
 _TROUBLE: Final = {Presence.MUTE: Reason.CARD_MUTE, Presence.UNPOWERED: Reason.CARD_UNPOWERED}
 _DARK: Final = frozenset({Presence.EMPTY, Presence.MUTE, Presence.UNPOWERED})
 _STATES: Final = {
@@ -66,7 +72,8 @@ class SlotState(Struct, frozen=True):
     `ticket` is set while a lost card settles. `losses` counts transport errors of the present card without a success
     between, `relapses` those after one, until `FORGIVEN` jobs have done well since: `well` counts them. `answered` is
     the answer to reset that a connection gave where it differed from the look's. `hung`: why a call into the reader
-    does not return. `silent` is why the last power-up failed.
+    does not return. `silent` is why the last power-up failed. `stay` is that of the card, once
+    an insertion of it ended.
     """
 
     place: Place
@@ -80,6 +87,7 @@ class SlotState(Struct, frozen=True):
     answered: bytes = b""
     hung: Reason | None = None
     silent: Reason | None = None
+    stay: str = ""
 
 
 class State(Struct, frozen=True):
@@ -204,7 +212,7 @@ def take_back(state: State, reader: str) -> Change:
     turn = _Turn(state)
     turn.lent -= {reader}
     for name in turn.of(reader):
-        turn.update(name, found=True, losses=0, relapses=0, well=0, answered=b"", silent=None)
+        turn.update(name, found=True, **_NO_PAST)
         turn.open(name)
     return turn.change()
 
@@ -305,7 +313,7 @@ class _Turn:
         """End the slot's insertion, if it has one."""
         insertion = self._slots[name].insertion
         if insertion is not None:
-            self.update(name, insertion=None)
+            self.update(name, insertion=None, stay=insertion.stay)
             self.tell(CardRemoved(insertion, cause))
 
     def open(self, name: str) -> None:
@@ -328,6 +336,7 @@ class _Turn:
             role=slot.place.role,
             pcsc_name=slot.place.pcsc_name,
             keypad_s=slot.place.keypad_s,
+            since=slot.stay,
         )
         self.update(name, insertion=insertion)
         self.tell(CardInserted(insertion))
@@ -394,7 +403,7 @@ class _Turn:
                 self.close(name, cause)
         if is_another_card(before.look, look):
             found = is_blind(before.look) and look.presence is not Presence.EMPTY
-            self.update(name, found=found, ticket=None, losses=0, relapses=0, well=0, answered=b"", silent=None)
+            self.update(name, found=found, ticket=None, **_NO_PAST)
         elif before.look is not None and not look.atr:
             # the same card, its answer to reset hidden for a moment
             look = replace(look, atr=before.look.atr)

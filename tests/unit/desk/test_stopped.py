@@ -36,6 +36,28 @@ def test_a_key_is_stopped_by_station_and_by_name() -> None:
     assert not stopped_on(keys, "other", KeyName.RKSSSE)
 
 
+def test_a_card_that_said_nothing_to_a_key_is_not_shown_it_again_before_it_is_put_in_anew() -> None:
+    keys = StoppedKeys()
+    with pytest.raises(CarddError), keys.shown("3-1", KEY):
+        raise CarddError(Reason.CARD_REMOVED, "no answer")
+    sent: list[str] = []
+    with pytest.raises(CarddError) as refused, keys.shown("3-1", KEY):
+        sent.append("again")
+    assert (refused.value.reason, sent) == (Reason.CARD_MUTE, [])
+    for stay, key in (("3-1", KeyName.UKSSSE), ("3-2", KEY)):
+        with keys.shown(stay, key):
+            sent.append(stay)
+    assert sent == ["3-1", "3-2"]
+
+
+def test_a_card_that_refused_a_key_has_answered() -> None:
+    keys = StoppedKeys()
+    with pytest.raises(StatusError), keys.shown("3-1", KEY):
+        raise StatusError(0x6985, EXTERNAL_AUTHENTICATION)
+    with keys.shown("3-1", KEY):
+        pass
+
+
 def test_a_stop_is_told_once() -> None:
     told: list[tuple[str, KeyName]] = []
     keys = StoppedKeys(lambda station, key: told.append((station, key)))

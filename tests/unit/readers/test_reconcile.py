@@ -245,6 +245,25 @@ def test_a_lost_card_that_is_still_there_becomes_a_new_insertion_when_it_has_set
     assert told(settle(lost.state, wish.slot, wish.ticket)) == ["in 3-2"]
 
 
+def stays(state: State) -> list[str]:
+    return [one.insertion.stay for one in state.slots.values() if one.insertion is not None]
+
+
+def test_a_card_that_is_lost_and_not_seen_to_leave_goes_on_with_its_stay() -> None:
+    lost = lose(inserted(), "3-1", Cause.TRANSPORT_ERROR)
+    again = settle(lost.state, "R", lost.settling[0].ticket).state
+    assert stays(again) == ["3-1"]
+    twice = lose(again, "3-2", Cause.TRANSPORT_ERROR)
+    assert stays(settle(twice.state, "R", twice.settling[0].ticket).state) == ["3-1"]
+    put_in_anew = after(*looks(slot(EMPTY, 2), slot(PRESENT, 3)), state=twice.state).state
+    assert stays(put_in_anew) == ["3-3"]
+
+
+def test_a_card_that_falls_mute_and_answers_again_goes_on_with_its_stay() -> None:
+    mute = after(*looks(slot(MUTE, 1), slot(PRESENT, 1)), state=inserted()).state
+    assert stays(mute) == ["3-1"]
+
+
 def test_an_insertion_is_lost_once() -> None:
     lost = lose(inserted(), "3-1", Cause.TRANSPORT_ERROR)
     again = lose(lost.state, "3-1", Cause.TRANSPORT_ERROR)
