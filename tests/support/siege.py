@@ -98,6 +98,7 @@ class Siege:
                 # a card put in before the readers were looked at was inside already, and starts nothing by itself
                 if len([view for view in client.call(READERS_LIST, NoParams()).readers if view.station]) >= len(SLOTS):
                     return client
+                client.close()
             assert self.process.poll() is None, self.log.read_text(encoding="utf-8")
             time.sleep(0.02)
         raise AssertionError(self.log.read_text(encoding="utf-8"))
