@@ -45,13 +45,15 @@ _ALL: Final = _COLUMNS + "ORDER BY open DESC, number DESC LIMIT ?"
 # an older cardd forgot requests, so that some may have begun several
 _BEGUN: Final = "SELECT id FROM activations WHERE client = ? AND request = ? ORDER BY number DESC LIMIT 1"
 _DEED: Final = """
-    INSERT INTO deeds (client, request, method, open, data, sealed, sequence) VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO deeds (client, request, method, open, data, sealed, untold, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (client, request) DO UPDATE SET method = excluded.method, open = excluded.open, data = excluded.data,
-        sealed = excluded.sealed, sequence = excluded.sequence
+        sealed = excluded.sealed, untold = excluded.untold, sequence = excluded.sequence
 """
-_DEED_COLUMNS: Final = "SELECT client, request, method, open, data, sealed FROM deeds "
+_DEED_COLUMNS: Final = "SELECT client, request, method, open, data, sealed, untold FROM deeds "
 _ONE_DEED: Final = _DEED_COLUMNS + "WHERE client = ? AND request = ?"
 _OPEN_DEEDS: Final = _DEED_COLUMNS + "WHERE open = 1 ORDER BY number DESC LIMIT ?"
+_UNTOLD_DEEDS: Final = _DEED_COLUMNS + "WHERE untold = 1 ORDER BY number DESC"
+_TOLD: Final = "UPDATE deeds SET untold = 0 WHERE client = ? AND request = ?"
 
 _Row = tuple[int, bytes, bytes | None, bytes, bytes, str]
 
@@ -225,9 +227,18 @@ class Database:
         """Return the deeds of which nobody knows yet what became of them, newest first."""
         return list(self._deeds(_OPEN_DEEDS, limit))
 
+    def untold_deeds(self) -> list[PreparedDeed]:
+        """Return the deeds of whose end somebody has still to be told, newest first."""
+        return list(self._deeds(_UNTOLD_DEEDS))
+
+    def tell(self, client: str, request: str) -> None:
+        """Note that a deed's end was told; what else its row says is left alone. Raises sqlite3.Error."""
+        with transaction(self._connection):
+            self._connection.execute(_TOLD, (client, request))
+
     def _deeds(self, query: str, *arguments: str | int) -> Iterator[PreparedDeed]:
-        for client, request, method, is_open, data, sealed in self._connection.execute(query, arguments):
-            yield PreparedDeed(client, request, method, bool(is_open), data, sealed)
+        for client, request, method, is_open, data, sealed, untold in self._connection.execute(query, arguments):
+            yield PreparedDeed(client, request, method, bool(is_open), data, sealed, bool(untold))
 
     def _activations(self, query: str, argument: str | int) -> Iterator[PreparedActivation]:
         for identity, station, route, state, is_open, *rest in self._connection.execute(query, (argument,)):
@@ -257,5 +268,5 @@ def _activation_row(row: PreparedActivation) -> tuple[str | bool | bytes | None,
     return row.id, row.station, row.route, row.state, row.open, row.data, row.sealed, row.client, row.request
 
 
-def _deed_row(row: PreparedDeed) -> tuple[str, str, str, bool, bytes, bytes | None]:
-    return row.client, row.request, row.method, row.open, row.data, row.sealed
+def _deed_row(row: PreparedDeed) -> tuple[str, str, str, bool, bytes, bytes | None, bool]:
+    return row.client, row.request, row.method, row.open, row.data, row.sealed, row.untold

@@ -93,6 +93,7 @@ class PreparedDeed(Struct, frozen=True):
     open: bool
     data: bytes
     sealed: bytes | None
+    untold: bool = False
 
 
 class PreparedCall(Struct, frozen=True):
@@ -167,7 +168,7 @@ def _prepare_deed(row: DeedRow, sealer: Sealer) -> PreparedDeed:
     _encoded(what, (row.client, row.request, row.method))
     data = _encoded(what, row.data)
     sealed = _seal(what, row.personal, sealer, _deed_context(row.client, row.request))
-    return PreparedDeed(row.client, row.request, row.method, row.open, data, sealed)
+    return PreparedDeed(row.client, row.request, row.method, row.open, data, sealed, row.untold)
 
 
 def _deed_context(client: str, request: str) -> str:
@@ -215,7 +216,8 @@ def stored_activation(row: PreparedActivation, sealer: Sealer) -> ActivationRow:
 def stored_deed(row: PreparedDeed, sealer: Sealer) -> DeedRow:
     """Return a deed from its stored bytes; personal data that do not open are told as lost."""
     personal, lost = _unseal(row.sealed, sealer, _deed_context(row.client, row.request))
-    return DeedRow(row.client, row.request, row.method, row.open, decode_mapping(row.data), personal, lost)
+    data = decode_mapping(row.data)
+    return DeedRow(row.client, row.request, row.method, row.open, data, personal, lost, row.untold)
 
 
 def _unseal(sealed: bytes | None, sealer: Sealer, context: str) -> tuple[Mapping[str, Json], Lost | None]:

@@ -79,8 +79,8 @@ class ActivationRow(Struct, frozen=True):
 class DeedRow(Struct, frozen=True):
     """Something that a client asked to be done once, as it stands: the same client's same `request` is the same deed.
 
-    `open`: what became of it is not known yet. `personal` is sealed when it is stored; `personal_lost` as with
-    activations.
+    `open`: what became of it is not known yet. `untold`: somebody has still to be told what became of it
+    (`Journal.told`). `personal` is sealed when it is stored; `personal_lost` as with activations.
     """
 
     client: str
@@ -90,6 +90,7 @@ class DeedRow(Struct, frozen=True):
     data: Mapping[str, Json]
     personal: Hidden[Mapping[str, Json]] = msgspec.field(default_factory=dict)
     personal_lost: Lost | None = None
+    untold: bool = False
 
 
 class Statistics(Struct, frozen=True):

@@ -101,7 +101,13 @@ _REQUESTS: Final = (
     "CREATE INDEX activations_by_request ON activations (client, request) WHERE request IS NOT NULL",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _DEEDS, _EVIDENCE, _REQUESTS)
+_UNTOLD: Final = (
+    # 1 while somebody has still to be told what became of a deed
+    "ALTER TABLE deeds ADD COLUMN untold INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX deeds_untold ON deeds (number) WHERE untold = 1",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _DEEDS, _EVIDENCE, _REQUESTS, _UNTOLD)
 """Step n brings schema n to n + 1. A step that was ever released is never changed."""
 
 

@@ -194,6 +194,18 @@ class Journal:
         rows: list[PreparedDeed] = await self.ask(lambda database: database.open_deeds(_ALL))
         return [stored_deed(row, self._sealer) for row in rows]
 
+    async def untold_deeds(self) -> list[DeedRow]:
+        """Return all deeds of whose end somebody has still to be told, newest first."""
+        rows: list[PreparedDeed] = await self.ask(Database.untold_deeds)
+        return [stored_deed(row, self._sealer) for row in rows]
+
+    def told(self, client: str, request: str) -> asyncio.Future[None]:
+        """Have it on record that somebody was told what became of a deed, behind what is recorded before.
+
+        The future fails with CarddError JOURNAL_*: then the deed is as it was.
+        """
+        return self._asked(lambda database: database.tell(client, request))
+
     @property
     def head(self) -> str:
         """The chain's place after the last event that was committed: `STREAM:SEQUENCE:DIGEST`."""
@@ -260,10 +272,20 @@ class Journal:
 
         Raises what the question raises, database errors as CarddError JOURNAL_*.
         """
-        self._refuse_if_closed()
+        return await self._asked(question)
+
+    def _asked(self, question: Callable[[Database], T]) -> asyncio.Future[T]:
+        """Queue a question at once, and return the future of its answer."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        try:
+            self._refuse_if_closed()
+        except CarddError as error:
+            future.set_exception(error)
+            return future
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
         self._writer.ask(question, future)
-        return await self._answer(future)
+        return future
 
     async def _answer(self, future: asyncio.Future[T]) -> T:
         self._waiting.add(future)

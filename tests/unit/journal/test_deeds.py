@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from cardd.base.clock import SystemClock
+from cardd.base.errors import CarddError
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.journal.events import DeedRow, Lost, NewEvent
@@ -61,3 +62,21 @@ async def test_of_open_deeds_none_is_left_out_however_many_there_are(journal: Jo
     rows = [replace(OPEN, request=f"r-{number}") for number in range(1001)]
     await asyncio.gather(*(journal.record(deed=row) for row in rows))
     assert len(await journal.open_deeds()) == len(rows)
+
+
+async def test_a_deed_is_untold_until_somebody_was_told_whatever_becomes_of_it(reopen: Callable[[], Journal]) -> None:
+    journal = reopen()
+    untold = replace(OPEN, untold=True)
+    await journal.record(INTENDED, deed=untold)
+    await journal.record(deed=replace(OPEN, request="r-2"))
+    ended = replace(untold, open=False)
+    await journal.record(deed=ended)
+    await journal.close()
+    journal = reopen()
+    assert await journal.untold_deeds() == [ended]
+    await journal.told("till", "r-1")
+    assert await journal.untold_deeds() == []
+    assert await journal.deed("till", "r-1") == replace(ended, untold=False)
+    await journal.close()
+    with pytest.raises(CarddError):
+        await journal.told("till", "r-1")

@@ -10,7 +10,7 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.journal import chain, schema
-from cardd.journal.events import ActivationRow, NewEvent
+from cardd.journal.events import ActivationRow, DeedRow, NewEvent
 from cardd.journal.store import Journal
 
 Reopen = Callable[[], Journal]
@@ -92,7 +92,11 @@ def test_a_journal_of_every_older_schema_keeps_its_events_and_goes_on(
     assert pragma(tmp_path, "user_version") == len(schema.MIGRATIONS)
 
 
-@pytest.mark.parametrize("schema_number", range(1, len(schema.MIGRATIONS)))
+FORGETFUL = range(1, 4)
+"""Schemas in which activations did not tell who began them."""
+
+
+@pytest.mark.parametrize("schema_number", FORGETFUL)
 def test_an_activation_of_every_older_schema_is_found_by_the_request_that_began_it(
     reopen: Reopen, tmp_path: Path, schema_number: int
 ) -> None:
@@ -110,6 +114,22 @@ def test_an_activation_of_every_older_schema_is_found_by_the_request_that_began_
         return found
 
     assert asyncio.run(begun()) == "a-1"
+
+
+def test_a_deed_of_an_older_schema_counts_as_told(reopen: Reopen, tmp_path: Path) -> None:
+    old_journal(tmp_path, 4)
+    connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    columns = "INSERT INTO deeds (client, request, method, open, data, sequence) "
+    connection.execute(columns + "VALUES ('till', 'r-1', 'account.debit', 0, x'7b7d', 2)")
+    connection.close()
+
+    async def found() -> tuple[DeedRow | None, list[DeedRow]]:
+        journal = reopen()
+        deed, untold = await journal.deed("till", "r-1"), await journal.untold_deeds()
+        await journal.close()
+        return deed, untold
+
+    assert asyncio.run(found()) == (DeedRow("till", "r-1", "account.debit", open=False, data={}), [])
 
 
 def test_a_step_that_fails_leaves_the_schema_before_it(
