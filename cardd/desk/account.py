@@ -44,12 +44,16 @@ class Services(Struct, frozen=True):
 
 
 class Order(Struct, frozen=True):
-    """What is to be done: money in fen, at a time (YYYYMMDDHHMMSS), with the key of an index."""
+    """What is to be done: money in fen, at a time (YYYYMMDDHHMMSS), with the key of an index.
+
+    One that is `untold` stays on record as such until somebody was told of its end (`AccountDesk.told`).
+    """
 
     deed: Deed
     amounts: Hidden[Amounts]
     time: str
     key_index: int = 1
+    untold: bool = False
 
 
 class Intent(Struct, frozen=True):

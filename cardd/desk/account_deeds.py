@@ -1,5 +1,8 @@
 """Deeds on accounts as they stand on record: the open ones, of which only their cards know what became of them."""
 
+import asyncio
+from collections.abc import Sequence
+
 import msgspec
 import structlog
 
@@ -23,10 +26,13 @@ class AccountDeeds:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._open: dict[Key, DeedRow] = {}
+        self.untold: Sequence[DeedRow] = ()
+        """Those of an earlier daemon of whose end somebody has still to be told."""
 
     async def recover(self) -> None:
-        """Take up the deeds of an earlier daemon of which nobody knows what became."""
+        """Take up the deeds of an earlier daemon of which nobody knows what became, or nobody was told."""
         methods = set(account_rows.METHODS.values())
+        self.untold = [row for row in await self._journal.untold_deeds() if row.method in methods]
         for row in await self._journal.open_deeds():
             if row.method in methods:
                 self._open[row.client, row.request] = row
@@ -58,6 +64,10 @@ class AccountDeeds:
             del self._open[key]
             raise
 
+    def told(self, key: Key) -> None:
+        """Have it on record that the end of a deed was told. Nobody waits for that: without it, it is told again."""
+        self._journal.told(*key).add_done_callback(_read)
+
     async def settle(self, key: Key, settled: Settled) -> DeedRow:
         """Put on record what became of an open deed."""
         return await self._end(key, account_rows.ended(self._open[key], settled))
@@ -88,3 +98,9 @@ def _is_of(row: DeedRow, identity: Identity) -> bool:
         return account_rows.intent_of(row).identity.same_card(identity)
     except msgspec.ValidationError:
         return False
+
+
+def _read(noted: "asyncio.Future[None]") -> None:
+    """Let asyncio not complain of a failure that changes nothing."""
+    if not noted.cancelled():
+        noted.exception()

@@ -4,12 +4,13 @@ All of it on the event loop's thread; the card's work in the reader's worker.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta, timezone
 from typing import Final, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import structlog
+from msgspec.structs import replace
 
 from cardd.base.clock import Clock
 from cardd.base.errors import CarddError
@@ -29,6 +30,7 @@ from cardd.desk.account import (
     finish_debit,
 )
 from cardd.desk.account_deeds import AccountDeeds, Key
+from cardd.desk.account_reading import told_record
 from cardd.desk.asking import Asking, Question
 from cardd.desk.intending import INTEND_S, wait_for
 from cardd.desk.prompts import Purpose
@@ -41,7 +43,6 @@ from cardd.journal.events import DeedRow
 from cardd.journal.store import Journal
 from cardd.keys.money import Signature
 from cardd.readers.insertion import Insertion
-from cardd.rules.content import Fields
 from cardd.wire.accounts import (
     AccountBalanceParams,
     AccountBalanceResult,
@@ -51,7 +52,6 @@ from cardd.wire.accounts import (
     AccountMoved,
     AccountProofParams,
     AccountProofResult,
-    AccountRecord,
     AccountRecordsParams,
     AccountRecordsResult,
 )
@@ -143,7 +143,7 @@ class AccountDesk:
                 chosen, lambda channel, inside: account_reading.read_debit_records(channel, inside, expected, pin)
             )
         return AccountRecordsResult(
-            insertion=chosen.insertion.id, records=[_record(fields) for fields in found[: params.limit]]
+            insertion=chosen.insertion.id, records=[told_record(fields) for fields in found[: params.limit]]
         )
 
     async def proof(self, params: AccountProofParams, *, client: str) -> AccountProofResult:
@@ -169,17 +169,24 @@ class AccountDesk:
     # -- moving
 
     async def debit(
-        self, params: AccountDebitParams, *, client: str, time: str | None = None, asked: str | None = None
+        self,
+        params: AccountDebitParams,
+        *,
+        client: str,
+        time: str | None = None,
+        asked: str | None = None,
+        untold: bool = False,
     ) -> AccountMoved:
         """Take money once. The same request gives the same answer, also after a restart.
 
         `time` (YYYYMMDDHHMMSS) is the bill's, now where none is given; `asked` names the prompt, else the request does.
+        One that is `untold` is kept as such until `told` says otherwise.
 
         Raises CarddError: INVALID for a request that was something else; as `account.debit` where nothing was moved and
         nothing was on record yet: the same request may then be tried again.
         """
         amounts = Amounts(params.account, params.self_paid, params.pool)
-        order = self._order(Deed.PURCHASE, amounts, params, time)
+        order = replace(self._order(Deed.PURCHASE, amounts, params, time), untold=untold)
         return await self._once(params, params.request, client, order, account.debit, asked)
 
     async def known(self, client: str, request: str) -> AccountMoved | None:
@@ -198,6 +205,14 @@ class AccountDesk:
     def open(self) -> list[DeedRow]:
         """Return the deeds of which only their cards know what became of them."""
         return self._deeds.open()
+
+    def untold(self) -> Sequence[DeedRow]:
+        """Return the deeds of an earlier daemon of whose end somebody had still to be told."""
+        return self._deeds.untold
+
+    def told(self, client: str, request: str) -> None:
+        """Have it on record that somebody was told what became of a request; it is not waited for."""
+        self._deeds.told((client, request))
 
     async def settled(
         self, params: AccountChoice, request: str, *, client: str, asked: str | None = None
@@ -378,24 +393,3 @@ def _tries_with_account(channel: Channel, insertion: Insertion) -> int | None:
     left = _tries(channel, insertion)
     account.find(channel)
     return left
-
-
-def _record(fields: Fields) -> AccountRecord:
-    found = {value.item.key: value for value in fields.values}
-
-    def text(key: str) -> str | None:
-        return found[key].text if key in found else None
-
-    def fen(key: str) -> int | None:
-        return int.from_bytes(found[key].raw, "big") if key in found else None
-
-    return AccountRecord(
-        sequence=text("sequence"),
-        type=text("type"),
-        terminal=text("terminal"),
-        time=text("time"),
-        account=fen("account_amount"),
-        self_paid=fen("self_paid_amount"),
-        pool=fen("pool_amount"),
-        error=fields.fault,
-    )

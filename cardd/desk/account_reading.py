@@ -23,13 +23,16 @@ from cardd.desk.account import (
     social_card,
 )
 from cardd.desk.pin_block import pin_block
-from cardd.desk.reading import Identity
+from cardd.desk.reading import CardValue, Identity
 from cardd.desk.refusals import refusals
 from cardd.desk.social import SocialCard, prove
+from cardd.desk.values import typed
+from cardd.desk.view import whole_value
 from cardd.iso7816.channel import Channel
 from cardd.iso7816.status import SW, StatusError
 from cardd.readers.insertion import Insertion
 from cardd.rules.content import Fields, read_fields
+from cardd.wire.accounts import AccountRecord
 
 _LAST_SEQUENCE: Final = 0xFFFF
 
@@ -166,3 +169,27 @@ def read_debit_records(
 def _open_account(channel: Channel, insertion: Insertion, expected: Identity | None) -> tuple[SocialCard, Account]:
     card = social_card(channel, insertion, expected)
     return card, select(channel)
+
+
+def told_record(fields: Fields) -> AccountRecord:
+    """Return a record as clients get it: of what does not follow its rule the bytes, and why."""
+    found = {value.item.key: value for value in fields.values}
+
+    def text(key: str) -> CardValue:
+        return typed(found[key], None) if key in found else None
+
+    def fen(key: str) -> int | None:
+        value = found.get(key)
+        # of a record that ends too early nothing is made up
+        return None if value is None or len(value.raw) < value.item.length else int.from_bytes(value.raw, "big")
+
+    return AccountRecord(
+        sequence=whole_value(text("sequence")),
+        type=whole_value(text("type")),
+        terminal=whole_value(text("terminal")),
+        time=whole_value(text("time")),
+        account=fen("account_amount"),
+        self_paid=fen("self_paid_amount"),
+        pool=fen("pool_amount"),
+        error=fields.fault,
+    )

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final, TypeGuard
 
 import msgspec
+from msgspec.structs import replace
 
 from cardd.base.errors import CarddError
 from cardd.base.masks import mask_number
@@ -93,7 +94,8 @@ def intended(client: str, request: str, insertion: Insertion, intent: Intent) ->
         number=None if number is None else number.disclose(),
     )
     data, sealed = msgspec.to_builtins(public), msgspec.to_builtins(personal)
-    row = DeedRow(client, request, METHODS[order.deed], open=True, data=data, personal=sealed)
+    method = METHODS[order.deed]
+    row = DeedRow(client, request, method, open=True, data=data, personal=sealed, untold=order.untold)
     return _event("account.intended", row), row
 
 
@@ -192,7 +194,7 @@ def check_told(row: DeedRow) -> None:
 
 
 def _ended(row: DeedRow, told: Mapping[str, Json]) -> tuple[NewEvent, DeedRow]:
-    closed = DeedRow(row.client, row.request, row.method, open=False, data={**row.data, **told}, personal=row.personal)
+    closed = replace(row, open=False, data={**row.data, **told})
     deed = next(deed for deed, method in METHODS.items() if method == row.method)
     return _event(_ENDED[deed], closed), closed
 

@@ -2,7 +2,8 @@
 
 A bill is known by what it says (amounts and time), the card and the user: asked for again, it is the same debit, also
 after a restart. And a debit whose end the caller was not told is asked for before anything else is debited: a program
-that tries again takes a new time, and means the same bill if the amounts are the same.
+that tries again takes a new time, and means the same bill if the amounts are the same. That nobody was told is on
+record with the debit itself, from its intent on.
 """
 
 from typing import Final
@@ -27,10 +28,10 @@ class Debits:
     """Knows the debits of which callers have not been told what became of them. Event loop's thread only."""
 
     def __init__(self, accounts: AccountDesk) -> None:
-        """Begin with those that an earlier daemon has left open."""
+        """Begin with those that an earlier daemon has left open, or had come to its end and told to nobody."""
         self._accounts = accounts
         self._untold: dict[_Whose, dict[str, Amounts]] = {}
-        for row in accounts.open():
+        for row in (*accounts.open(), *accounts.untold()):
             self._take_over(row)
 
     def begin(self, client: str, card: Identity, request: str, amounts: Amounts) -> None:
@@ -38,7 +39,8 @@ class Debits:
         self._untold.setdefault(_whose(client, card), {})[request] = amounts
 
     def told(self, client: str, card: Identity, request: str) -> None:
-        """Forget a debit whose end the caller was told, or which was not done."""
+        """Forget a debit whose end the caller was told, or which was not done, also beyond a restart."""
+        self._accounts.told(client, request)
         whose = _whose(client, card)
         left = self._untold.get(whose, {})
         left.pop(request, None)

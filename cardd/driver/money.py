@@ -29,6 +29,7 @@ from cardd.rules.hsm import hsm_address
 from cardd.rules.keys import KeyName
 from cardd.rules.values import SEPARATOR
 from cardd.wire.accounts import AccountChoice, AccountDebitParams, AccountMoved, AccountRecord, AccountRecordsParams
+from cardd.wire.base import Unparsed, Value
 
 _KEY_INDEX: Final = 1
 _WRONG_MAC: Final = "9302"
@@ -84,7 +85,9 @@ async def _paid(job: Job, inside: Inside, amounts: Amounts, time: str) -> Accoun
         key_index=_KEY_INDEX,
     )
     with _noted(job, card, request, amounts):
-        return await job.tools.accounts.debit(params, client=job.client, time=time, asked=job.params.request)
+        return await job.tools.accounts.debit(
+            params, client=job.client, time=time, asked=job.params.request, untold=True
+        )
 
 
 @contextlib.contextmanager
@@ -122,7 +125,7 @@ async def debit_1(job: Job, order: Order, info: CardInfo, bill: PayInfo) -> Told
     # before the holder is asked for anything
     await job.run(inside.chosen, lambda channel, card: account.find_on(channel, card, inside.expected))
     pin = await tools.at.pin_of(inside, METHOD, job.params.request)
-    wanted, deadline = account.Order(Deed.PURCHASE, amounts, bill.time, _KEY_INDEX), tools.at.deadline()
+    wanted, deadline = account.Order(Deed.PURCHASE, amounts, bill.time, _KEY_INDEX, untold=True), tools.at.deadline()
 
     def operation(channel: Channel, card: Insertion) -> PurchaseBegun:
         terminal = bytes.fromhex(terminal_number(tools.money, inside.expected, card, deadline))
@@ -201,10 +204,15 @@ async def records(job: Job, order: Order) -> Told:
 
 def _record(rule: AmountRule, record: AccountRecord) -> str:
     texts = (
-        *(text if isinstance(text, str) else "" for text in (record.sequence, record.terminal, record.time)),
+        *map(_as_stored, (record.sequence, record.terminal, record.time)),
         *(_yuan(amount) for amount in rule.of_record(record.account, record.self_paid, record.pool)),
     )
     return "".join(f"{text}{SEPARATOR}" for text in texts)
+
+
+def _as_stored(value: Value) -> str:
+    """Return a value's text; of what does not follow its rule the digits that are on the card."""
+    return value.raw if isinstance(value, Unparsed) else value or ""
 
 
 def _yuan(amount: int | None) -> str:

@@ -19,6 +19,7 @@ from cardd.desk.reading import Absent, CardReading, CardValue, Identity, IssuerD
 from cardd.desk.refusals import refusals
 from cardd.desk.requests import Chosen
 from cardd.desk.social import refuse_forged
+from cardd.desk.values import typed
 from cardd.driver.arguments import ANY_WAY, AuthType, CardInfo, Order
 from cardd.driver.calls import METHOD, Job, Told, line, not_social
 from cardd.driver.numbers import data_characters
@@ -28,10 +29,13 @@ from cardd.keys.money import CardKeys, MoneyService
 from cardd.readers.insertion import Insertion
 from cardd.rules.access import PIN, Access
 from cardd.rules.address import FileAddress, ItemAddress
+from cardd.rules.content import read_fields
 from cardd.rules.exchange import FileData, print_data
 from cardd.rules.generations import Generation
 from cardd.rules.items import Form
 from cardd.rules.keys import KeyName
+from cardd.rules.layout import FileRule, Structure
+from cardd.rules.values import SEPARATOR
 from cardd.wire.cards import CardChoice, Kind
 
 NO_TERMINAL: Final = "0" * 12
@@ -264,8 +268,22 @@ def _spellings(item: ItemAddress) -> tuple[str, ...]:
 
 def _text(file: FileAddress, name: str, value: CardValue) -> str:
     rule = rule_of(file.name)
+    if isinstance(value, Unreadable) and rule.structure is Structure.CYCLIC:
+        return _record(rule, value.raw)
     item = rule.item(int(name[:2], 16)) if rule.items else None
     return _day(value) if item is not None and item.form is Form.DATE else plain(value)
+
+
+def _record(rule: FileRule, raw: bytes) -> str:
+    """Return a record of which something breaks its rule: that as its bytes, the fields beside it as ever.
+
+    One that cannot be cut into fields is its bytes as a whole.
+    """
+    fields = read_fields(rule, raw)
+    texts = [plain(typed(value, None)) for value in fields.values]
+    if sum(value.item.length for value in fields.values) != len(raw) or any(SEPARATOR in text for text in texts):
+        return raw.hex().upper()
+    return "".join(f"{text}{SEPARATOR}" for text in texts)
 
 
 def plain(value: CardValue) -> str:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.driver_calls import INFO, OFFLINE, program
 from support.exchanges import FRONT, SAM
 
@@ -194,6 +195,33 @@ async def test_a_bill_is_paid_certified_and_stands_in_the_record(tmp_path: Path)
         assert (len(tac), end) == (8, "")
         code, records = await call("iReadDebitRecord", 1)
         assert (code, records.split("|")[0]) == (0, "0005^510100000001^20240102030405^12.50^3.00^")
+
+
+THIRTEENTH_MONTH = "000432510100000001" + "20241302030405" + "000004E20000012C000007D0"
+SHORT = "000432510100000001" + "202413020304"
+
+
+@pytest.mark.parametrize(
+    ("stored", "bill", "record"),
+    [
+        (
+            THIRTEENTH_MONTH,
+            "0004^510100000001^20241302030405^3.00^20.00^",
+            "0004^2^510100000001^20241302030405^12.50^3.00^20.00^",
+        ),
+        (SHORT, "0004^510100000001^202413020304^^^", SHORT),
+    ],
+)
+async def test_what_breaks_its_rule_in_a_record_is_told_as_its_digits_by_both_functions(
+    tmp_path: Path, stored: str, bill: str, record: str
+) -> None:
+    persona = load_persona("p5-offline")
+    broken = replace(persona, card=replace(persona.card, raw={"DF04EF08": (stored,)}))
+    async with program(tmp_path, None) as call:
+        call.desk._backend.insert(FRONT, make_card(broken, interface="contact"))
+        await call.desk.until("card.identified")
+        assert await call("iReadCard", 1, 1, OFFLINE, "DF04EF08|$") == (0, f"DF04EF08|{record}|$")
+        assert await call("iReadDebitRecord", 1) == (0, f"{bill}|")
 
 
 @pytest.mark.parametrize(

@@ -190,3 +190,68 @@ async def test_without_anybody_who_can_judge_the_card_still_says_what_it_did(tmp
         await call.desk.until("card.removed")
         assert (await pay(call, LATER))[0] == 0
         assert await debits(call) == ["12.50"]
+
+
+async def test_a_debit_that_was_settled_and_told_to_nobody_is_told_once_by_a_later_daemon(tmp_path: Path) -> None:
+    card = card_with(Tear(at=DEBIT, nth=1, when="after"))
+    async with program(tmp_path, None) as call:
+        await put(call, card)
+        assert (await pay(call))[0] < 0
+    async with program(tmp_path, None) as call:
+        # the card says what it did, and nobody is there to hear it
+        await put(call, card)
+        await settled(call)
+    async with program(tmp_path, None) as call:
+        await put(call, card)
+        code, out = await pay(call, LATER)
+        assert (code, out.split("|")[6]) == (0, BILL.split("|")[2])
+        assert await debits(call) == ["12.50"]
+    async with program(tmp_path, None) as call:
+        # that was told: what comes now is another bill
+        await put(call, card)
+        code, out = await pay(call, "12.50|3.00|20240102030600|")
+        assert (code, out.split("|")[6]) == (0, "20240102030600")
+        assert await debits(call) == ["12.50", "12.50"]
+
+
+async def test_a_debit_that_was_told_is_over_for_a_later_daemon(tmp_path: Path) -> None:
+    card = card_with()
+    async with program(tmp_path, None) as call:
+        await put(call, card)
+        assert (await pay(call))[0] == 0
+    async with program(tmp_path, None) as call:
+        await put(call, card)
+        code, out = await pay(call, LATER)
+        assert (code, out.split("|")[6]) == (0, LATER.split("|")[2])
+        assert await debits(call) == ["12.50", "12.50"]
+
+
+async def test_in_steps_a_debit_told_to_nobody_is_told_by_a_later_daemon(tmp_path: Path) -> None:
+    card = card_with(Tear(at=DEBIT, nth=1, when="after"))
+    async with program(tmp_path, None) as call:
+        await put(call, card)
+        request = (await call("iDoDebit_HSM_Step1", 1, OFFLINE, BILL))[1]
+        assert (await call("iDoDebit_HSM_Step2", OFFICE.debit(request)))[0] < 0
+        await back(call, card)
+        await settled(call)
+    async with program(tmp_path, None) as call:
+        await put(call, card)
+        assert (await call("iDoDebit_HSM_Step1", 1, OFFLINE, LATER))[0] == -27013
+        assert await debits(call) == ["12.50"]
+
+
+async def test_a_debit_whose_caller_has_gone_is_told_by_a_later_daemon(tmp_path: Path) -> None:
+    card = card_with()
+    async with program(tmp_path, None) as call:
+        await put(call, card)
+        async with line(tmp_path / "cardd.sock") as impatient:
+            await impatient.call("session.hello", client="his", api=1)
+            await impatient.send("driver.call", function="iDoDebit", args=[1, OFFLINE, BILL])
+            opened = await call.desk.until("prompt.opened")
+        await call.desk.answer(opened)
+        await settled(call)
+    async with program(tmp_path, None) as call:
+        await put(call, card)
+        code, out = await pay(call, LATER)
+        assert (code, out.split("|")[6]) == (0, BILL.split("|")[2])
+        assert await debits(call) == ["12.50"]
