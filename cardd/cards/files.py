@@ -73,11 +73,11 @@ class CardFiles:
                 break
         return b"".join(parts)
 
-    def update_transparent(self, content: bytes) -> None:
-        """Write the current file from its beginning. Raises StatusError."""
+    def update_transparent(self, send: records.Send, content: bytes) -> None:
+        """Write the current file from its beginning by what sends commands. Raises StatusError."""
         for offset in range(0, len(content), _CHUNK):
             part = content[offset : offset + _CHUNK]
-            self._channel.expect(Command(0x00, _UPDATE_BINARY, offset >> 8, offset & 0xFF, part))
+            send(Command(0x00, _UPDATE_BINARY, offset >> 8, offset & 0xFF, part))
 
     def directory(self) -> tuple[Entry, ...] | None:
         """Read which applications the card says it has, None where it does not say. The environment is selected."""

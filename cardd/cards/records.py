@@ -1,5 +1,6 @@
 """Records of a file: how one is asked for, and what the answer is (LD/T 32.5, READ RECORD and UPDATE RECORD)."""
 
+from collections.abc import Callable
 from typing import Final
 
 from cardd.base.structs import Struct
@@ -17,6 +18,10 @@ _BY_TAG: Final = 0
 _PREVIOUS: Final = 3
 _BY_NUMBER: Final = 4
 _ABSENT: Final = frozenset({SW.FILE_NOT_FOUND, SW.RECORD_NOT_FOUND})
+
+
+Send = Callable[[Command], object]
+"""What sends a command; StatusError for a refusal. `Channel.expect`, or what does more about certain refusals."""
 
 
 class Stored(Struct, frozen=True):
@@ -49,19 +54,19 @@ def read_fields(channel: Channel, file: FileRule, number: int, length: int) -> b
     return _read(channel, file, number, _BY_NUMBER, length)
 
 
-def update_by_tag(channel: Channel, file: FileRule, tag: int, value: bytes) -> None:
+def update_by_tag(send: Send, file: FileRule, tag: int, value: bytes) -> None:
     """Write the first record with that tag, whole; one that is not there yet is appended. Raises StatusError."""
-    _update(channel, file, tag, _BY_TAG, bytes((tag, len(value))) + value)
+    _update(send, file, tag, _BY_TAG, bytes((tag, len(value))) + value)
 
 
-def update_by_number(channel: Channel, file: FileRule, number: int, tag: int, value: bytes) -> None:
+def update_by_number(send: Send, file: FileRule, number: int, tag: int, value: bytes) -> None:
     """Write a record by its number, whole; the number behind the last one appends. Raises StatusError."""
-    _update(channel, file, number, _BY_NUMBER, bytes((tag, len(value))) + value)
+    _update(send, file, number, _BY_NUMBER, bytes((tag, len(value))) + value)
 
 
-def append_fields(channel: Channel, file: FileRule, record: bytes) -> None:
+def append_fields(send: Send, file: FileRule, record: bytes) -> None:
     """Make a new newest record of a cyclic file; the oldest goes. Raises StatusError."""
-    _update(channel, file, 0, _PREVIOUS, record)
+    _update(send, file, 0, _PREVIOUS, record)
 
 
 def stored(tag: int, answer: bytes) -> Stored:
@@ -94,8 +99,8 @@ def _read(channel: Channel, file: FileRule, p1: int, mode: int, length: int) -> 
         raise
 
 
-def _update(channel: Channel, file: FileRule, p1: int, mode: int, record: bytes) -> None:
-    channel.expect(Command(0x00, _UPDATE, p1, file.sfi << 3 | mode, record))
+def _update(send: Send, file: FileRule, p1: int, mode: int, record: bytes) -> None:
+    send(Command(0x00, _UPDATE, p1, file.sfi << 3 | mode, record))
 
 
 def _declared_length(answer: bytes) -> int:

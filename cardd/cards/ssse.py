@@ -98,7 +98,7 @@ class Environment:
 
     def update(self, file: FileRule, tag: int, value: bytes) -> None:
         """Write the record with that tag, whole; a record that is not there yet is appended."""
-        update_by_tag(self._channel, file, tag, value)
+        update_by_tag(self._channel.expect, file, tag, value)
 
     def verify(self, block: Secret) -> None:
         """Compare a PIN, 2 to 8 bytes cn. A failure costs one of its tries."""

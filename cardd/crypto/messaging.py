@@ -65,9 +65,9 @@ def mac_blocks(algorithm: Algorithm, data: bytes) -> bytes:
     return _padded(algorithm, data)
 
 
-def mac_input(header: bytes, cipher: bytes) -> bytes:
-    """Return what the MAC of a command covers: CLA INS P1 P2, Lc with the MAC counted, the cipher if any."""
-    return header + bytes((len(cipher) + MAC,)) + cipher
+def mac_input(header: bytes, data: bytes) -> bytes:
+    """Return what the MAC of a command covers: CLA INS P1 P2, Lc with the MAC counted, cipher or plain data if any."""
+    return header + bytes((len(data) + MAC,)) + data
 
 
 def _padded(algorithm: Algorithm, data: bytes) -> bytes:

@@ -7,9 +7,11 @@ from typing import Final, TypeVar
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
+from cardd.cards.records import Send
 from cardd.desk.pin_block import pin_block
 from cardd.desk.social import SocialCard, gain
 from cardd.desk.stopped import StoppedKeys
+from cardd.desk.update_mac import sending
 from cardd.keys.service import UNASKED, KeyService
 from cardd.rules.access import PIN, Access, HolderRight, Right, both
 from cardd.rules.generations import Generation
@@ -96,6 +98,10 @@ class Rights:
     def to_write(self, key: KeyName) -> None:
         """Prove an update key to the card. Raises CarddError as `to_read` does; StatusError."""
         self._obtain(frozenset({key}))
+
+    def sending(self, file: FileRule) -> Send:
+        """Return what sends the updates of a file whose key was proved, with a MAC where the card wants one."""
+        return sending(self._card, self._keys, file.application, self._deadline)
 
     def _obtain(self, way: _Way) -> None:
         if way and self._forged:

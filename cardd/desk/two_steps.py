@@ -215,8 +215,9 @@ def write_shown(
 ) -> bool:
     """Write a file whose key the card was shown; tell whether it could be read back. Raises as `write_records`.
 
-    `keys` are those that the station has itself, until the deadline: they are good for reading back only. `again` is
-    for what may be written already: ACCESS_DENIED where that would have to be read and cannot be.
+    `keys` are those that the station has itself, until the deadline: they are good for reading back, and for an
+    update's MAC where the card wants one. `again` is for what may be written already: ACCESS_DENIED where that would
+    have to be read and cannot be.
     """
     with refusals():
         return write_file(_opened(channel, begun, stopped, keys, deadline, again=again), update)

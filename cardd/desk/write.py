@@ -165,16 +165,17 @@ def _is_written(card: OpenFiles, update: Update) -> bool | None:
 def _write_tagged(card: OpenFiles, update: Update) -> None:
     places = card.rights.to_look(update.rule, lambda: _places(card, update)) if _repeats(update) else {}
     card.rights.to_write(update.key)
+    send = card.rights.sending(update.rule)
     for new in update.items:
         value = as_stored(update.rule, card.generation, new)
         with refusals(item=new.name):
             # of several with its tag the first is found by that, too
             if new.occurrence is None or (places is None and new.occurrence == 1):
-                records.update_by_tag(card.channel, update.rule, new.item.tag, value)
+                records.update_by_tag(send, update.rule, new.item.tag, value)
             elif places is None:
                 raise CarddError(Reason.ACCESS_DENIED, "where it lies on this card can only be read")
             else:
-                records.update_by_number(card.channel, update.rule, places[new.name], new.item.tag, value)
+                records.update_by_number(send, update.rule, places[new.name], new.item.tag, value)
 
 
 def _check_tagged(card: OpenFiles, update: Update) -> None:
@@ -225,9 +226,10 @@ def _write_cyclic(card: OpenFiles, update: Update) -> None:
     missing = wanted[_already_there(newest or [], wanted) :]
     if missing:
         card.rights.to_write(update.key)
+    send = card.rights.sending(update.rule)
     for number, record in enumerate(missing, len(wanted) - len(missing) + 1):
         with refusals(item=f"record {len(wanted) - number + 1}"):
-            records.append_fields(card.channel, update.rule, record)
+            records.append_fields(send, update.rule, record)
 
 
 def _check_cyclic(card: OpenFiles, update: Update) -> None:
@@ -251,7 +253,7 @@ def _already_there(newest: Sequence[bytes], wanted: Sequence[bytes]) -> int:
 
 def _write_transparent(card: OpenFiles, update: Update) -> None:
     card.rights.to_write(update.key)
-    card.files.update_transparent(update.whole)
+    card.files.update_transparent(card.rights.sending(update.rule), update.whole)
 
 
 def _check_transparent(card: OpenFiles, update: Update) -> None:

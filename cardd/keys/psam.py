@@ -112,6 +112,25 @@ class PsamKeys:
 
         return self._ask(algorithm, factors, compute, deadline)
 
+    def update_mac(
+        self,
+        key: KeyName,
+        algorithm: Algorithm,
+        factors: Factors,
+        challenge: bytes,
+        header: bytes,
+        data: bytes,
+        *,
+        deadline: float,
+    ) -> bytes:
+        """Return the MAC of an update command, as UpdateMacs says. Raises CarddError as `authentication_data` does."""
+
+        def compute(session: "_Learning") -> bytes:
+            session.deliver(key, challenge, _SIGNS)
+            return session.mac(mac_blocks(algorithm, mac_input(header, data)))
+
+        return self._ask(algorithm, factors, compute, deadline)
+
     def _ask(self, algorithm: Algorithm, factors: Factors, compute: Callable[["_Learning"], T], deadline: float) -> T:
         """Have the first module compute that can."""
         return self.first_that_can(

@@ -25,6 +25,11 @@ _FACTOR: Final = 8
 _DEBIT_ANSWER: Final = 8
 _ENCRYPT: Final = 0x00
 _MAC: Final = 0x05
+_MAC_FIRST: Final = 0x07
+_MAC_NEXT: Final = 0x03
+_MAC_LAST: Final = 0x01
+_BLOCKS: Final = 8
+"""As many as one cipher command takes."""
 
 # BF EC is known to some modules only; these words say "I do not know that".
 _NOT_NEEDED: Final = frozenset({SW.INS_UNKNOWN, SW.CLA_UNKNOWN, SW.FUNCTION_NOT_SUPPORTED})
@@ -134,8 +139,15 @@ class Session:
         return response.data
 
     def mac(self, blocks: bytes) -> bytes:
-        """Return the MAC, 4 bytes, over whole blocks, seven at most, from a zero start."""
-        response = self._cipher(_MAC, bytes(block_size(self.algorithm)) + blocks)
+        """Return the MAC, 4 bytes, over whole blocks, from a zero start; more than seven are chained."""
+        started = bytes(block_size(self.algorithm)) + blocks
+        most = _BLOCKS * block_size(self.algorithm)
+        *begun, last = (started[at : at + most] for at in range(0, len(started), most))
+        for number, part in enumerate(begun):
+            response = self._cipher(_MAC_NEXT if number else _MAC_FIRST, part)
+            if not response.ok:
+                raise _useless(response)
+        response = self._cipher(_MAC_LAST if begun else _MAC, last)
         if response.ok and len(response.data) == block_size(self.algorithm):
             # some modules leave the shortening to the terminal
             return shortened(self.algorithm, response.data)

@@ -78,6 +78,32 @@ class KeyService(Protocol):
 
 
 @runtime_checkable
+class UpdateMacs(Protocol):
+    """A key service that also makes the MAC of an update whose data stay plain.
+
+    Some cards may want one (LD/T 32.7 7.3 has them take updates without). The machines of an issuer are asked for the
+    MACs of maintenance commands only (人社信息函[2016]38号), so that keys on the network do not do this.
+    """
+
+    def update_mac(
+        self,
+        key: KeyName,
+        algorithm: Algorithm,
+        factors: Factors,
+        challenge: bytes,
+        header: bytes,
+        data: bytes,
+        *,
+        deadline: float,
+    ) -> bytes:
+        """Return the MAC (4 bytes) of an update command: over `header`, Lc with the MAC counted, and `data`.
+
+        `key` is the STK of the application, `challenge` the card's 8 bytes, `header` CLA INS P1 P2, `data` up to 251
+        bytes (LD/T 32.4 8.2). Errors as for KeyService.
+        """
+
+
+@runtime_checkable
 class Reachable(Protocol):
     """A key service that may be away and come back without a sign, so that somebody has to ask."""
 

@@ -68,6 +68,21 @@ class SoftwareKeys:
         cipher = b"" if plaintext is None else encipher(algorithm, session, plaintext.reveal())
         return cipher + mac(algorithm, session, mac_input(header, cipher))
 
+    def update_mac(
+        self,
+        key: KeyName,
+        algorithm: Algorithm,
+        factors: Factors,
+        challenge: bytes,
+        header: bytes,
+        data: bytes,
+        *,
+        deadline: float,  # noqa: ARG002 - nothing is waited for
+    ) -> bytes:
+        """Return the MAC of an update command, as UpdateMacs says."""
+        card_key = diversify_all(algorithm, self._root_of(key, algorithm).reveal(), factors.chain)
+        return mac(algorithm, session_key(algorithm, card_key, challenge), mac_input(header, data))
+
     def status(self) -> Mapping[str, Json]:
         """Return what an operator wants to see."""
         return {"provider": "software", "available": True, "tests_only": True}

@@ -1,5 +1,7 @@
 """The reader against the card: every file in every profile × algorithm × interface × key service, read, written, read.
 
+Cards that take updates as they are, and cards that want a MAC with each.
+
 Through real readers and their workers; the counts are printed as a table (`pytest -s`).
 """
 
@@ -34,6 +36,7 @@ PIN = Secret(b"123456")
 CARDS = [("1.0", "des"), ("2.0", "des"), ("2.0", "sm4"), ("3.0", "des"), ("3.0", "sm4")]
 INTERFACES = ["contact", "contactless"]
 SERVICES = ["software", "national", "provincial", "city"]
+UPDATES = ["plain", "with_mac"]
 IDENTITY_FILE, HOLDER_FILE, DIRECTORY = "SSSEEF05", "SSSEEF06", "SSSEEF1E"
 
 T = TypeVar("T")
@@ -56,16 +59,17 @@ def table() -> Iterator[list[Row]]:
     rows: list[Row] = []
     yield rows
     rows.append(Row(f"{len(rows)} cards", *(sum(column) for column in zip(*map(_counts, rows), strict=True))))
-    print(f"\n{'card':32} {'read':>6} {'written':>8} {'items':>7}")  # noqa: T201
+    print(f"\n{'card':40} {'read':>6} {'written':>8} {'items':>7}")  # noqa: T201
     for row in rows:
-        print(f"{row.card:32} {row.read:6} {row.written:8} {row.items:7}")  # noqa: T201
+        print(f"{row.card:40} {row.read:6} {row.written:8} {row.items:7}")  # noqa: T201
 
 
+@pytest.mark.parametrize("updates", UPDATES)
 @pytest.mark.parametrize("keys", SERVICES)
 @pytest.mark.parametrize("interface", INTERFACES)
 @pytest.mark.parametrize(("profile", "algorithm"), CARDS)
 async def test_every_file_reads_as_it_was_filled_and_as_it_was_written(
-    tmp_path: Path, profile: str, algorithm: str, interface: str, keys: str, table: list[Row]
+    tmp_path: Path, profile: str, algorithm: str, interface: str, keys: str, updates: str, table: list[Row]
 ) -> None:
     generation = Generation(profile)
     before = {rule.address: content(rule, generation) for rule in readable(generation)}
@@ -77,6 +81,7 @@ async def test_every_file_reads_as_it_was_filled_and_as_it_was_written(
         algorithm=algorithm,
         keys={"root": ROOT.hex(), "stk_root": STK_ROOT.hex()} if algorithm == "des" else {"root": ROOT.hex()},
         pin="123456",
+        toggles={"updates": updates},
         files={name: given for name, (given, _) in before.items() if name != HOLDER_FILE},
     )
     async with Desk() as desk:
@@ -96,7 +101,7 @@ async def test_every_file_reads_as_it_was_filled_and_as_it_was_written(
         found = texts(await counter.read(after))
         assert {name: wrong(found[name], after[name][1]) for name in after} == {name: {} for name in after}
     items = sum(len(expected) for _, expected in (*before.values(), *after.values()))
-    table.append(Row(f"{profile} {algorithm} {interface} {keys}", len(before), len(after), items))
+    table.append(Row(f"{profile} {algorithm} {interface} {keys} {updates}", len(before), len(after), items))
 
 
 class Counter:

@@ -9,7 +9,7 @@ from support.modules import Desk, virtual
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
-from cardd.crypto.block import Algorithm
+from cardd.crypto.block import Algorithm, block_size
 from cardd.crypto.derive import factors
 from cardd.rules.keys import KeyName
 
@@ -303,6 +303,41 @@ async def test_a_mac_of_another_length_is_not_used() -> None:
         with pytest.raises(CarddError) as caught:
             await maintenance(desk, Algorithm.SM4, None)
         assert caught.value.reason is Reason.PSAM_KEY_MISSING
+
+
+UPDATE = bytes.fromhex("04DC022C")
+
+
+async def update_mac(desk: Desk, algorithm: Algorithm, data: bytes) -> bytes:
+    end = desk.clock.monotonic() + 30
+    return await asyncio.to_thread(
+        lambda: desk.keys.update_mac(KeyName.STKDF01, algorithm, FACTORS, PROCESS_FACTOR, UPDATE, data, deadline=end)
+    )
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("length", [1, 50, 51, 58, 59, 106, 107, 122, 123, 251])
+async def test_the_mac_of_an_update_of_any_length_is_that_of_the_rule(algorithm: Algorithm, length: int) -> None:
+    data = bytes(range(length))
+    async with Desk() as desk:
+        (module,) = await desk.with_modules(["psam"])
+        made = await update_mac(desk, algorithm, data)
+        assert {command[3] for command in of(module.commands, DELIVER)} == {0x20}
+        assert all(len(command) <= 5 + 8 * block_size(algorithm) + 1 for command in of(module.commands, CIPHER))
+    assert made == software_keys().update_mac(
+        KeyName.STKDF01, algorithm, FACTORS, PROCESS_FACTOR, UPDATE, data, deadline=0.0
+    )
+
+
+async def test_a_module_that_breaks_a_chain_off_is_not_used_further() -> None:
+    async with Desk() as desk:
+        (module,) = await desk.with_modules(["psam"])
+        inner = module.answer
+        module.answer = lambda command: b"\x69\x85" if command[:3] == b"\x80\xfa\x03" else inner(command)
+        with pytest.raises(CarddError) as caught:
+            await update_mac(desk, Algorithm.DES, bytes(251))
+        assert caught.value.reason is Reason.PSAM_KEY_MISSING
+        assert [command[2] for command in of(module.commands, CIPHER)] == [0x07, 0x03]
 
 
 async def test_what_happens_at_the_counters_has_nobody_look_for_modules(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,16 @@ def test_a_maintenance_command_is_enciphered_and_signed_under_the_cards_key(
     assert mac(algorithm, session, header + bytes((len(data),)) + data[:-4]) == data[-4:]
 
 
+@pytest.mark.parametrize(("algorithm", "root"), [(Algorithm.DES, STK_ROOT), (Algorithm.SM4, ROOT)])
+def test_the_mac_of_an_update_covers_its_header_its_length_and_its_plain_data(
+    algorithm: Algorithm, root: bytes
+) -> None:
+    header, data = bytes.fromhex("04DC022C"), bytes.fromhex("0C03510700")
+    made = software_keys().update_mac(KeyName.STKSSSE, algorithm, FACTORS, PROCESS_FACTOR, header, data, deadline=0.0)
+    session = session_key(algorithm, diversify_all(algorithm, root, FACTORS.chain), PROCESS_FACTOR)
+    assert made == mac(algorithm, session, header + b"\x09" + data)
+
+
 def test_short_keys_without_their_root_cannot_be_computed_with() -> None:
     keys = SoftwareKeys(Secret(ROOT), tests_only=True)
     with pytest.raises(CarddError) as caught:
