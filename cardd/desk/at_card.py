@@ -96,6 +96,10 @@ class AtCard:
         tries = inside.tries if purpose is Purpose.SOCIAL_PIN else None
         return await self._asking.ask(Question(inside.insertion, purpose, method, tries, request))
 
+    def identify_anew(self, insertion: Insertion) -> None:
+        """Have forgotten what a card was identified as: what tells that has been written."""
+        self._reception.identify_anew(insertion)
+
     def await_keys(self, insertion: Insertion) -> None:
         """Have it told when a key service that was away answers again, while that card is in."""
         self._reception.await_keys(insertion.id)

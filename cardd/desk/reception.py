@@ -5,6 +5,7 @@ once the event is durable; notices keep the order of the journal.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import nullcontext
 from typing import Final
@@ -99,6 +100,8 @@ class Reception:
         self._clock = clock
         self._present: set[str] = set()
         self._identities: dict[str, Identity] = {}
+        self._turns: Counter[str] = Counter()
+        """How often what an insertion's card was identified as has become wrong."""
         self._shown: tuple[object, tuple[ReaderView, ...]] | None = None
         self._listeners: list[Listener] = []
         self._announcements: asyncio.Queue[_Announcement] = asyncio.Queue()
@@ -137,6 +140,18 @@ class Reception:
     def identity_of(self, insertion: str) -> Identity | None:
         """Return what a card was identified as; None while that is not known, and once the insertion is over."""
         return self._identities.get(insertion)
+
+    def identify_anew(self, insertion: Insertion) -> None:
+        """Forget what a card was identified as, since what tells that was written, and find it out once it is free.
+
+        The insertion stays; it is identified a second time, and that is told. Work that comes before asks the card.
+        """
+        if insertion.id in self._present:
+            self._identities.pop(insertion.id, None)
+            self._shown = None
+            self._turns[insertion.id] += 1
+            self._stirred.set()
+            self._begin(self._identify_once_free(insertion))
 
     def readers(self) -> tuple[ReaderView, ...]:
         """Return every reader as clients see it, with the card that is in it; the same tuple while nothing changes."""
@@ -178,6 +193,7 @@ class Reception:
         elif isinstance(fact, CardRemoved):
             self._present.discard(fact.insertion.id)
             self._identities.pop(fact.insertion.id, None)
+            self._turns.pop(fact.insertion.id, None)
             self._shown = None
             self._stirred.set()
 
@@ -204,15 +220,24 @@ class Reception:
         A security machine that was away is one that comes, too, when it answers again.
         """
         structlog.contextvars.bind_contextvars(insertion=insertion.id)
-        came = self._came
+        came, turn = self._came, self._turns[insertion.id]
         identity = await self._find_out(insertion)
         while identity is not None and identity.unproven in _WAITED_FOR:
             with self._away.awaited() if identity.unproven is Reason.HSM_UNAVAILABLE else nullcontext():
-                await self._until(lambda: self._came != came, insertion.id)  # noqa: B023 - awaited in this turn
-            if insertion.id not in self._present:
+                await self._until(
+                    lambda: self._came != came or self._turns[insertion.id] != turn,  # noqa: B023 - awaited in this turn
+                    insertion.id,
+                )
+            if insertion.id not in self._present or self._turns[insertion.id] != turn:
                 return
             came = self._came
             identity = await self._judge_again(insertion, identity)
+
+    async def _identify_once_free(self, insertion: Insertion) -> None:
+        # whoever has written has the card or its station as yet
+        await self._until(lambda: not self._is_held(insertion), insertion.id)
+        if insertion.id in self._present:
+            await self._identify(insertion)
 
     async def _until_keys_answer(self, insertion: str) -> None:
         came = self._came
@@ -233,6 +258,7 @@ class Reception:
 
     async def _find_out(self, insertion: Insertion) -> Identity | None:
         """Ask a card what it is, and record that or why not."""
+        turn = self._turns[insertion.id]
         try:
             identity = await self._ask(insertion)
         except CarddError as error:
@@ -244,7 +270,7 @@ class Reception:
         else:
             if identity.kind is Kind.UNKNOWN:
                 self._reject(insertion, Reason.CARD_UNKNOWN)
-            elif insertion.id in self._present:
+            elif insertion.id in self._present and self._turns[insertion.id] == turn:
                 self._record(identified(insertion, identity), CardIdentified(insertion, identity))
                 return identity
         return None

@@ -1,7 +1,8 @@
 """Files written for clients: on record before, read back after, and finished after a tear."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -26,6 +27,7 @@ from cardd.desk.write import Difference, compare_records, finish_records, write_
 from cardd.iso7816.channel import Channel
 from cardd.journal.events import DeedRow, Json, NewEvent
 from cardd.readers.insertion import Insertion
+from cardd.rules.files import EF05
 from cardd.wire.deeds import CardWriteParams, CardWriteResult
 
 METHOD: Final = "card.write"
@@ -75,7 +77,7 @@ class WriteDesk:
         It is on record, and looked after on a card that comes back, as any other write. Raises CarddError as the work
         does; INVALID for a request that was another deed.
         """
-        course = _ShownCourse(inside, files, work)
+        course = _ShownCourse(self._at, inside, files, work)
         return await self._deeds.once(_deed(client, request, files), CardWriteResult, course)
 
     def open_request(self, identity: Identity, files: Updates, *, client: str) -> str | None:
@@ -142,21 +144,27 @@ class WriteDesk:
 class _ShownCourse(Struct, frozen=True):
     """One write with keys that somebody else has shown; again it is what is not there yet."""
 
+    at: AtCard
     inside: Inside
     files: Hidden[Updates]
     work: Shown
 
     async def do(self, intend: Intend) -> Done[CardWriteResult]:
         """Write everything."""
-        insertion = self.inside.insertion
-        intent = _intent(insertion, self.inside.expected, self.files)
-        return _done(insertion, _names(self.files), await self.work(partial(intend, intent)))
+        intent = _intent(self.inside.insertion, self.inside.expected, self.files)
+        return await self._carry_out(partial(intend, intent))
 
     async def take_up(self, row: DeedRow) -> Done[CardWriteResult]:
         """Write to the card that it was begun on."""
         if not rows.is_on(row, self.inside.expected):
             raise CarddError(Reason.CARD_DATA_DIFFERS, "that request was begun on another card")
-        return _done(self.inside.insertion, _names(self.files), await self.work(at_once))
+        return await self._carry_out(at_once)
+
+    async def _carry_out(self, intend: Callable[[], None]) -> Done[CardWriteResult]:
+        insertion = self.inside.insertion
+        with _identified_anew(self.at, insertion, self.files):
+            unchecked = await self.work(intend)
+        return _done(insertion, _names(self.files), unchecked)
 
     def refused(self, row: DeedRow, error: CarddError) -> tuple[NewEvent, ...]:
         """Return what tells why it was not written."""
@@ -195,11 +203,23 @@ class _WriteCourse(Struct, frozen=True):
             expected, stopped = inside.expected, self.stopped
             return write(channel, card, self.at.keys, expected, params.files, deadline, stopped=stopped, pin=pin)
 
-        return _done(inside.insertion, self.written, await self.at.run(inside.chosen, operation))
+        with _identified_anew(self.at, inside.insertion, params.files):
+            unchecked = await self.at.run(inside.chosen, operation)
+        return _done(inside.insertion, self.written, unchecked)
 
     def refused(self, row: DeedRow, error: CarddError) -> tuple[NewEvent, ...]:
         """Return what tells why it was not written, or not all of it."""
         return (rows.refusal("card.write_refused", row, error),)
+
+
+@contextlib.contextmanager
+def _identified_anew(at: AtCard, insertion: Insertion, files: Updates) -> Iterator[None]:
+    """Have a card identified anew where the file is written that identifies it, also where that came to no good end."""
+    try:
+        yield
+    finally:
+        if EF05.address in files:
+            at.identify_anew(insertion)
 
 
 def _deed(client: str, request: str | None, files: Updates) -> Deed:

@@ -74,7 +74,11 @@ _ROWS: Final = (
     EventType("station.cleared", StationCleared, "stopped keys were lifted, hung readers forgotten"),
     EventType("key.stopped", KeyStopped, "a card refused a key, which is used no more on that station"),
     EventType("card.inserted", CardInserted, "an insertion begins, once contacts that bounce are still"),
-    EventType("card.identified", CardIdentified, "it is known what the card is, and whether it is genuine"),
+    EventType(
+        "card.identified",
+        CardIdentified,
+        "it is known what the card is, and whether it is genuine; again once that can be judged, or was written anew",
+    ),
     EventType("card.rejected", CardRejected, "the card cannot be used"),
     EventType("card.removed", CardRemoved, "the insertion is over"),
     EventType("card.transmitted", CardTransmitted, "a client sends commands of its own"),

@@ -459,3 +459,38 @@ async def test_a_machine_that_is_away_is_asked_for_no_card_that_has_gone(tmp_pat
         await f.notice(CardGone)
         f.desk.clock.advance(10 * PAUSE_S)
         assert machine.asked == 0
+
+
+async def test_a_card_that_was_written_is_forgotten_at_once_and_identified_once_it_is_free(tmp_path: Path) -> None:
+    async with front(tmp_path, "psam") as f:
+        card = virtual("social-jia-3.0")
+        insertion = await f.desk.insert("front", card)
+        await f.notice(CardIdentified)
+        known = f.reception.identity_of(insertion.id)
+        lease = f.desk.readers.lease(insertion.id, "connection 1", ttl_s=30)
+        before = len(card.commands)
+        f.reception.identify_anew(insertion)
+        await f.desk.drained()
+        assert f.reception.identity_of(insertion.id) is None
+        assert len(card.commands) == before
+        f.desk.readers.end_lease(lease.id, "connection 1")
+        events = await f.until("card.identified", "card.identified")
+        await f.desk.until(lambda: f.reception.identity_of(insertion.id) is not None, "known again")
+        again = f.reception.identity_of(insertion.id)
+        assert known is not None
+        assert again is not None
+        assert again.same_card(known)
+        assert {event.insertion for event in events if event.type == "card.identified"} == {insertion.id}
+
+
+async def test_a_card_that_waits_for_a_module_and_is_written_meanwhile_is_judged_once(tmp_path: Path) -> None:
+    async with front(tmp_path) as f:
+        insertion = await f.desk.insert("front", virtual("social-jia-3.0"))
+        await f.notice(CardIdentified)
+        f.reception.identify_anew(insertion)
+        await f.until("card.identified", "card.identified")
+        await f.desk.insert("sam", virtual("psam"))
+        events = await f.until("card.identified", "card.identified", "card.identified")
+        await f.desk.drained()
+        told = [json.loads(event.data)["authentic"] for event in events if event.type == "card.identified"]
+        assert told == [None, None, True]
