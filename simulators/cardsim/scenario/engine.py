@@ -10,21 +10,17 @@ from typing import Any, Final
 import msgspec
 
 from cardd.client.errors import CallError
-from cardd.wire import methods
 from cardd.wire.base import Params
-from cardd.wire.methods import Signature
 from cardsim.scenario import model
 from cardsim.scenario.checks import expect
 from cardsim.scenario.expect import differences
+from cardsim.scenario.known import METHODS
 from cardsim.scenario.model import AnyStep, Place
 from cardsim.scenario.outcome import Came, OverError, StepFailedError
 from cardsim.scenario.prompts import answer, await_prompt, open_prompts
 from cardsim.scenario.reading import possible, stations_of
 from cardsim.scenario.story import Branch, Story, Wish, event_view
 
-_METHODS: Final[Mapping[str, Signature[Any, Any]]] = MappingProxyType(
-    {row.name: row for row in vars(methods).values() if isinstance(row, Signature)}
-)
 _LOOK_S: Final = 3600.0
 
 
@@ -204,9 +200,9 @@ def _call(branch: Branch, step: model.Call) -> None:
 
 def _ask(branch: Branch, method: str, given: dict[str, object], step: model.Activate | model.Read | model.Call) -> None:
     """Ask the daemon, and hold its answer against what was expected."""
-    signature = _METHODS.get(method)
+    signature = METHODS.get(method)
     if signature is None:
-        raise StepFailedError(f"a method `{method}`", f"there are {', '.join(sorted(_METHODS))}")
+        raise StepFailedError(f"a method `{method}`", f"there are {', '.join(sorted(METHODS))}")
     try:
         params: Params = msgspec.convert(given, signature.params, strict=False)
     except msgspec.ValidationError as error:

@@ -15,6 +15,7 @@ from cardsim.pcscd import MOST_READERS
 from cardsim.persona import Persona, load_persona, persona_in, shipped
 from cardsim.scenario import model
 from cardsim.scenario.expected import AnyExpectation, CardIs
+from cardsim.scenario.known import impossible, near, unknown
 from cardsim.scenario.model import AnyStep, Group, Scenario
 
 
@@ -129,12 +130,12 @@ def _only(value: dict[str, object], words: frozenset[str], where: str, what: str
     found = sorted(words & value.keys())
     if len(found) == 1:
         return found[0]
-    known = ", ".join(f"`{word}`" for word in sorted(words))
-    problem = (
-        f"`{found[0]}` and `{found[1]}` are two in one {what}: begin another one with `- {found[1]}:`"
-        if found
-        else f"no {what} has none of these keys, by which it is known: {known}"
-    )
+    if found:
+        problem = f"`{found[0]}` and `{found[1]}` are two in one {what}: begin another one with `- {found[1]}:`"
+    else:
+        hint = next((f": did you mean `{close}` for `{key}`?" for key in value for close in near(key, words)), "")
+        known = ", ".join(f"`{word}`" for word in sorted(words))
+        problem = f"none of these keys says which {what} this is{hint or f': it is known by one of {known}'}"
     raise msgspec.ValidationError(f"{problem} - at `{where}`")
 
 
@@ -257,6 +258,22 @@ def _know_the_centres_faults(read: Read) -> None:
                     raise read.fault(f"{step.place.where}.centre[{number}]", str(error)) from None
 
 
+def _know_what_is_asked_for(read: Read) -> None:
+    for step in steps_of(read.scenario.timeline):
+        for field, problem in unknown(step):
+            raise read.fault(f"{step.place.where}.{field}", problem)
+
+
+def _know_what_can_be_wrong(read: Read) -> None:
+    """Refuse faults that a card cannot have; those of invented people's cards show when they are put in."""
+    for step in steps_of(read.scenario.timeline):
+        if isinstance(step, model.Insert | model.Swap) and step.faults:
+            said = step.insert if isinstance(step, model.Insert) else step.swap
+            persona = read.cards.get(said) or (load_persona(said) if said in shipped() else None)
+            for field, problem in impossible(step.faults, persona) if persona is not None else ():
+                raise read.fault(f"{step.place.where}.faults{field}", problem)
+
+
 def readers_of(scenario: Scenario) -> dict[str, str]:
     """Return the readers' names, with the station of each."""
     return {reader.name: station.name for station in planned(scenario) for reader in station.readers}
@@ -291,6 +308,8 @@ _CHECKS: Final[tuple[Callable[[Read], None], ...]] = (
     _know_names,
     lambda read: _know_cards(read, read.scenario.timeline, read.scenario.people),
     _know_the_centres_faults,
+    _know_what_is_asked_for,
+    _know_what_can_be_wrong,
 )
 
 _ALL: Final = frozenset({"kill", "stop", "continue", "start", "restart"})

@@ -65,7 +65,8 @@ class Story:
 
     def end(self, came: Came, place: Place, expected: str, what: str) -> None:
         """Note what went wrong; all timelines end before their next step."""
-        where = f"{self.read.path}:{place.line}" if place.line else str(self.read.path)
+        column = f":{place.column}" if came is Came.BROKEN else ""
+        where = f"{self.read.path}:{place.line}{column}" if place.line else str(self.read.path)
         with self._lock:
             # what comes after the first failure comes of it
             if self.came is Came.PASSED and came is not Came.INTERRUPTED:

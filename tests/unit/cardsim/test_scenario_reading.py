@@ -18,7 +18,8 @@ def problem(path: Path) -> tuple[int, int, str]:
 
 
 MISTAKES = {
-    "a word that is no verb": ("- insrt: old-jia", 4, 5, "no step has none of these keys"),
+    "a word that is no verb": ("- insrt: old-jia", 4, 5, "did you mean `insert` for `insrt`?"),
+    "a word like no verb": ("- xyzzy: old-jia", 4, 5, "it is known by one of `activate`"),
     "two verbs": ("- insert: old-jia\n  wait: card.removed", 4, 5, "begin another one with `- wait:`"),
     "a key that the verb has not": ("- insert: old-jia\n  gap_sm: 3", 5, 5, "unknown key `gap_sm`: known here are"),
     "a key nearly right": ("- swap: old-jia\n  gap_sm: 3", 5, 5, "did you mean `gap_ms`?"),
@@ -28,13 +29,45 @@ MISTAKES = {
     "a reader that is not there": ("- insert: old-jia\n  reader: reader-7", 5, 13, "there are reader-0"),
     "a station that is not there": ("- at: counter-7\n  do: [{pass: 1}]", 4, 9, "there are counter-0"),
     "people that are not there": ("- for_each: rush\n  do: [{pass: 1}]", 4, 15, "no group of people `rush`"),
-    "a mistake inside a loop": ("- repeat: 3\n  do:\n    - pass: 1\n    - remve:", 7, 9, "none of these keys"),
-    "a mistake inside a choice": ("- choose:\n    - do:\n        - waits: x", 6, 13, "none of these keys"),
-    "a mistake side by side": ("- together:\n    - - pass: 1\n      - pas: 1", 6, 11, "none of these keys"),
-    "an expectation of nothing": ("- expect: {evnts: {x: 1}}", 4, 13, "no expectation has none"),
+    "a mistake inside a loop": (
+        "- repeat: 3\n  do:\n    - pass: 1\n    - remve:",
+        7,
+        9,
+        "which step this is",
+    ),
+    "a mistake inside a choice": (
+        "- choose:\n    - do:\n        - waits: x",
+        6,
+        13,
+        "which step this is",
+    ),
+    "a mistake side by side": (
+        "- together:\n    - - pass: 1\n      - pas: 1",
+        6,
+        11,
+        "which step this is",
+    ),
+    "an expectation of nothing": ("- expect: {evnts: {x: 1}}", 4, 13, "did you mean `events` for `evnts`?"),
     "a fault that is none": ("- insert: old-jia\n  faults: [{do: explode}]", 5, 19, "explode"),
     "a key that a fault has not": ("- insert: old-jia\n  faults: [{do: tear, wen: after}]", 5, 25, "`when`?"),
     "a fault of the centre that is none": ('- centre: ["explode@activate"]', 4, 14, "there are slow"),
+    "an event that there is not": ("- wait: card.identifed", 4, 11, "did you mean `card.identified`?"),
+    "no event that there is not": ("- expect: {no_event: card.removd}", 4, 24, "did you mean `card.removed`?"),
+    "a count of what there is not": (
+        "- expect: {events: {tax.paid: 0}}",
+        4,
+        22,
+        "no event `tax.paid`: there are",
+    ),
+    "a method that there is not": ("- call: card.reed", 4, 11, "did you mean `card.read`?"),
+    "a reset that a card is torn out at": (
+        "- insert: old-jia\n  faults: [{do: mute}, {do: tear, at: reset}]",
+        *(5, 41, "at a reset a card can be mute"),
+    ),
+    "a command that the card has not": (
+        "- swap: social-jia-3.0\n  faults: [{do: mute, at: WRITE POEM}]",
+        *(5, 29, "no command `WRITE POEM` here; known are"),
+    ),
     "no step at all": ("[]", 4, 3, "`timeline`: expected a list of length >= 1"),
 }
 
@@ -85,7 +118,7 @@ def test_steps_know_where_they_stand(tmp_path: Path) -> None:
 
 
 def test_a_text_needs_no_quotes(tmp_path: Path) -> None:
-    path = written(tmp_path, "- wait: x\n  where: {a: 0123, b: true, c: null}")
+    path = written(tmp_path, "- wait: card.removed\n  where: {a: 0123, b: true, c: null}")
     (step,) = read_scenario(path).scenario.timeline
     assert getattr(step, "where") == {"a": "0123", "b": "true", "c": None}  # noqa: B009 # one kind of step
 
