@@ -13,7 +13,7 @@ import msgspec
 from cardd.base.structs import Struct
 from cardsim.rig import die_with_parent, program
 from cardsim.scenario.outcome import EXIT, Came, Failure, Result
-from cardsim.scenario.runner import Job, run
+from cardsim.scenario.runner import Job, nothing_of, run
 
 _LOOK_S: Final = 0.02
 _END_S: Final = 20.0
@@ -99,14 +99,7 @@ def _result(mate: _Mate) -> Result:
     except (OSError, msgspec.DecodeError, IndexError):
         code = mate.process.returncode
         came = Came.INTERRUPTED if code == EXIT[Came.INTERRUPTED] else Came.MACHINE
-        seed = mate.job.seed or 0
         problem = f"its process ended with {code}: {said.decode(errors='replace').strip()[-500:]}"
-        return Result(
-            path=str(mate.job.path),
-            name=mate.job.path.stem,
-            ground=mate.job.ground,
-            seed=seed,
-            again=mate.job.again(seed),
-            came=came,
-            failures=[Failure(str(mate.job.path), "", problem)],
-        )
+        result = nothing_of(mate.job)
+        result.came, result.failures = came, [Failure(str(mate.job.path), "", problem)]
+        return result

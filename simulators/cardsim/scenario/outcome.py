@@ -32,12 +32,15 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """One scenario, run once. `passed_s` are the seconds of the counter, which may be virtual; `took_s` ours."""
+    """One scenario, run once; `seed` is None where nobody named one and the scenario could not be read.
+
+    `passed_s` are the seconds of the counter, which may be virtual; `took_s` ours.
+    """
 
     path: str
     name: str
     ground: str
-    seed: int
+    seed: int | None
     again: str
     came: Came = Came.PASSED
     steps: int = 0

@@ -21,7 +21,7 @@ def worst(results: Sequence[Result]) -> Came:
 def line(result: Result) -> str:
     """Return one line on a run, and what went wrong below it."""
     head = (
-        f"{result.came:<11} {result.name}  [{result.ground}, seed {result.seed}]  {result.steps} steps,"
+        f"{result.came:<11} {result.name}  [{result.ground}, {_seeded(result)}]  {result.steps} steps,"
         f" {result.events} events, {result.passed_s:.1f} s at the counter, {result.took_s:.1f} s in all"
     )
     below = []
@@ -32,6 +32,10 @@ def line(result: Result) -> str:
     if result.came is not Came.PASSED:
         below.append(f"  again: {result.again}")
     return "\n".join([head, *below])
+
+
+def _seeded(result: Result) -> str:
+    return "no seed" if result.seed is None else f"seed {result.seed}"
 
 
 def summary(results: Sequence[Result], of: int) -> str:
@@ -63,7 +67,7 @@ def as_junit(results: Sequence[Result]) -> bytes:
             suite,
             "testcase",
             classname=f"{result.path}.{result.ground}",
-            name=f"{result.name} (seed {result.seed})",
+            name=f"{result.name} ({_seeded(result)})",
             time=f"{result.took_s:.3f}",
         )
         kind = _ELEMENTS.get(result.came)

@@ -42,28 +42,33 @@ class Job(Struct, frozen=True):
     lab: Path | None = None
     config: Path | None = None
 
-    def again(self, seed: int) -> str:
-        """Return the line that runs it again just so."""
-        words = ["cardsim", "run", str(self.path), "--on", self.ground, "--seed", str(seed)]
+    def again(self, seed: int | None) -> str:
+        """Return the line that runs it again just so; without a seed, by the scenario's own."""
+        words = ["cardsim", "run", str(self.path), "--on", self.ground]
+        words += ["--seed", str(seed)] if seed is not None else []
         words += ["--short"] * self.short
         for option, value in (("--socket", self.socket), ("--dir", self.lab), ("--config", self.config)):
             words += [option, str(value)] if value is not None else []
         return shlex.join(words)
 
 
+def nothing_of(job: Job) -> Result:
+    """Return what is known of a run before its scenario is read: by which seed only if one is named."""
+    seed = None if job.seed is None else job.seed + job.turn
+    return Result(path=str(job.path), name=job.path.stem, ground=job.ground, seed=seed, again=job.again(seed))
+
+
 def run(job: Job) -> Result:
     """Run it and return how it came out; an interrupt (Ctrl-C) ends it with what there is so far."""
     began = time.monotonic()
-    result = Result(
-        path=str(job.path), name=job.path.stem, ground=job.ground, seed=job.seed or 0, again=job.again(job.seed or 0)
-    )
+    result = nothing_of(job)
     try:
         with opened(job.path) as (read, incident):
             fit_for(read, job.ground)
             result.name = read.scenario.scenario
-            result.seed = (read.scenario.seed if job.seed is None else job.seed) + job.turn
-            result.again = job.again(result.seed)
-            _run(job, read, result, incident)
+            seed = (read.scenario.seed if job.seed is None else job.seed) + job.turn
+            result.seed, result.again = seed, job.again(seed)
+            _run(job, seed, read, result, incident)
     except KeyboardInterrupt:
         result.came = Came.INTERRUPTED
     except (DocumentError, CarddError, OSError, UnreachableError, CallError, ProtocolError) as error:
@@ -79,8 +84,8 @@ def run(job: Job) -> Result:
     return result
 
 
-def _run(job: Job, read: Read, result: Result, incident: Incident | None) -> None:
-    chance = Chance(result.seed)
+def _run(job: Job, seed: int, read: Read, result: Result, incident: Incident | None) -> None:
+    chance = Chance(seed)
     cast = Cast(read, chance, short=job.short)
     ground = _GROUNDS[job.ground](cast.stage(), job)
     story = Story(read, ground, cast, chance, short=job.short)

@@ -42,6 +42,14 @@ def test_the_exit_code_tells_passed_failed_and_broken_and_the_text_says_why(tmp_
     assert f"{broken}:4:5" in done.stdout
 
 
+def test_a_scenario_that_cannot_be_read_has_no_seed_to_run_it_again_by(tmp_path: Path) -> None:
+    broken = written(tmp_path, BROKEN, name="broken.yaml")
+    done = run(broken)
+    assert "broken      broken  [in-process, no seed]" in done.stdout
+    assert f"  again: cardsim run {broken} --on in-process\n" in done.stdout
+    assert f"  again: cardsim run {broken} --on in-process --seed 10\n" in run(broken, "--seed", 9, "--times", 2).stdout
+
+
 def test_reports_say_the_same_for_people_junit_and_programs(tmp_path: Path) -> None:
     bad = written(tmp_path, BAD, name="bad.yaml")
     files = [tmp_path / name for name in ("r.xml", "r.json", "r.txt")]
