@@ -158,7 +158,7 @@ REASONS: Final = MappingProxyType(
         Reason.PSAM_ALGORITHM: ReasonRow(_N, -2202, "The security module does not support this card's algorithm. Order a newer PSAM.", "PSAM卡不支持该卡的算法。请更换PSAM卡。"),
         Reason.PSAM_KEY_MISSING: ReasonRow(_N, -2203, "The security module lacks a key for this card. Order a PSAM that has it.", "PSAM卡缺少所需密钥。请更换PSAM卡。"),
         Reason.PSAM_LEVEL: ReasonRow(_N, -24, "The security module's keys are of a level that cannot serve this card.", "PSAM卡密钥级别不足。"),
-        Reason.HSM_UNAVAILABLE: ReasonRow(_NOW, -11, "The key server (HSM) is not reachable. Check the network.", "加密机不可用。请检查网络。"),
+        Reason.HSM_UNAVAILABLE: ReasonRow(_NOW, -2201, "The key server (HSM) is not reachable. Check the network.", "加密机不可用。请检查网络。"),
         Reason.HSM_NOT_NEEDED: ReasonRow(_N, -2204, "This file needs no key server. Read it directly.", "该文件无需加密机。请直接读取。"),
         Reason.KEY_STOPPED: ReasonRow(_N, -27011, "A key was refused by a card and is stopped on this station. The operator checks the PSAM, then clears the station.", "密钥认证失败，本工位已停用该密钥。请管理员检查PSAM卡后解除。"),
         Reason.AUTHORITY_UNAVAILABLE: ReasonRow(_NOW, None, "The card centre is not reachable. Nothing was changed; try again later.", "无法连接卡中心，未做任何更改。请稍后重试。"),

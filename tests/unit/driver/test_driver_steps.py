@@ -257,3 +257,30 @@ async def test_a_card_is_held_between_steps_and_let_go_by_what_ends_them(tmp_pat
         await call("iFoo")
         status = await call.desk.call("system.status")
         assert [station["leased"] for station in status["stations"]] == [[]]
+
+
+NOBODY = "keys: {provider: remote, url: 'http://127.0.0.1:9'}\n"
+KEYED = "DF04EF05|84|$"
+BILL = "12.50|3.00|20240102030405|"
+
+
+async def test_a_station_whose_security_machine_is_away_sends_business_systems_to_the_steps(tmp_path: Path) -> None:
+    async with program(tmp_path, more=NOBODY) as call:
+        whole = ("iReadCardBas", 1), ("iReadCard", 1, 2, INFO, KEYED), ("iUnblockPIN", 1, INFO)
+        for name, *args in whole:
+            assert await call(str(name), *args) == (-2201, "加密机不可用。请检查网络。")
+        request = (await call("iReadCardBas_HSM_Step1", 1))[1]
+        assert (await call("iReadCardBas_HSM_Step2", OFFICE.basic(request)))[0] == 0
+        request = (await call("iReadCard_HSM_Step1", 1, INFO, KEYED))[1]
+        assert (await call("iReadCard_HSM_Step2", OFFICE.key(request)))[0] == 0
+        request = (await call("iWriteCard_HSM_Step1", 1, INFO, KEYED))[1]
+        assert (await call("iWriteCard_HSM_Step2", OFFICE.key(request), KEYED.replace("84", "510700")))[0] == 0
+
+
+async def test_a_bill_that_no_security_machine_can_sign_is_paid_once_in_steps(tmp_path: Path) -> None:
+    async with program(tmp_path, "p5-offline", more=NOBODY) as call:
+        assert (await call("iDoDebit", 1, OFFLINE, BILL))[0] == -2201
+        code, request = await call("iDoDebit_HSM_Step1", 1, OFFLINE, BILL)
+        assert code == 0, request
+        assert (await call("iDoDebit_HSM_Step2", OFFLINE_OFFICE.debit(request)))[0] == 0
+        assert (await call("iReadDebitRecord", 1))[1].count("^12.50^") == 1
