@@ -131,6 +131,18 @@ def test_a_scenario_is_run_where_a_daemon_runs_already_and_leaves_it_running(tmp
     os.kill(counter.daemon.pid, 0)
 
 
+def test_a_card_that_a_failed_run_left_at_a_running_daemon_is_taken_out_for_the_next(
+    tmp_path: Path, counter: Rig
+) -> None:
+    job = Job(
+        written(tmp_path, "- insert: old-jia\n- wait: card.removed\n  within_s: 0"),
+        "running",
+        socket=counter.socket,
+        lab=counter.lab.directory,
+    )
+    assert [run(job).came for _ in range(2)] == [Came.FAILED, Came.FAILED]
+
+
 def test_a_reader_that_a_running_daemon_has_not_is_told_with_those_it_has(tmp_path: Path, counter: Rig) -> None:
     path = written(tmp_path, "- pass: 1", "stations: 3")
     result = run(Job(path, "running", socket=counter.socket, lab=counter.lab.directory))

@@ -44,6 +44,8 @@ class RunningGround:
         self._config = config
         self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cardsim-run-")))
         self._made: set[str] = set()
+        self._inside: set[str] = set()
+        """The slots that a card of this run is in."""
         with self.client() as client:
             self._slots = {view.reader: view.pcsc_name for view in client.call(READERS_LIST, NoParams()).readers}
         for number, station in enumerate(planned(stage.scenario)):
@@ -80,7 +82,9 @@ class RunningGround:
 
     def remove(self, reader: str) -> None:
         """Take a card out; done when pcscd has seen it."""
-        order(self._lab, "remove", reader=self._slot(reader))
+        slot = self._slot(reader)
+        order(self._lab, "remove", reader=slot)
+        self._inside.discard(slot)
 
     def swap(self, card: Card, reader: str, interface: str | None, faults: Sequence[AnyFault], gap_s: float) -> None:
         """Exchange the card in a reader; done when the reader has spoken to the new one."""
@@ -98,19 +102,20 @@ class RunningGround:
     def _order(
         self, action: str, card: Card, reader: str, interface: str | None, faults: Sequence[AnyFault], **more: int
     ) -> None:
-        fresh = card.name not in self._made
+        slot, fresh = self._slot(reader), card.name not in self._made
         self._made.add(card.name)
         order(
             self._lab,
             action,
             persona=str(self._persona(card)),
-            reader=self._slot(reader),
+            reader=slot,
             name=self._label(card),
             fresh=fresh,
             interface=interface or "",
             faults=msgspec.json.encode(list(faults)).decode() if faults else "",
             **more,
         )
+        self._inside.add(slot)
 
     def _label(self, card: Card) -> str:
         """Return the name of the card in the laboratory, where cards of other runs may be."""
@@ -157,6 +162,9 @@ class RunningGround:
         order(self._lab, "pcscd", order="restart" if verb == "start" else verb)
 
     def close(self) -> None:
-        """Remove what was written here. Cards stay in their readers."""
+        """Remove what was written here, and take out the cards that were put in: the next run needs the readers."""
         self.time.give_up()
+        for slot in self._inside:
+            with contextlib.suppress(CarddError):
+                order(self._lab, "remove", reader=slot)
         self._stack.close()
