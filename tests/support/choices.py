@@ -89,13 +89,6 @@ NOTES: Final[Mapping[Reading, Note]] = MappingProxyType(
         ),
         Reading("pin_limit", "3"): Note(Fate.SHOWN, "the card tells its own limit"),
         Reading("pin_limit", "8"): Note(Fate.SHOWN, "the card tells its own limit"),
-        Reading("updates", "with_mac"): Note(
-            Fate.REFUSED,
-            "everything is read; updates are refused with the card's 6987 (a MAC is missing), nothing is written and no"
-            " try is spent: by LD/T 32.7 7.3 ordinary updates have no MAC, and no source says under which key such a"
-            " card would want one. The STK of the level would cost no try either, if such cards should turn up; the key"
-            " services would have to make MACs over plain data, which they do not",
-        ),
     }
 )
 """What becomes of those readings that change the result."""
