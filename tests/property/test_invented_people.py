@@ -71,6 +71,16 @@ def test_no_two_of_thousands_have_a_number_in_common_also_in_two_groups_of_one_s
     assert len({person.name for person in everybody[:2000]}) == 2000
 
 
+@settings(max_examples=5, deadline=None)
+@given(SEEDS)
+def test_of_regions_that_are_named_a_first_card_with_des_gets_one_where_it_is_des(seed: int) -> None:
+    spec = GenerateSpec(count=1, regions=("110000", "510100"), profiles=("1.0", "2.0"))
+    cards = [social(person) for person in people(100, seed, spec)]
+    regions = [str(card.identification_code)[:2] for card in cards if (card.profile, card.algorithm) == ("1.0", "des")]
+    assert set(regions) == {"51"}
+    assert any(str(card.identification_code).startswith(SSF33_REGION) for card in cards)
+
+
 @given(SEEDS)
 def test_every_number_is_as_the_rule_writes_it_and_says_that_nobody_has_it(seed: int) -> None:
     for person in people(20, seed):

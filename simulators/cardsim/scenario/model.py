@@ -10,6 +10,7 @@ import msgspec
 
 from cardd.base.structs import Struct
 from cardd.register.document import Person as RegisterEntry
+from cardd.rules.names import SSF33_REGION
 from cardsim.fault_list import AnyFault
 from cardsim.persona import AnyPersona
 from cardsim.scenario.expected import AnyExpectation, Name, Where
@@ -331,6 +332,14 @@ class GenerateSpec(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     password: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     status: StatusMix = StatusMix()
     updates: dict[str, dict[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        elsewhere = not self.regions or any(not region.startswith(SSF33_REGION) for region in self.regions)
+        if not elsewhere and "1.0" in self.profiles and "des" in self.algorithms:
+            raise ValueError(
+                f"a card of 1.0 with DES from region {SSF33_REGION} would be one with SSF33, which nobody computes:"
+                " name `profiles` without 1.0, `algorithms` without des, or another region"
+            )
 
 
 class Person(Struct, frozen=True):

@@ -64,7 +64,7 @@ class Inventor:
         profile, algorithm = stream.choice(spec.profiles), stream.choice(spec.algorithms)
         # first cards do not say with what they compute
         untold = profile == "1.0" and algorithm == "des"
-        city, region = _regions(spec, stream, _USUALLY_DES if untold else _PROVINCES)
+        city, region = _regions(spec, stream, untold=untold)
         number = self._another(lambda: _citizen_number(region, stream))
         social = self._social(stream, profile, algorithm, city, _holder(stream, number, name))
         status = _status(spec.status, stream)
@@ -156,12 +156,15 @@ def document_of(persona: AnyPersona) -> dict[str, object]:
 # -- numbers
 
 
-def _regions(spec: GenerateSpec, stream: Random, provinces: Sequence[int]) -> tuple[str, str]:
-    """Return the six digits of the city that issued the card, and of the district that somebody was born in."""
+def _regions(spec: GenerateSpec, stream: Random, *, untold: bool) -> tuple[str, str]:
+    """Return the six digits of the city that issued the card, and of the district that somebody was born in.
+
+    Where a card does not tell with what it computes, a region in which that is usually DES.
+    """
     if spec.regions:
-        given = stream.choice(spec.regions)
+        given = stream.choice([one for one in spec.regions if not (untold and one.startswith(SSF33_REGION))])
         return given, given
-    city = f"{stream.choice(provinces)}{_NO_CITY}"
+    city = f"{stream.choice(_USUALLY_DES if untold else _PROVINCES)}{_NO_CITY}"
     return city + "00", f"{city}{stream.randint(1, _DISTRICTS):02d}"
 
 

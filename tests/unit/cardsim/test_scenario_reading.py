@@ -81,6 +81,15 @@ def test_a_mistake_is_told_with_its_place_and_what_would_be_right(
     assert (at_line, at_column) == (line, column)
 
 
+def test_people_whose_cards_nobody_could_compute_with_are_refused(tmp_path: Path) -> None:
+    head = """
+    people:
+      rush: {generate: {count: 3, regions: [110000], profiles: ["1.0"], algorithms: [des]}}
+    """
+    line, _, text = problem(written(tmp_path, "- pass: 1", head))
+    assert (line, "would be one with SSF33" in text) == (3, True), text
+
+
 def test_a_mistake_in_somebodys_card_is_told_where_it_stands(tmp_path: Path) -> None:
     head = """
     people:
