@@ -130,7 +130,11 @@ class Branch:
 
     @contextmanager
     def at(self, place: Place) -> Iterator[None]:
-        """Note whatever goes wrong at a step. Raises OverError then."""
+        """Begin a step when all that the one before set off has come to rest, and note whatever goes wrong at it.
+
+        Raises OverError then.
+        """
+        self.story.ground.time.settle(self.path)
         self.story.step()
         try:
             yield

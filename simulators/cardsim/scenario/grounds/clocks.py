@@ -34,6 +34,9 @@ class Time(Protocol):
         Returns whether it holds.
         """
 
+    def settle(self, who: str) -> None:
+        """Wait until all that can happen now has happened, so that what `who` does next always finds the same."""
+
     def give_up(self) -> None:
         """Let nobody wait any longer."""
 
@@ -66,6 +69,9 @@ class RealTime:
             changed.wait(min(left, _LOOK_S))
         return True
 
+    def settle(self, who: str) -> None:
+        """Go on at once: here something can happen at any time."""
+
     def give_up(self) -> None:
         """Let nobody wait any longer."""
         with self._changed:
@@ -92,6 +98,7 @@ class VirtualTime:
         self._order = count()
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._waiting: list[tuple[float, int, threading.Condition]] = []
+        self._turns: list[tuple[str, int, threading.Event]] = []
         self._lock = threading.Lock()
         self._over = False
         self._sleeping = threading.Condition()
@@ -141,10 +148,21 @@ class VirtualTime:
             changed.wait()
         return True
 
+    def settle(self, who: str) -> None:
+        """Wait until nothing works at this moment; of several who wait so, one goes on at a time, by their names."""
+        turn = threading.Event()
+        with self._lock:
+            if self._over:
+                return
+            heapq.heappush(self._turns, (who, next(self._order), turn))
+        turn.wait()
+
     def give_up(self) -> None:
         """Let nobody wait any longer."""
         self._over = True
         with self._lock:
+            for _, _, turn in self._turns:
+                turn.set()
             told = {id(changed): changed for _, _, changed in self._waiting}
         for changed in told.values():
             with changed:
@@ -168,8 +186,11 @@ class VirtualTime:
                 time.sleep(_PAUSES_S[-1])
 
     def _leap(self) -> bool:
-        """Go on to the next moment that anybody waits for; False where nobody waits for any."""
+        """Let the next one go on, or go on to the next moment that anybody waits for; False where nobody waits."""
         with self._lock:
+            if self._turns:
+                heapq.heappop(self._turns)[2].set()
+                return True
             while self._timers and self._timers[0][2].cancelled():
                 heapq.heappop(self._timers)
             moments = [queue[0][0] for queue in (self._timers, self._waiting) if queue]
