@@ -46,7 +46,7 @@ def side_by_side(jobs: Sequence[Job], at_once: int) -> Iterator[Result]:
             while waiting or running:
                 while waiting and len(running) < at_once:
                     running.append(_begin(waiting.pop(0), Path(directory)))
-                yield from _ended(running)
+                yield from _ended(running, Came.MACHINE)
                 time.sleep(_LOOK_S)
         except KeyboardInterrupt:
             yield from _give_up(running)
@@ -75,10 +75,10 @@ def _begin(job: Job, directory: Path) -> _Mate:
     return _Mate(job, process, report)
 
 
-def _ended(running: list[_Mate]) -> Iterator[Result]:
+def _ended(running: list[_Mate], silent: Came) -> Iterator[Result]:
     for mate in [one for one in running if one.process.poll() is not None]:
         running.remove(mate)
-        yield _result(mate)
+        yield _result(mate, silent)
 
 
 def _give_up(running: list[_Mate]) -> Iterator[Result]:
@@ -86,20 +86,22 @@ def _give_up(running: list[_Mate]) -> Iterator[Result]:
         mate.process.send_signal(signal.SIGINT)
     end = time.monotonic() + _END_S
     while running and time.monotonic() < end:
-        yield from _ended(running)
+        # one that was only just beginning reports nothing
+        yield from _ended(running, Came.INTERRUPTED)
         time.sleep(_LOOK_S)
 
 
-def _result(mate: _Mate) -> Result:
-    """Return what a process has reported, or that it has not."""
+def _result(mate: _Mate, silent: Came) -> Result:
+    """Return what a process has reported; where it has not, `silent` is how that came out."""
     with mate.process as process:
         said = b"" if process.stderr is None else process.stderr.read()
     try:
         return msgspec.json.decode(mate.report.read_bytes(), type=_Report).results[0]
     except (OSError, msgspec.DecodeError, IndexError):
         code = mate.process.returncode
-        came = Came.INTERRUPTED if code == EXIT[Came.INTERRUPTED] else Came.MACHINE
+        came = Came.INTERRUPTED if code == EXIT[Came.INTERRUPTED] else silent
         problem = f"its process ended with {code}: {said.decode(errors='replace').strip()[-500:]}"
         result = nothing_of(mate.job)
-        result.came, result.failures = came, [Failure(str(mate.job.path), "", problem)]
+        result.came = came
+        result.failures = [] if came is Came.INTERRUPTED else [Failure(str(mate.job.path), "", problem)]
         return result

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import jsonschema
@@ -16,6 +17,9 @@ from support.scenarios import written
 
 from cardsim.cli import main
 from cardsim.rig import program
+from cardsim.scenario import crew
+from cardsim.scenario.outcome import Came
+from cardsim.scenario.runner import Job
 
 GOOD = "- pass: 1"
 BAD = "- wait: card.removed\n  within_s: 1"
@@ -124,6 +128,25 @@ def test_an_interrupt_ends_a_run_with_its_report_so_far_and_leaves_nothing(tmp_p
     assert "interrupted" in said
     came = {Path(one["path"]).name: one["came"] for one in json.loads(report.read_bytes())["results"]}
     assert came == {"good.yaml": "passed", "long.yaml": "interrupted"}
+
+
+def test_a_run_that_was_only_just_beginning_when_it_was_interrupted_is_no_broken_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beginning = tmp_path / "cardsim"
+    beginning.write_text("#!/bin/sh\necho Traceback >&2\nexec sleep 60\n", encoding="ascii")
+    beginning.chmod(0o755)
+    monkeypatch.setattr(crew, "program", lambda _: str(beginning))
+    pauses = iter([KeyboardInterrupt()])
+
+    def pause(seconds: float) -> None:
+        for interrupt in pauses:
+            raise interrupt
+        time.sleep(seconds)
+
+    monkeypatch.setattr(crew, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic, monotonic_ns=time.time_ns))
+    (result,) = crew.side_by_side([Job(written(tmp_path, GOOD))], 2)
+    assert (result.came, result.failures) == (Came.INTERRUPTED, [])
 
 
 def test_a_machine_without_a_daemon_is_told_as_a_broken_machine(tmp_path: Path) -> None:
