@@ -137,6 +137,7 @@ def publish(
         "about": about,
         "unit": unit,
         "commit": commit,
+        "short": bool(os.environ.get(SHORT)),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "kernel": platform.release()},
@@ -147,7 +148,8 @@ def publish(
         "quotients": [asdict(quotient) for quotient in quotients],
         "goals": [asdict(goal) for goal in goals],
     }
-    path = out() / f"{name}-{commit[:12]}.json"
+    # what only shows that it can be made takes no place of what was measured
+    path = out() / f"{name}-{commit[:12]}{'-short' if report['short'] else ''}.json"
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"  written to {os.path.relpath(path, ROOT)}", flush=True)
     return path

@@ -55,7 +55,8 @@ def summary(began: float) -> None:
             print(f"  {spread(Quotient(**quotient))}")
         for goal in report["goals"]:
             print(f"  {spread(Goal(**goal))}, {judged(Goal(**goal))}")
-    path = out() / f"all-{reports[-1]['commit'][:12]}.json"
+    short = "-short" if any(report.get("short") for report in reports) else ""
+    path = out() / f"all-{reports[-1]['commit'][:12]}{short}.json"
     path.write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
     print(f"  written to {os.path.relpath(path, ROOT)}")
 

@@ -33,7 +33,9 @@ def test_a_measurement_can_be_made_and_leaves_a_table_and_json_with_the_commit(n
     for path in written:
         report = json.loads(path.read_text(encoding="utf-8"))
         assert re.fullmatch(r"[0-9a-f]{40}", report["commit"])
-        assert path.name == f"{report['bench']}-{report['commit'][:12]}.json"
+        # figures of a short run are none, and must not take the place of those that are
+        assert report["short"] is True
+        assert path.name == f"{report['bench']}-{report['commit'][:12]}-short.json"
         assert report["machine"] == {"cores": os.cpu_count(), "kernel": platform.release()}
         assert report["load"].keys() == {"before", "after"}
         figures = [*report["goals"], *report["quotients"]]
