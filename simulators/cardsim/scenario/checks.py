@@ -13,7 +13,7 @@ from cardd.client.errors import CallError
 from cardd.wire.activation import ActivationIdParams
 from cardd.wire.methods import ACTIVATION_GET
 from cardsim.scenario import model
-from cardsim.scenario.expect import card_view, differences
+from cardsim.scenario.expect import card_view, differences, masked
 from cardsim.scenario.expected import (
     AnyExpectation,
     AtLeast,
@@ -56,7 +56,13 @@ def _moved(branch: Branch, seen: int) -> Callable[[], bool]:
 
 def _said(expected: AnyExpectation) -> str:
     aspect = str(type(expected).__struct_config__.tag)
-    return f"expect {aspect} {getattr(expected, aspect)}"
+    said = getattr(expected, aspect)
+    return f"expect {aspect} {masked('social_security_number', said) if _is_number(said) else said}"
+
+
+def _is_number(said: object) -> bool:
+    """Say whether somebody of the register is named by number, and not as one of `people`."""
+    return isinstance(said, str) and said[:1].isdecimal()
 
 
 def _counted(branch: Branch, kind: str, where: Where) -> int:
@@ -113,7 +119,7 @@ def _card(branch: Branch, expected: CardIs, where: Where) -> Iterator[str]:
 def _register(branch: Branch, expected: RegisterHas, where: Where) -> Iterator[str]:
     said = branch.fill(expected.register)
     number = said
-    if not said[:1].isdecimal():
+    if not _is_number(said):
         entry = branch.person(said).register
         number = "" if entry is None else entry.social_security_number
     try:

@@ -272,3 +272,9 @@ people:
 """
     )
     assert ran(tmp_path, timeline, head, short=True).failures == []
+
+
+def test_somebody_of_the_register_who_is_named_by_number_is_told_by_a_masked_one(tmp_path: Path) -> None:
+    timeline = "- expect: {register: 510101190001010012, where: {name: nobody}}\n  within_s: 0"
+    (failure,) = ran(tmp_path, timeline).failures
+    assert failure.expected == "expect register 5101************12"
