@@ -1,6 +1,7 @@
 """A card centre asked over a real socket, with each of its faults at each question."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import threading
@@ -44,6 +45,14 @@ class Question:
 
 def _granted(answer: object) -> bool:
     return isinstance(answer, Verdict) and answer.standing is Standing.GRANTED
+
+
+async def _as_a_patient_counter_asks(authority: HttpAuthority, method: str) -> object:
+    """Ask again where 0.4 s were too short for a busy machine."""
+    for _ in range(5):
+        with contextlib.suppress(CarddError):
+            return await QUESTIONS[method].ask(authority)
+    return await QUESTIONS[method].ask(authority)
 
 
 QUESTIONS = {
@@ -114,7 +123,7 @@ async def test_a_fault_that_lasts_is_an_authority_that_is_away_in_time(
         assert authority.status()["available"] is False
 
         centre.faults.order()
-        answer = await QUESTIONS[method].ask(authority)
+        answer = await _as_a_patient_counter_asks(authority, method)
 
     assert caught.value.reason is Reason.AUTHORITY_UNAVAILABLE
     assert answer is None or not isinstance(answer, Verdict) or _granted(answer)

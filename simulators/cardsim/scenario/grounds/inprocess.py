@@ -311,6 +311,8 @@ def _logging_to(path: Path) -> Iterator[None]:
     with path.open("w", encoding="utf-8") as file:
         with contextlib.redirect_stderr(file):
             configure("warning", "json")
+        # a logger that keeps what it was set up with would go on writing to this file when the next run has its own
+        structlog.configure(cache_logger_on_first_use=False)
         try:
             yield
         finally:
