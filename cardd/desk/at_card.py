@@ -64,21 +64,26 @@ class AtCard:
         self._asking = asking
         self._clock = clock
 
-    async def look(self, chosen: Chosen) -> Inside:
+    async def identity(self, chosen: Chosen) -> Identity:
+        """Return what a card was identified as, asking it where that is not known yet. Raises as `identify` does."""
+        known = self._reception.identity_of(chosen.insertion.id)
+        if known is not None:
+            return known
+        deadline = self.deadline()
+        return await self.run(chosen, lambda channel, card: identify(channel, card, self.keys, deadline))
+
+    async def look(self, chosen: Chosen, known: Identity | None = None) -> Inside:
         """Find out which card it is that everything after this must be done to, and how its PIN stands.
 
-        Raises CarddError: FILE_ABSENT for a card without the social application, CARD_NOT_GENUINE.
+        It is not asked again where that is `known`. Raises CarddError: FILE_ABSENT for a card without the social
+        application, CARD_NOT_GENUINE.
         """
-        expected = self._reception.identity_of(chosen.insertion.id)
-        if expected is None:
-            deadline = self.deadline()
-            expected = await self.run(chosen, lambda channel, card: identify(channel, card, self.keys, deadline))
+        expected = known or await self.identity(chosen)
         if expected.kind is not Kind.SOCIAL_SECURITY:
             raise CarddError(Reason.FILE_ABSENT, f"a card of kind {expected.kind} has no social application")
         refuse_forged(expected)
-        known = expected
-        tries = await self.run(chosen, lambda channel, card: pins.query_pin(channel, card, known))
-        return Inside(chosen, known, tries)
+        tries = await self.run(chosen, lambda channel, card: pins.query_pin(channel, card, expected))
+        return Inside(chosen, expected, tries)
 
     async def run(self, chosen: Chosen, operation: Operation[T], *, timeout_s: float = JOB_S) -> T:
         """Do a job on a card that was chosen. Raises CarddError as `Readers.run` does."""

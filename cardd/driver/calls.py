@@ -106,10 +106,10 @@ class Job(Struct, frozen=True):
     async def look(self, order: Order) -> Inside:
         """Return the card that is meant. Raises CarddError: CARD_UNKNOWN, as `choose` and `AtCard.look` do."""
         chosen = await self.choose(order)
-        identity = self.tools.requests.identity_of(chosen.insertion.id)
-        if identity is not None and identity.kind is not Kind.SOCIAL_SECURITY:
+        identity = await self.tools.at.identity(chosen)
+        if identity.kind is not Kind.SOCIAL_SECURITY:
             raise not_social(identity.kind)
-        return await self.tools.at.look(chosen)
+        return await self.tools.at.look(chosen, identity)
 
     async def run(self, chosen: Chosen, operation: Callable[[Channel, Insertion], T]) -> T:
         """Do a job on a card that was chosen. Raises as `Readers.run` does."""
