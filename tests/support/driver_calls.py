@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from cardd.driver.function_numbers import gives
 from cardsim.fault_list import AnyFault
 from support.counter import Message
 from support.exchanges import EVERYTHING, Desk, told, whole_daemon
@@ -28,7 +29,9 @@ class Program:
     async def __call__(self, function: str, *args: int | str, **more: object) -> Answer:
         """Call a function, with everything typed that it asks for."""
         answer = await self.desk.call("driver.call", function=function, args=list(args), **more)
-        return answer["code"], answer["out"]
+        code: int = answer["code"]
+        assert code >= 0 or gives(function, code), f"{function} has no {code}"
+        return code, answer["out"]
 
     async def recorded(self, prefix: str) -> list[Message]:
         """Return the events so far whose types begin so."""

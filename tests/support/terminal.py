@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from cardd.client.blocking import Client
 from cardd.client.errors import CallError, UnreachableError
+from cardd.driver.function_numbers import gives
 from cardd.wire.activation import PromptAnswerParams
 from cardd.wire.events import EventsSubscribeParams
 from cardd.wire.methods import PROMPT_ANSWER, READERS_LIST, STATION_CLEAR, SYSTEM_STATUS
@@ -26,6 +27,9 @@ from support.terminal_profiles import Profile
 
 COUNTER, SAM, ANTENNA = 0, 1, 2
 """The readers of a terminal: contacts and antenna for holders' cards."""
+
+OF_THE_LIBRARY = {-5, -11, -41, -42}
+"""What libsscard says by itself: of the daemon, the charset and its caller's buffer."""
 
 PERSON_S = 2.0
 PATIENCE_S = 10.0
@@ -247,6 +251,7 @@ class Terminal:
         given = [value if isinstance(value, int) else value.encode("gb18030") for value in arguments]
         code, out = library.call(name, *given)
         if code < 0:
+            check(f"{name} may give {code}", gives(name, code) or (code in OF_THE_LIBRARY), True)
             self._survive(name, code)
         return code, out.decode("gb18030")
 
