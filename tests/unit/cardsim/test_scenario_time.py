@@ -145,27 +145,6 @@ def test_every_use_has_a_stream_of_its_own() -> None:
     assert len(chance.digits(6, "pin")) == 6
 
 
-AT_ANY_MOMENT = """
-- repeat: 30
-  across: all
-  do:
-    - insert: social-yi-3.0
-      fresh: true
-      faults: [{do: slow, ms: 3}]
-    - wait: card.inserted
-    - remove:
-"""
-
-
-def test_one_seed_tells_every_reader_the_same_at_the_same_moments_also_where_cards_are_torn_out(tmp_path: Path) -> None:
-    streams = []
-    for _ in range(3):
-        with told(tmp_path, AT_ANY_MOMENT, "stations: 2") as story:
-            assert story.failures == []
-            streams.append(sorted((one.event.subject or "", one.event.time, one.kind) for one in story.feed.told))
-    assert streams[1:] == streams[:1] * 2
-
-
 def test_of_several_steps_that_begin_at_one_moment_each_goes_on_when_the_one_before_rests_by_their_names() -> None:
     clock = VirtualTime()
     went: list[str] = []
