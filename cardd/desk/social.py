@@ -18,7 +18,6 @@ from cardd.cards.ssse import BLOCK, Environment
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors, factors
 from cardd.desk.intending import preparing
-from cardd.desk.key_number import number_of
 from cardd.desk.reading import Identity, IssuerData, Proof
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.values import StoredItems, Tag, issuer_of
@@ -272,7 +271,6 @@ def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: K
     """
     with stopped.trial(card.station, key, deadline):
         service, factors = _able(card, keys, key)
-        kid = number_of(card.environment, service.versions, key)
         challenge, original = card.environment.challenge(), secrets.token_bytes(BLOCK)
         # what internal authentication has found, for keys of which a card has several; never found out here
         version = card.proven.version if KEYS[key].versions > 1 else None
@@ -280,7 +278,7 @@ def gain(card: SocialCard, keys: KeyService | None, stopped: StoppedKeys, key: K
             key, card.algorithm, factors, challenge, original, version=version, deadline=deadline
         )
         with stopped.shown(card.stay, key):
-            card.environment.external_authentication(kid, answer, original, version)
+            card.environment.external_authentication(service.versions.kid(key), answer, original, version)
 
 
 def maintain(

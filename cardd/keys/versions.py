@@ -1,7 +1,7 @@
 """Which version of its keys a kind of card was found to use: kept, so that the next such card is asked rightly at once.
 
 Only internal authentication finds it out. It has no counter; external authentication has one that kills cards. What
-numbers cards have for keys of which no source prints the number, somebody who knows says.
+numbers cards have for keys of which no source prints the number is not found out at all: somebody who knows says it.
 """
 
 import threading
@@ -33,10 +33,6 @@ class KeyVersions:
     def kid(self, key: KeyName) -> int:
         """Return a key's identifier on cards: P2 of EXTERNAL AUTHENTICATION (LD/T 32.9 annex B)."""
         return self._kids.get(key, KEYS[key].kid)
-
-    def is_said(self, key: KeyName) -> bool:
-        """Tell whether somebody said the key's identifier."""
-        return key in self._kids
 
     def keep(self, kin: Kin, version: int | None) -> None:
         """Keep what a card has proved."""

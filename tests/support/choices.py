@@ -81,6 +81,11 @@ NOTES: Final[Mapping[Reading, Note]] = MappingProxyType(
         Reading("first_generation_items", "rewritten"): Note(
             Fate.SHOWN, "the card's values have the new meaning, and are told so"
         ),
+        Reading("df05_keys", "84"): Note(
+            Fate.REFUSED,
+            "DF05 is read; its update key is not there (6A88), and nothing is written: the next number may be another"
+            ' key\'s, and would count the try. `keys: {guesses: {UK1DF05: "84"}}` tells it',
+        ),
         Reading("df07_keys", "reads_first"): Note(
             Fate.REFUSED,
             "the keys of DF07 are mistaken for each other and its files stay closed, after one try of each key that"

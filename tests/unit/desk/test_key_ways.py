@@ -1,8 +1,6 @@
 """How a card's keys may be made: found by internal authentication, and used for everything afterwards."""
 
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.cards import DEADLINE, OpenCard, altered, insert, software_keys
@@ -11,21 +9,15 @@ from support.contents import content, social
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Personal, Secret
-from cardd.cards.ssse import Environment
 from cardd.crypto.block import Algorithm
 from cardd.crypto.derive import Factors
 from cardd.desk.identify import identify
-from cardd.desk.key_number import number_of
 from cardd.desk.read import read_card
 from cardd.desk.reading import Identity
 from cardd.desk.stopped import StoppedKeys
 from cardd.desk.updates import Updates
 from cardd.desk.write import write_records
-from cardd.iso7816.channel import Channel
-from cardd.iso7816.device import Transport
-from cardd.iso7816.status import StatusError
 from cardd.keys.software import SoftwareKeys
-from cardd.keys.versions import KeyVersions
 from cardd.rules.files import FILES, Generation
 from cardd.rules.keys import KeyName
 
@@ -83,7 +75,10 @@ READS_FIRST = {
 
 @pytest.mark.parametrize(
     ("toggles", "name", "kids"),
-    [({"df07_keys": "reads_first"}, f"DF07EF0{number}", READS_FIRST) for number in (5, 6, 7)],
+    [
+        ({"df05_keys": "84"}, "DF05EF05", {KeyName.UK1DF05: 0x84}),
+        *(({"df07_keys": "reads_first"}, f"DF07EF0{number}", READS_FIRST) for number in (5, 6, 7)),
+    ],
 )
 def test_keys_whose_identifiers_are_guesses_are_used_under_those_that_were_said(
     tmp_path: Path, toggles: dict[str, str], name: str, kids: dict[KeyName, int]
@@ -108,79 +103,6 @@ def test_keys_whose_identifiers_are_guesses_are_used_under_those_that_were_said(
         item: value.disclose() if isinstance(value, Personal) else value for item, value in values.items()
     } == expected
     assert stopped.of(card.insertion.station) == ()
-
-
-NO_CHALLENGE, NO_KEY = 0x6984, 0x6A88
-
-
-def asked_for(card: OpenCard) -> list[tuple[int, int]]:
-    """Return under which numbers a key was proved, or not proved, and what the card said."""
-    both = zip(card.record.commands, card.record.words, strict=True)
-    return [(command.p2, word) for command, word in both if command.ins == EXTERNAL_AUTHENTICATION]
-
-
-def written_to_df05(directory: Path, keys: SoftwareKeys, stopped: StoppedKeys, **changes: Any) -> OpenCard:
-    """Write to the file whose key is the only one of its application."""
-    path = social(directory, Generation.V3, files={"DF05EF05": content(FILES["DF05EF05"], Generation.V3)[0]}, **changes)
-    new, _ = content(FILES["DF05EF05"], Generation.V3, 4)
-    assert not isinstance(new, str)
-    card = insert(path)
-    identity = found(card, keys)
-    with suppress(CarddError):
-        write_records(card.channel, card.insertion, keys, identity, {"DF05EF05": new}, DEADLINE, stopped=stopped)
-    return card
-
-
-def test_a_key_that_its_application_has_alone_is_found_where_it_is_without_costing_a_try(tmp_path: Path) -> None:
-    stopped = StoppedKeys()
-    tries = asked_for(written_to_df05(tmp_path, software_keys(), stopped, toggles={"df05_keys": "84"}))
-    assert tries[:3] == [(0x83, NO_KEY), (0x84, NO_CHALLENGE), (0x85, NO_KEY)]
-    assert set(tries[2:-1]) == {(kid, NO_KEY) for kid in range(0x85, 0x8F)}
-    assert tries[-1] == (0x84, 0x9000)
-    assert stopped.of("desk") == ()
-
-
-def test_a_key_that_is_where_it_was_thought_to_be_is_asked_for_there_only(tmp_path: Path) -> None:
-    assert asked_for(written_to_df05(tmp_path, software_keys(), StoppedKeys())) == [
-        (0x83, NO_CHALLENGE),
-        (0x83, 0x9000),
-    ]
-
-
-def test_a_number_that_was_said_is_not_put_in_question(tmp_path: Path) -> None:
-    keys = software_keys()
-    keys.versions.number({KeyName.UK1DF05: 0x84})
-    assert asked_for(written_to_df05(tmp_path, keys, StoppedKeys(), toggles={"df05_keys": "84"})) == [(0x84, 0x9000)]
-
-
-@pytest.mark.parametrize("counting", [0x83, 0x84])
-def test_a_card_that_counts_a_try_without_a_challenge_is_not_asked_any_more(counting: int) -> None:
-    sent: list[int] = []
-
-    def transmit(raw: bytes) -> bytes:
-        sent.append(raw[3])
-        return b"\x63\xc2" if raw[3] == counting else b"\x6a\x88"
-
-    environment = Environment(Channel(transmit, Transport.T0), b"")
-    with pytest.raises(StatusError):
-        number_of(environment, KeyVersions(), KeyName.UK1DF05)
-    assert sent == [*range(0x83, counting + 1)]
-
-
-def test_where_two_numbers_are_taken_the_key_keeps_the_one_it_was_thought_to_have() -> None:
-    def transmit(raw: bytes) -> bytes:
-        return b"\x69\x84" if raw[3] in {0x85, 0x86} else b"\x6a\x88"
-
-    environment = Environment(Channel(transmit, Transport.T0), b"")
-    assert number_of(environment, KeyVersions(), KeyName.UK1DF05) == 0x83
-
-
-def test_keys_that_may_be_mistaken_for_each_other_are_not_asked_for() -> None:
-    def transmit(raw: bytes) -> bytes:
-        raise AssertionError(raw)
-
-    environment = Environment(Channel(transmit, Transport.T0), b"")
-    assert number_of(environment, KeyVersions(), KeyName.UK2DF07) == 0x86
 
 
 def test_both_at_once_are_found(tmp_path: Path) -> None:
