@@ -21,6 +21,7 @@ from cardd.base.clock import Clock, SystemClock
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.config import Config
+from cardd.crypto.tokens import KeyedTokens
 from cardd.desk.account import Services as AccountServices
 from cardd.desk.account_desk import AccountDesk
 from cardd.desk.asking import Asking
@@ -204,7 +205,7 @@ class _Parts:
                     stopped,
                     money,
                     journal,
-                    Debits(accounts),
+                    Debits(accounts, KeyedTokens(records.key)),
                     Writes(cards),
                     clock,
                     config.leases.longest_s,

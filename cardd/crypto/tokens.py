@@ -9,15 +9,17 @@ from cardd.base.secret import Secret
 _DIGITS: Final = 32
 _HOLDER: Final = b"cardd holder token\x00"
 _CARD: Final = b"cardd card token\x00"
+_BILL: Final = b"cardd bill token\x00"
 
 
 class KeyedTokens:
-    """Makes tokens with HMAC-SM3, cut to 16 bytes. A person's and a card's differ also for the same text."""
+    """Makes tokens with HMAC-SM3, cut to 16 bytes. A person's, a card's and a bill's differ also for the same text."""
 
     def __init__(self, key: Secret) -> None:
         # begun once: the key's own blocks are hashed here and not for every token
         self._holder = _begun(key, _HOLDER)
         self._card = _begun(key, _CARD)
+        self._bill = _begun(key, _BILL)
 
     def holder(self, social_security_number: str) -> str:
         """Return a person's token, 32 hexadecimal digits."""
@@ -27,6 +29,10 @@ class KeyedTokens:
     def card(self, number: str) -> str:
         """Return the token of a card by its number or its identification code, 32 hexadecimal digits."""
         return _token(self._card, number)
+
+    def bill(self, text: str) -> str:
+        """Return the token of what makes a bill one: whose card, which amounts, when. 32 hexadecimal digits."""
+        return _token(self._bill, text)
 
 
 def _begun(key: Secret, purpose: bytes) -> hmac.HMAC:

@@ -10,8 +10,8 @@ from typing import Final
 
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
-from cardd.crypto.digest import sm3
 from cardd.crypto.money import Amounts
+from cardd.crypto.tokens import KeyedTokens
 from cardd.desk import account_rows
 from cardd.desk.account_desk import AccountDesk
 from cardd.desk.reading import Identity
@@ -27,9 +27,10 @@ _Whose = tuple[str, str | None, str | None]
 class Debits:
     """Knows the debits of which callers have not been told what became of them. Event loop's thread only."""
 
-    def __init__(self, accounts: AccountDesk) -> None:
+    def __init__(self, accounts: AccountDesk, tokens: KeyedTokens) -> None:
         """Begin with those that an earlier daemon has left open, or had come to its end and told to nobody."""
         self._accounts = accounts
+        self._tokens = tokens
         self._untold: dict[_Whose, dict[str, Amounts]] = {}
         for row in (*accounts.open(), *accounts.untold()):
             self._take_over(row)
@@ -66,9 +67,12 @@ class Debits:
     async def next_of(
         self, client: str, card: Identity, amounts: Amounts, time: str
     ) -> tuple[str, AccountMoved | None]:
-        """Return the request of a bill, and how it stands where it was begun: what was not done is begun anew."""
+        """Return the request of a bill, and how it stands where it was begun: what was not done is begun anew.
+
+        Requests go on record in the open: this one tells nothing of card and bill without this machine's key.
+        """
         said = "|".join(map(str, (*_whose(client, card), amounts.account, amounts.self_paid, amounts.pool, time)))
-        bill, attempt = sm3(said.encode()).hex()[:32], 1
+        bill, attempt = self._tokens.bill(said), 1
         while True:
             request = f"iDoDebit {bill} {attempt}"
             known = await self._accounts.known(client, request)

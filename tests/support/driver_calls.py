@@ -4,10 +4,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from cardd.driver.function_numbers import gives
+from cardsim.card.base import VirtualCard
+from cardsim.card.make import make_card
 from cardsim.fault_list import AnyFault
+from cardsim.persona import load_persona
 from support.counter import Message
-from support.exchanges import EVERYTHING, Desk, told, whole_daemon
+from support.exchanges import EVERYTHING, FRONT, Desk, told, whole_daemon
 
 CODE = "510100D156000005C0FFEE08FFFFFFFF"
 INFO = f"{CODE}|T00000087|"
@@ -45,6 +50,22 @@ class Program:
     async def swap(self, persona: str) -> None:
         await self.desk.swap(persona)
         await self.desk.until("card.identified")
+
+    async def put(self, card: VirtualCard) -> None:
+        """Put a card of the test's own in."""
+        self.desk._backend.insert(FRONT, card)
+        await self.desk.until("card.identified")
+
+    async def back(self, card: VirtualCard) -> None:
+        """Put in a card that was torn out."""
+        self.desk._backend.remove(FRONT)
+        await self.put(card)
+
+
+def card_with(persona: str, *faults: AnyFault) -> VirtualCard:
+    """Make a card that may come back as it was."""
+    loaded = load_persona(persona)
+    return make_card(replace(loaded, card=replace(loaded.card, faults=faults)), interface="contact")
 
 
 @contextlib.asynccontextmanager

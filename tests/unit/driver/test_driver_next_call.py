@@ -9,11 +9,10 @@ import pytest
 from msgspec.structs import replace
 from support.back_office import BackOffice
 from support.counter import line
-from support.driver_calls import INFO, OFFLINE, Program, program
+from support.driver_calls import INFO, OFFLINE, Program, card_with, program
 from support.exchanges import FRONT, SAM
 
 from cardd.rules.driver_errors import DRIVER_ERRORS, driver_error
-from cardsim.card.base import VirtualCard
 from cardsim.card.make import make_card
 from cardsim.fault_list import Answer as Said
 from cardsim.fault_list import AnyFault, Mute
@@ -25,11 +24,6 @@ BILL: Final = "12.50|3.00|20240102030405|"
 WRITE: Final = ("iWriteCard", 1, INFO, "DF04EF05|84|$", "DF04EF05|510700|$")
 
 Provoke = Callable[[Program], Awaitable[int]]
-
-
-def card_with(persona: str, *faults: AnyFault) -> VirtualCard:
-    found = load_persona(persona)
-    return make_card(replace(found, card=replace(found.card, faults=faults)), interface="contact")
 
 
 async def exchanged(call: Program, persona: str, *faults: AnyFault, slot: str = FRONT, until: str = "") -> None:

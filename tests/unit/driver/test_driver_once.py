@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from msgspec.structs import replace
 from support.back_office import BackOffice
 from support.counter import line
-from support.driver_calls import OFFLINE, Program, program
-from support.exchanges import FRONT, SAM
+from support.driver_calls import OFFLINE, Program, card_with, program
+from support.exchanges import SAM
 
-from cardsim.card.base import VirtualCard
-from cardsim.card.make import make_card
-from cardsim.fault_list import AnyFault, Tear
-from cardsim.persona import load_persona
+from cardsim.fault_list import Tear
 
 pytestmark = pytest.mark.asyncio
 
@@ -24,21 +20,6 @@ OFFICE = BackOffice("510100", "0081544C9686845101C0FFEE13")
 BILL = "12.50|3.00|20240102030405|"
 LATER = "12.50|3.00|20240102030500|"
 OTHER = "7.00|3.00|20240102030500|"
-
-
-def card_with(*faults: AnyFault) -> VirtualCard:
-    persona = load_persona("p5-offline")
-    return make_card(replace(persona, card=replace(persona.card, faults=faults)), interface="contact")
-
-
-async def put(call: Program, card: VirtualCard) -> None:
-    call.desk._backend.insert(FRONT, card)
-    await call.desk.until("card.identified")
-
-
-async def back(call: Program, card: VirtualCard) -> None:
-    call.desk._backend.remove(FRONT)
-    await put(call, card)
 
 
 async def debits(call: Program) -> list[str]:
@@ -61,10 +42,10 @@ async def settled(call: Program) -> None:
 async def torn(path: Path, when: Literal["before", "during", "after"], *, name: str) -> AsyncIterator[Program]:
     """A bill whose debit was torn; the card is in again."""
     async with program(path, None) as call:
-        card = card_with(Tear(at=name, nth=1, when=when))
-        await put(call, card)
+        card = card_with("p5-offline", Tear(at=name, nth=1, when=when))
+        await call.put(card)
         assert (await pay(call))[0] < 0
-        await back(call, card)
+        await call.back(card)
         yield call
 
 
@@ -156,11 +137,11 @@ async def test_a_debit_whose_caller_has_gone_before_its_end_is_the_next_ones(tmp
 
 async def test_in_steps_a_debit_that_was_done_is_told_once_and_nothing_is_begun(tmp_path: Path) -> None:
     async with program(tmp_path, None) as call:
-        card = card_with(Tear(at=DEBIT, nth=1, when="after"))
-        await put(call, card)
+        card = card_with("p5-offline", Tear(at=DEBIT, nth=1, when="after"))
+        await call.put(card)
         request = (await call("iDoDebit_HSM_Step1", 1, OFFLINE, BILL))[1]
         assert (await call("iDoDebit_HSM_Step2", OFFICE.debit(request)))[0] < 0
-        await back(call, card)
+        await call.back(card)
         code, text = await call("iDoDebit_HSM_Step1", 1, OFFLINE, LATER)
         assert (code, text) == (-27013, "此前同额消费已成功，本次未扣款。请读取消费记录核对。")
         assert await debits(call) == ["12.50"]
@@ -171,13 +152,24 @@ async def test_in_steps_a_debit_that_was_done_is_told_once_and_nothing_is_begun(
         assert await debits(call) == ["12.50", "12.50"]
 
 
+async def test_the_name_of_a_bill_on_record_tells_nothing_without_the_machines_key(tmp_path: Path) -> None:
+    names = []
+    for machine in ("one", "other"):
+        (tmp_path / machine).mkdir()
+        async with program(tmp_path / machine, "p5-offline") as call:
+            assert [(await pay(call))[0] for _ in range(2)] == [0, 0]
+            names.append({event["data"]["request"] for event in await call.recorded("account.")})
+    assert [len(of_one) for of_one in names] == [1, 1]
+    assert not names[0] & names[1]
+
+
 async def test_a_debit_that_a_daemon_left_open_is_asked_for_by_the_next(tmp_path: Path) -> None:
-    card = card_with(Tear(at=DEBIT, nth=1, when="after"))
+    card = card_with("p5-offline", Tear(at=DEBIT, nth=1, when="after"))
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         assert (await pay(call))[0] < 0
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         code, out = await pay(call, LATER)
         assert (code, out.split("|")[6]) == (0, BILL.split("|")[2])
         assert await debits(call) == ["12.50"]
@@ -193,57 +185,57 @@ async def test_without_anybody_who_can_judge_the_card_still_says_what_it_did(tmp
 
 
 async def test_a_debit_that_was_settled_and_told_to_nobody_is_told_once_by_a_later_daemon(tmp_path: Path) -> None:
-    card = card_with(Tear(at=DEBIT, nth=1, when="after"))
+    card = card_with("p5-offline", Tear(at=DEBIT, nth=1, when="after"))
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         assert (await pay(call))[0] < 0
     async with program(tmp_path, None) as call:
         # the card says what it did, and nobody is there to hear it
-        await put(call, card)
+        await call.put(card)
         await settled(call)
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         code, out = await pay(call, LATER)
         assert (code, out.split("|")[6]) == (0, BILL.split("|")[2])
         assert await debits(call) == ["12.50"]
     async with program(tmp_path, None) as call:
         # that was told: what comes now is another bill
-        await put(call, card)
+        await call.put(card)
         code, out = await pay(call, "12.50|3.00|20240102030600|")
         assert (code, out.split("|")[6]) == (0, "20240102030600")
         assert await debits(call) == ["12.50", "12.50"]
 
 
 async def test_a_debit_that_was_told_is_over_for_a_later_daemon(tmp_path: Path) -> None:
-    card = card_with()
+    card = card_with("p5-offline")
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         assert (await pay(call))[0] == 0
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         code, out = await pay(call, LATER)
         assert (code, out.split("|")[6]) == (0, LATER.split("|")[2])
         assert await debits(call) == ["12.50", "12.50"]
 
 
 async def test_in_steps_a_debit_told_to_nobody_is_told_by_a_later_daemon(tmp_path: Path) -> None:
-    card = card_with(Tear(at=DEBIT, nth=1, when="after"))
+    card = card_with("p5-offline", Tear(at=DEBIT, nth=1, when="after"))
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         request = (await call("iDoDebit_HSM_Step1", 1, OFFLINE, BILL))[1]
         assert (await call("iDoDebit_HSM_Step2", OFFICE.debit(request)))[0] < 0
-        await back(call, card)
+        await call.back(card)
         await settled(call)
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         assert (await call("iDoDebit_HSM_Step1", 1, OFFLINE, LATER))[0] == -27013
         assert await debits(call) == ["12.50"]
 
 
 async def test_a_debit_whose_caller_has_gone_is_told_by_a_later_daemon(tmp_path: Path) -> None:
-    card = card_with()
+    card = card_with("p5-offline")
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         async with line(tmp_path / "cardd.sock") as impatient:
             await impatient.call("session.hello", client="his", api=1)
             await impatient.send("driver.call", function="iDoDebit", args=[1, OFFLINE, BILL])
@@ -251,7 +243,7 @@ async def test_a_debit_whose_caller_has_gone_is_told_by_a_later_daemon(tmp_path:
         await call.desk.answer(opened)
         await settled(call)
     async with program(tmp_path, None) as call:
-        await put(call, card)
+        await call.put(card)
         code, out = await pay(call, LATER)
         assert (code, out.split("|")[6]) == (0, BILL.split("|")[2])
         assert await debits(call) == ["12.50"]

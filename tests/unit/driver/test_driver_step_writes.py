@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from msgspec.structs import replace
 from support.back_office import BackOffice
-from support.driver_calls import INFO, Program, program
-from support.exchanges import FRONT, SAM
+from support.driver_calls import INFO, Program, card_with, program
+from support.exchanges import SAM
 
-from cardsim.card.base import VirtualCard
 from cardsim.card.make import make_card
 from cardsim.fault_list import Answer as Said
-from cardsim.fault_list import AnyFault, Tear
+from cardsim.fault_list import Tear
 from cardsim.persona import load_persona
 
 pytestmark = pytest.mark.asyncio
@@ -35,23 +33,6 @@ async def read(call: Program, address: str) -> str:
 
 async def kinds(call: Program) -> list[str]:
     return [event["type"].split(".")[3] for event in await call.recorded("card.writ")]
-
-
-def card_with(*faults: AnyFault) -> VirtualCard:
-    """Make a card that may come back as it was."""
-    persona = load_persona("p3-3.0-sm4")
-    return make_card(replace(persona, card=replace(persona.card, faults=faults)), interface="contact")
-
-
-async def put(call: Program, card: VirtualCard) -> None:
-    call.desk._backend.insert(FRONT, card)
-    await call.desk.until("card.identified")
-
-
-async def back(call: Program, card: VirtualCard) -> None:
-    """Put in a card that was torn out."""
-    call.desk._backend.remove(FRONT)
-    await put(call, card)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +72,7 @@ async def test_without_a_module_what_only_a_key_opens_is_written_and_told_as_unc
 
 async def test_what_the_card_keeps_otherwise_than_it_was_written_is_no_success(tmp_path: Path) -> None:
     async with program(tmp_path, None) as call:
-        await put(call, card_with(Said(at="UPDATE RECORD", word="9000")))
+        await call.put(card_with("p3-3.0-sm4", Said(at="UPDATE RECORD", word="9000")))
         code, request = await call("iWriteCard_HSM_Step1", 1, INFO, "DF04EF05|84|$")
         assert code == 0
         assert (await call("iWriteCard_HSM_Step2", OFFICE.key(request), "DF04EF05|510700|$"))[0] < 0
@@ -105,11 +86,11 @@ async def test_a_torn_write_is_looked_into_when_its_card_comes_back_and_taken_up
     tmp_path: Path, when: Literal["before", "during", "after"], found: str
 ) -> None:
     async with program(tmp_path, None) as call:
-        card = card_with(Tear(at="UPDATE RECORD", nth=1, when=when))
-        await put(call, card)
+        card = card_with("p3-3.0-sm4", Tear(at="UPDATE RECORD", nth=1, when=when))
+        await call.put(card)
         assert await write(call, "DF04EF05|84|$", "DF04EF05|510700|$") == -22
         assert await kinds(call) == ["write_intended"]
-        await back(call, card)
+        await call.back(card)
         told = await call.desk.until(f"card.{found}")
         data = told["params"]["event"]["data"]
         seen = (data.get("missing"), data.get("by_reading"))
@@ -124,15 +105,15 @@ async def test_a_torn_write_is_looked_into_when_its_card_comes_back_and_taken_up
 @pytest.mark.parametrize("steps", [True, False])
 async def test_a_record_is_added_once_however_often_the_torn_call_is_made_again(tmp_path: Path, *, steps: bool) -> None:
     async with program(tmp_path, None) as call:
-        card = card_with(Tear(at="UPDATE RECORD", nth=1, when="after"))
-        await put(call, card)
+        card = card_with("p3-3.0-sm4", Tear(at="UPDATE RECORD", nth=1, when="after"))
+        await call.put(card)
         given = ("DF04EF15|$", "DF04EF15|0009^9^|$")
 
         async def once() -> int:
             return await write(call, *given) if steps else (await call("iWriteCard", 1, INFO, *given))[0]
 
         assert await once() < 0
-        await back(call, card)
+        await call.back(card)
         assert await once() == 0
         assert (await read(call, "DF04EF15|$")).count("0009^9^") == 1
 
@@ -150,11 +131,11 @@ async def test_a_record_of_which_nobody_can_read_whether_it_was_added_is_asked_f
     async with program(tmp_path, None) as call:
         call.desk._backend.remove(SAM)
         await call.desk.until("card.removed")
-        card = card_with(Tear(at="UPDATE RECORD", nth=1, when="after"))
-        await put(call, card)
+        card = card_with("p3-3.0-sm4", Tear(at="UPDATE RECORD", nth=1, when="after"))
+        await call.put(card)
         given = ("DF04EF15|$", "DF04EF15|0009^9^|$")
         assert await write(call, *given) < 0
-        await back(call, card)
+        await call.back(card)
         code, request = await call("iWriteCard_HSM_Step1", 1, INFO, given[0])
         assert code == 0
         assert await call("iWriteCard_HSM_Step2", OFFICE.key(request), given[1]) == (
