@@ -37,14 +37,17 @@ class Place:
 
 
 @contextlib.contextmanager
-def laboratory(*cards: str) -> Iterator[Place]:
+def laboratory(*cards: str, core: int | None = None) -> Iterator[Place]:
     """Start a laboratory in another process; this one finds it by PCSCLITE_CSOCK_NAME from then on.
 
-    A card is one of those above, or the name of a persona.
+    A card is one of those above, or the name of a persona. The cards stay on a core, if it is given; pcscd is where the
+    caller is.
     """
     with tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory:
         other = subprocess.Popen(
-            [sys.executable, "-m", "bench.laboratory", directory, *cards], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "bench.laboratory", directory, "" if core is None else str(core), *cards],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         assert other.stdin is not None
         assert other.stdout is not None
@@ -98,13 +101,16 @@ def _link(card: str, port: int) -> VpcdLink:
     return VpcdLink(EchoCard() if card == ECHO else make_card(load_persona(card)), port)
 
 
-def main(directory: str, *cards: str) -> None:
+def main(directory: str, core: str, *cards: str) -> None:
     """Serve until standard input ends."""
     with contextlib.ExitStack() as stack:
         programs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         pcscd = PrivatePcscd(Path(directory), len(cards))
         stack.callback(pcscd.close)
         pcscd.start()
+        if core:
+            # the threads and programs of the cards begin here, and stay
+            os.sched_setaffinity(0, {int(core)})
         for card, reader in zip(cards, pcscd.readers, strict=True):
             stack.enter_context(inserted(card, reader, programs))
         wait_for(pcscd.socket, lambda view: sum(reader.present for reader in view) == len(cards), 10)

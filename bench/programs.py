@@ -1,6 +1,7 @@
 """The C programs beside this file: what a measurement is held against."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 # C11 and what POSIX adds for clocks and sockets
@@ -14,6 +15,18 @@ def compile_c(name: str, directory: Path) -> Path:
     words = [*_COMPILE, "-I/usr/include/PCSC", "-o", str(program), str(source), "-lpcsclite"]
     subprocess.run(words, check=True)
     return program
+
+
+Times = list[list[float]]
+"""By round, microseconds of one command."""
+
+
+def in_turns(program: Path, command: bytes, readers: Sequence[str], rounds: int, count: int) -> list[Times]:
+    """Let turns.c send the same command to the card in each reader; returns what it took, by reader."""
+    words = [str(program), str(rounds), str(count), command.hex(), *readers]
+    shown = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
+    lines = [[int(number) / 1000 for number in line.split()] for line in shown.stdout.splitlines()]
+    return [lines[number :: len(readers)] for number in range(len(readers))]
 
 
 def microseconds(words: list[str]) -> list[float]:
