@@ -18,7 +18,7 @@ from typing import Final, TextIO
 
 import structlog
 
-from bench.laboratory import C_ECHO, ECHO, UNHURRIED, laboratory
+from bench.laboratory import C_ECHO, ECHO, UNHURRIED, apart, laboratory
 from bench.programs import Times, compile_c, in_turns
 from bench.report import Bound, Goal, Quotient, Row, Settings, amount, publish, rates, ratios
 from cardd.iso7816.apdu import Command
@@ -142,17 +142,13 @@ def in_process(sink: TextIO) -> Ways:
 
 def through_pcscd(program: Path) -> tuple[Ways, list[float]]:
     """Send the same command to each card in turn; also returns what leaving TCP_QUICKACK out costs, by rounds."""
-    cores = sorted(os.sched_getaffinity(0))
-    # pcscd and the C program inherit it
-    os.sched_setaffinity(0, {cores[0]})
     names = (IN_C, ANOTHER, IN_PYTHON, VIRTUAL)
     command = GET_CHALLENGE.encode()
-    with laboratory(C_ECHO, C_ECHO, ECHO, PERSONA, UNHURRIED, core=cores[-1]) as place:
+    with apart() as core, laboratory(C_ECHO, C_ECHO, ECHO, PERSONA, UNHURRIED, core=core) as place:
         *readers, unhurried = place.readers
         times = in_turns(program, command, readers, PCSCD_ROUNDS, COUNT)
         ways = dict(zip(names, times, strict=True))
         without, beside = in_turns(program, command, (unhurried, readers[names.index(IN_PYTHON)]), SLOW_ROUNDS, SLOW)
-    os.sched_setaffinity(0, cores)
     return {**ways, WITHOUT: without}, ratios(without, beside)
 
 

@@ -62,6 +62,20 @@ def laboratory(*cards: str, core: int | None = None) -> Iterator[Place]:
 
 
 @contextlib.contextmanager
+def apart() -> Iterator[int]:
+    """Keep this thread, and what it starts, on one core; yields another for cards, the same where there is but one.
+
+    A real card has its own processor.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])
+    try:
+        yield cores[-1]
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@contextlib.contextmanager
 def inserted(card: str, reader: VirtualReader, directory: Path) -> Iterator[None]:
     """Put a card into a reader, and take it out at the end."""
     if card == C_ECHO:

@@ -2,7 +2,8 @@
 
 The daemon's side is one job of the reader's worker: connect, `read_card` with PsamKeys on the module's own worker,
 disconnect with a reset. Its commands are recorded once and given to `read.c`. Each side has a card and a module of its
-own in one pcscd, because both hold their module open; they take turns in rounds.
+own in one pcscd, because both hold their module open; they take turns in rounds. Cards and modules have a core of their
+own where there are two, as a real card has.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from bench.laboratory import laboratory
+from bench.laboratory import apart, laboratory
 from bench.programs import compile_c, microseconds
 from bench.recording import Exchange, RecordingBackend, Step, script
 from bench.report import Bound, Goal, Row, amount, publish, ratios
@@ -142,7 +143,8 @@ async def measure(readers: tuple[str, ...], directory: Path) -> Mapping[str, Pai
 def reading(name: str, about: str) -> None:
     """Measure and publish."""
     with (
-        laboratory(*(card for persona in PERSONAS.values() for card in (persona, MODULE) * 2)) as place,
+        apart() as core,
+        laboratory(*(card for persona in PERSONAS.values() for card in (persona, MODULE) * 2), core=core) as place,
         tempfile.TemporaryDirectory(prefix="cardd-bench-") as directory,
     ):
         pairs = asyncio.run(measure(place.readers, Path(directory)))
