@@ -6,6 +6,7 @@ All of it on the event loop's thread; the card's work in the reader's worker.
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta, timezone
+from functools import partial
 from typing import Final, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -262,11 +263,17 @@ class AccountDesk:
         running = self._running.get(key)
         if running is None:
             running = self._running[key] = asyncio.create_task(self._do(params, key, order, move, asked))
-            running.add_done_callback(lambda _: self._running.pop(key, None))
+            running.add_done_callback(partial(self._ended, key))
         row = await asyncio.shield(running)
         if not account_rows.same_order(row, order):
             raise CarddError(Reason.INVALID, "this request was another deed: give each its own", path="$.request")
         return account_rows.result_of(row)
+
+    def _ended(self, key: Key, running: "asyncio.Task[DeedRow]") -> None:
+        self._running.pop(key, None)
+        if not running.cancelled():
+            # read, so that asyncio does not complain where whoever asked is gone
+            running.exception()
 
     async def _do(self, params: AccountChoice, key: Key, order: Order, move: Move, asked: str | None) -> DeedRow:
         known = await self._deeds.known(key)

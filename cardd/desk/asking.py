@@ -148,5 +148,7 @@ def _pass_on(done: "asyncio.Future[tuple[StoredEvent, ...]]", closed: "asyncio.F
         return
     if error is not None:
         closed.set_exception(error)
+        # read, so that asyncio does not complain where whoever asked is gone
+        closed.exception()
     else:
         closed.set_result(None)

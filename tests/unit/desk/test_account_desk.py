@@ -1,7 +1,9 @@
 """Deeds on an account for clients: a real journal, real readers and workers, a virtual card with an account."""
 
 import asyncio
+import gc
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from cardd.base.secret import Secret
 from cardd.crypto.block import Algorithm
 from cardd.crypto.sealing import Sm4GcmSealer
 from cardd.desk.account import Services
-from cardd.desk.account_desk import AccountDesk
+from cardd.desk.account_desk import JOB_S, AccountDesk
 from cardd.desk.asking import Asking
 from cardd.desk.reception import Reception
 from cardd.desk.requests import CardRequests
@@ -145,6 +147,10 @@ class AccountCard:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _wait(event: threading.Event) -> None:
+    event.wait(5)
 
 
 def torn() -> None:
@@ -320,6 +326,29 @@ async def test_nothing_is_kept_of_a_deed_that_was_asked_about_in_vain(tmp_path: 
         assert refused.reason is Reason.CARD_DATA_DIFFERS
         # it took its turn at that deed
         assert not t.accounts._turns
+
+
+async def test_a_deed_that_ends_in_time_out_after_its_caller_has_gone_leaves_no_error_that_nobody_saw(
+    tmp_path: Path,
+) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with till(tmp_path) as t:
+        card, over = AccountCard(tmp_path), threading.Event()
+        card.before[INITIALIZE] = lambda: _wait(over)
+        await t.desk.insert("front", card.laid())
+        asked = asyncio.create_task(t.debit())
+        await t.desk.until(lambda: INITIALIZE in card.commands)
+        asked.cancel()
+        await asyncio.sleep(0)
+        t.desk.clock.advance(JOB_S)
+        over.set()
+        await t.desk.until(lambda: not t.accounts._running)
+        await t.desk.drained()
+    # what was cancelled knows the deed that it waited for
+    del asked
+    gc.collect()
+    assert told == []
 
 
 async def test_a_refusal_before_the_intent_leaves_the_request_free(tmp_path: Path) -> None:
