@@ -1,7 +1,10 @@
 """Virtual time: it stands still while anybody works, and leaps when all sleep; one seed gives one run."""
 
+import gc
+import json
 import os
 import pwd
+import socket
 import threading
 import time
 from itertools import count
@@ -10,9 +13,13 @@ from pathlib import Path
 import pytest
 from support.scenarios import ran, told
 
+from cardsim.card.base import VirtualCard
 from cardsim.scenario.chance import Chance
-from cardsim.scenario.grounds import clocks
+from cardsim.scenario.grounds import clocks, inprocess
 from cardsim.scenario.grounds.clocks import RealTime, VirtualTime
+from cardsim.scenario.grounds.house import SOCKET
+from cardsim.scenario.grounds.inprocess import InProcessGround
+from cardsim.scenario.outcome import Came
 
 DEADLINES = """
 - repeat: 1000
@@ -41,13 +48,17 @@ def test_a_thousand_deadlines_expire(tmp_path: Path) -> None:
 
 
 def test_a_thread_that_has_run_between_two_looks_was_not_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = count()
+    runs, over = count(), threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
     awake = (lambda _: (b"S", str(next(runs)).encode()), lambda _: (b"R", b"1"), lambda _: (b"D", b"1"))
-    for look in awake:
+    seen = []
+    for look in (*awake, lambda _: (b"S", b"1")):
         monkeypatch.setattr(clocks, "_look_at", look)
-        assert not clocks.Looks().all_asleep()
-    monkeypatch.setattr(clocks, "_look_at", lambda _: (b"S", b"1"))
-    assert clocks.Looks().all_asleep()
+        seen.append(clocks.Looks().all_asleep())
+    over.set()
+    other.join()
+    assert seen == [False, False, False, True]
 
 
 def test_nothing_leaps_while_a_thread_works() -> None:
@@ -135,6 +146,46 @@ def test_the_same_seed_gives_the_cards_random_bytes_and_every_choice_again(tmp_p
     assert "response is" in first[0]
     assert first == again
     assert first[0] != other[0]
+
+
+class Laborious:
+    """A card that has much to do for each answer."""
+
+    def __init__(self, card: VirtualCard) -> None:
+        self.card = card
+        self.power_on, self.reset, self.power_off = card.power_on, card.reset, card.power_off
+
+    def transmit(self, command: bytes) -> bytes:
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
+        return self.card.transmit(command)
+
+
+def test_what_the_counter_itself_sets_off_is_no_part_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = inprocess.make_card
+    # the module is long still being known when the daemon answers
+    monkeypatch.setattr(inprocess, "make_card", lambda persona, sleep: Laborious(made(persona, sleep=sleep)))
+    with told(tmp_path, "- pass: 60") as story:
+        assert (story.came, story.feed.told) == (Came.PASSED, [])
+
+
+def test_a_run_that_ends_in_the_middle_of_a_deed_leaves_nothing_that_nobody_saw(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    timeline = "- insert: p5-offline\n- wait: card.identified\n"
+    deed = {"method": "account.debit", "params": {"request": "r-1", "account": 100}}
+    with told(tmp_path, timeline) as story, socket.socket(socket.AF_UNIX) as line:
+        assert isinstance(story.ground, InProcessGround)
+        line.settimeout(10)
+        line.connect(str(story.ground.directory / SOCKET))
+        for number, asked in enumerate(({"method": "events.subscribe", "params": {}}, deed), 1):
+            line.sendall(json.dumps({"jsonrpc": "2.0", "id": number, **asked}).encode() + b"\n")
+        said = b""
+        while b"prompt.opened" not in said:
+            said += line.recv(65536)
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_every_use_has_a_stream_of_its_own() -> None:

@@ -113,6 +113,7 @@ class InProcessGround:
 
     def _end_loop(self, thread: threading.Thread) -> None:
         self.time.give_up()
+        self._do(_end_tasks())
         self.time.loop.call_soon_threadsafe(self.time.loop.stop)
         thread.join()
 
@@ -212,6 +213,14 @@ class InProcessGround:
         """End everything that was begun, and leave nothing behind."""
         self.time.give_up()
         self._stack.close()
+
+
+async def _end_tasks() -> None:
+    """End what is still under way, and read what became of it: a loop that merely stops leaves errors unseen."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Centre:
