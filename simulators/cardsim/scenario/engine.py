@@ -26,10 +26,14 @@ _LOOK_S: Final = 3600.0
 
 def play(story: Story) -> None:
     """Run a scenario's timeline to its end, which the story then tells. Raises UnreachableError, CallError at first."""
+    # what comes of the counter's own setting up is no part of the run
+    story.ground.time.settle("")
     story.feed.begin()
     root = Branch(story, "", {}, None, 0)
     try:
         follow(root, story.scenario.timeline)
+        # nor is a run over before all is told that its last step set off
+        story.ground.time.settle("")
     finally:
         story.feed.close()
 

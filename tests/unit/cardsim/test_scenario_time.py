@@ -1,25 +1,20 @@
 """Virtual time: it stands still while anybody works, and leaps when all sleep; one seed gives one run."""
 
-import gc
-import json
 import os
 import pwd
-import socket
 import threading
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 import pytest
 from support.scenarios import ran, told
 
-from cardsim.card.base import VirtualCard
+from cardd.journal.writer import Record, Writer
 from cardsim.scenario.chance import Chance
-from cardsim.scenario.grounds import clocks, inprocess
+from cardsim.scenario.grounds import clocks
 from cardsim.scenario.grounds.clocks import RealTime, VirtualTime
-from cardsim.scenario.grounds.house import SOCKET
-from cardsim.scenario.grounds.inprocess import InProcessGround
-from cardsim.scenario.outcome import Came
 
 DEADLINES = """
 - repeat: 1000
@@ -148,44 +143,25 @@ def test_the_same_seed_gives_the_cards_random_bytes_and_every_choice_again(tmp_p
     assert first[0] != other[0]
 
 
-class Laborious:
-    """A card that has much to do for each answer."""
+@pytest.fixture
+def laborious_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the journal work long at each commit, so that events are told well after what they tell of."""
+    append = Writer._append
 
-    def __init__(self, card: VirtualCard) -> None:
-        self.card = card
-        self.power_on, self.reset, self.power_off = card.power_on, card.reset, card.power_off
-
-    def transmit(self, command: bytes) -> bytes:
-        end = time.thread_time() + 0.02
+    def slowly(self: Writer, records: Sequence[Record]) -> object:
+        end = time.thread_time() + 0.1
         while time.thread_time() < end:
             pass
-        return self.card.transmit(command)
+        return append(self, records)
+
+    monkeypatch.setattr(Writer, "_append", slowly)
 
 
-def test_what_the_counter_itself_sets_off_is_no_part_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = inprocess.make_card
-    # the module is long still being known when the daemon answers
-    monkeypatch.setattr(inprocess, "make_card", lambda persona, sleep: Laborious(made(persona, sleep=sleep)))
-    with told(tmp_path, "- pass: 60") as story:
-        assert (story.came, story.feed.told) == (Came.PASSED, [])
-
-
-def test_a_run_that_ends_in_the_middle_of_a_deed_leaves_nothing_that_nobody_saw(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    timeline = "- insert: p5-offline\n- wait: card.identified\n"
-    deed = {"method": "account.debit", "params": {"request": "r-1", "account": 100}}
-    with told(tmp_path, timeline) as story, socket.socket(socket.AF_UNIX) as line:
-        assert isinstance(story.ground, InProcessGround)
-        line.settimeout(10)
-        line.connect(str(story.ground.directory / SOCKET))
-        for number, asked in enumerate(({"method": "events.subscribe", "params": {}}, deed), 1):
-            line.sendall(json.dumps({"jsonrpc": "2.0", "id": number, **asked}).encode() + b"\n")
-        said = b""
-        while b"prompt.opened" not in said:
-            said += line.recv(65536)
-    gc.collect()
-    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+@pytest.mark.usefixtures("laborious_journal")
+def test_a_run_is_told_nothing_of_the_counters_own_setting_up_and_everything_of_its_last_step(tmp_path: Path) -> None:
+    result = ran(tmp_path, "- insert: social-jia-3.0\n- read: reader-0\n  purpose: a visit\n- remove:")
+    # inserted, identified, disclosed, removed
+    assert (result.failures, result.events) == ([], 4)
 
 
 def test_every_use_has_a_stream_of_its_own() -> None:
