@@ -1,7 +1,10 @@
 """Virtual time: it stands still while anybody works, and leaps when all sleep; one seed gives one run."""
 
+import gc
+import json
 import os
 import pwd
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -15,6 +18,8 @@ from cardd.journal.writer import Record, Writer
 from cardsim.scenario.chance import Chance
 from cardsim.scenario.grounds import clocks
 from cardsim.scenario.grounds.clocks import RealTime, VirtualTime
+from cardsim.scenario.grounds.house import SOCKET
+from cardsim.scenario.grounds.inprocess import InProcessGround
 
 DEADLINES = """
 - repeat: 1000
@@ -162,6 +167,24 @@ def test_a_run_is_told_nothing_of_the_counters_own_setting_up_and_everything_of_
     result = ran(tmp_path, "- insert: social-jia-3.0\n- read: reader-0\n  purpose: a visit\n- remove:")
     # inserted, identified, disclosed, removed
     assert (result.failures, result.events) == ([], 4)
+
+
+def test_a_run_that_ends_in_the_middle_of_a_deed_leaves_nothing_that_nobody_saw(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    timeline = "- insert: p5-offline\n- wait: card.identified\n"
+    deed = {"method": "account.debit", "params": {"request": "r-1", "account": 100}}
+    with told(tmp_path, timeline) as story, socket.socket(socket.AF_UNIX) as line:
+        assert isinstance(story.ground, InProcessGround)
+        line.settimeout(10)
+        line.connect(str(story.ground.directory / SOCKET))
+        for number, asked in enumerate(({"method": "events.subscribe", "params": {}}, deed), 1):
+            line.sendall(json.dumps({"jsonrpc": "2.0", "id": number, **asked}).encode() + b"\n")
+        said = b""
+        while b"prompt.opened" not in said:
+            said += line.recv(65536)
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_every_use_has_a_stream_of_its_own() -> None:
