@@ -20,8 +20,9 @@ from cardd.activation.local_rules import WITH_SOCIAL_SECURITY_NUMBER
 from cardd.activation.policy import Policy
 from cardd.activation.ports import Counter
 from cardd.activation.transition import reason_of, tries_left
+from cardd.base.reasons import Reason
 from cardd.base.structs import Struct
-from cardd.wire.incident import VERSION, Asked, CardWork, Incident, SeenCard, Setting, Turn, Waits
+from cardd.wire.incident import VERSION, Asked, CardWork, Incident, Late, SeenCard, Setting, Turn, Waits
 
 MOST_TURNS: Final = 120
 _FIRST_TURNS: Final = 80
@@ -89,8 +90,15 @@ def noted(before: Case, after: Case, step: Step) -> Case:
     return msgspec.structs.replace(after, turns=turns, turns_left_out=left_out, cards=cards)
 
 
-def account(case: Case) -> Incident:
-    """Return what went on in an activation: of the case only what is nobody's."""
+def delayed(case: Case, reason: Reason, ms: int) -> Case:
+    """Return the case of a move that the journal has not taken for so long, which its course then tells."""
+    *before, newest = case.turns
+    late = msgspec.structs.replace(newest, late=Late(reason=str(reason), ms=ms))
+    return msgspec.structs.replace(case, turns=(*before, late))
+
+
+def account(case: Case, waiting: Turn | None = None) -> Incident:
+    """Return what went on in an activation: of the case only what is nobody's. `waiting` is not on record yet."""
     return Incident(
         incident=VERSION,
         activation=case.id,
@@ -102,6 +110,7 @@ def account(case: Case) -> Incident:
         setting=case.setting,
         left_out=case.turns_left_out,
         turns=list(case.turns),
+        waiting=waiting,
     )
 
 

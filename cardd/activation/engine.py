@@ -27,7 +27,8 @@ from cardd.activation.moves import AFTER_NO_RETURN, Known, Move
 from cardd.activation.policy import Policy
 from cardd.activation.ports import ActivationJournal, Counter, KeysChanged, Notice
 from cardd.activation.routes import TABLES
-from cardd.activation.timing import sleep, within
+from cardd.activation.storing import Storing
+from cardd.activation.timing import within
 from cardd.activation.transition import Moment, advance, begun, remaining_s, told
 from cardd.activation.work import Job, Work
 from cardd.base.clock import Clock
@@ -35,7 +36,7 @@ from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.desk.prompts import Prompts
-from cardd.journal.events import ActivationRow, NewEvent
+from cardd.journal.events import ActivationRow
 from cardd.wire.activation import ENDS, ActivationResult, ActivationStartParams, Route, State
 from cardd.wire.cards import Kind
 from cardd.wire.incident import Incident
@@ -45,7 +46,6 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 AUTO_CLIENT: Final = "auto"
-_JOURNAL_AWAY: Final = frozenset({Reason.JOURNAL_FULL, Reason.JOURNAL_UNAVAILABLE})
 _TOO_LATE: Final = AFTER_NO_RETURN | {State.COMPLETED}
 
 
@@ -69,6 +69,7 @@ class Engine:
         self._journal = journal
         self._policy = policy
         self._clock = clock
+        self._storing = Storing(journal, clock, self._pause_s)
         self._prompts = Prompts()
         self._work = Work(counter, authority, self._prompts, policy, clock, terminal)
         self._live: dict[str, Live] = {}
@@ -183,7 +184,14 @@ class Engine:
 
     async def incident(self, activation: str) -> Incident:
         """Return the account of an activation, open or ended: no person is in it. Raises CarddError(NOT_FOUND)."""
-        return account(await self._case(activation))
+        live = self._live.get(activation)
+        if live is not None:
+            return account(live.case, live.waiting)
+        row = await self._journal.activation(activation)
+        if row is None:
+            detail = "there is no such activation; of one that was refused at its start (JOURNAL_FULL) nothing is kept"
+            raise CarddError(Reason.NOT_FOUND, detail)
+        return account(from_row(row))
 
     async def list(self, *, open_only: bool, limit: int) -> Sequence[ActivationResult]:
         """Return activations, open ones first, each kind newest first; masked."""
@@ -304,7 +312,7 @@ class Engine:
             return
         moment = Moment(self._clock.now(), self._policy, self._journal.vouch, _new_prompt)
         after = noted(case, advance(case, move, item.outcome, moment), self._step(live, fact, move, item.outcome))
-        await self._commit(after, told(case, after, item.outcome))
+        after = await self._storing.store(live, after, told(case, after, item.outcome))
         self._adopt(live, after, move, item.outcome)
 
     def _step(self, live: Live, fact: Fact, move: Move, outcome: facts.Outcome) -> Step:
@@ -314,20 +322,8 @@ class Engine:
         work, asked = self._counter.take_work(station), live.questions.so_far()
         return Step(fact, outcome, move.do, self._clock.now(), readers, work, asked)
 
-    async def _commit(self, case: Case, events: Sequence[NewEvent]) -> None:
-        """Store a transition. A journal that takes nothing now is waited for: nothing may go on without it."""
-        tries = 0
-        while True:
-            try:
-                await self._journal.record(*events, activation=to_row(case))
-            except CarddError as error:
-                if error.reason not in _JOURNAL_AWAY:
-                    raise
-                log.error("activation.not_stored", activation=case.id, reason=str(error.reason))  # noqa: TRY400
-                await sleep(self._clock, self._policy.backoff.after(tries))
-                tries += 1
-            else:
-                return
+    def _pause_s(self, tries: int) -> float:
+        return self._policy.backoff.after(tries)
 
     def _adopt(self, live: Live, after: Case, move: Move, outcome: facts.Outcome) -> None:
         before = live.case

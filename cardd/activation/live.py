@@ -9,6 +9,7 @@ from cardd.activation.questions import Questions
 from cardd.base.clock import TimerHandle
 from cardd.base.structs import Struct
 from cardd.wire.activation import State
+from cardd.wire.incident import Turn
 
 
 class Item(Struct, frozen=True):
@@ -37,6 +38,8 @@ class Live:
         """The old card that was taken: it may go on lying where it is."""
         self.questions = Questions()
         """What the authority was asked in this step."""
+        self.waiting: Turn | None = None
+        """The move for which the journal has no room."""
         self.ended = asyncio.Event()
         self._queue: asyncio.Queue[Item] = asyncio.Queue()
         self._seen: set[tuple[State, str]] = set()

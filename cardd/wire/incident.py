@@ -119,11 +119,19 @@ class Asked(Part, frozen=True, kw_only=True):
     ms: Count = 0
 
 
+class Late(Part, frozen=True, kw_only=True):
+    """Why the journal did not take a step at once, and for how long: nothing follows from one that is not on record."""
+
+    reason: Code
+    ms: Count
+
+
 class Turn(Part, frozen=True, kw_only=True):
     """One step: in which state what happened (the fact), where that led, and what was begun then.
 
     `at_ms` counts from the beginning. `reason` and `tries_left` came with the fact. `files` are those that the centre
-    wants written, and which of their items.
+    wants written, and which of their items. `late` where the journal had no room for it: what follows began so much
+    later.
     """
 
     at_ms: int
@@ -138,6 +146,7 @@ class Turn(Part, frozen=True, kw_only=True):
     work: CardWork | None = None
     asked: tuple[Asked, ...] = ()
     files: dict[File, tuple[File, ...]] = msgspec.field(default_factory=dict)
+    late: Late | None = None
 
 
 class ActivationIncidentParams(Params):
@@ -149,7 +158,8 @@ class ActivationIncidentParams(Params):
 class Incident(Result, kw_only=True):
     """The account of one activation. `incident` is the version of this document, `left_out` how many turns are not in.
 
-    The activation's own name is random and stands for nobody.
+    The activation's own name is random and stands for nobody. `waiting` is the step that comes next and for which the
+    journal has no room yet, as on a full disk: everything waits for it.
     """
 
     incident: Literal[1]
@@ -162,3 +172,4 @@ class Incident(Result, kw_only=True):
     setting: Setting | None = None
     left_out: int = 0
     turns: list[Turn]
+    waiting: Turn | None = None

@@ -121,6 +121,8 @@ class Disk:
         self.said[end] += 1
         assert end in ENDS, f"full after commit {after}: {view}"
         if after:
+            told = await house.engine.incident(customer.activation)
+            self.said["told as late"] += any(turn.late and turn.late.reason == "JOURNAL_FULL" for turn in told.turns)
             assert await self.begins_again(), f"full after commit {after}: nothing begins any more"
             right = await became(lambda: told_inside(house.events) == really_inside(house), TOLD_S)
             assert right, f"full after commit {after}: {told_inside(house.events)}, and in are {really_inside(house)}"

@@ -15,9 +15,10 @@ from cardd.base.reasons import Reason
 from cardd.base.secret import Secret
 from cardd.crypto.signing import verify
 from cardd.journal import heads
-from cardd.journal.events import ActivationRow
+from cardd.journal.events import ActivationRow, StoredEvent
 from cardd.wire.activation import Outcome, State
 from cardd.wire.cards import Kind
+from cardd.wire.incident import Late
 
 pytestmark = pytest.mark.asyncio
 
@@ -655,3 +656,42 @@ async def test_the_list_shows_open_ones_first(tmp_path: Path) -> None:
         both = await b.engine.list(open_only=False, limit=10)
         assert [view.activation for view in both] == [opened, ended]
         assert [view.activation for view in await b.engine.list(open_only=True, limit=10)] == [opened]
+
+
+async def test_a_step_for_which_the_journal_has_no_room_is_told_while_it_waits_and_how_late_it_was_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path) as b:
+        activation = await b.start()
+        with monkeypatch.context() as patch:
+            patch.setattr(b.journal, "record", _no_room)
+            b.counter.put_old(OLD_JIA)
+            await b.settle()
+            told = await b.engine.incident(activation)
+            assert (told.state, told.turns, told.waiting and told.waiting.fact) == (
+                State.WAITING_OLD_CARD,
+                [],
+                "old_card_in",
+            )
+            b.clock.advance(1.0)
+            await b.settle()
+            waiting = (await b.engine.incident(activation)).waiting
+            assert waiting is not None
+            assert waiting.late == Late(reason="JOURNAL_FULL", ms=1000)
+        b.clock.advance(7.0)
+        await b.until(activation, State.WAITING_SOCIAL_CARD)
+        told = await b.engine.incident(activation)
+        assert (told.waiting, told.turns[0].late) == (None, Late(reason="JOURNAL_FULL", ms=8000))
+        assert [turn.late for turn in told.turns[1:]] == [None]
+
+
+def _no_room(*_: object, **__: object) -> "asyncio.Future[tuple[StoredEvent, ...]]":
+    refused: asyncio.Future[tuple[StoredEvent, ...]] = asyncio.get_running_loop().create_future()
+    refused.set_exception(CarddError(Reason.JOURNAL_FULL))
+    return refused
+
+
+async def test_of_what_was_never_begun_the_account_says_why_there_may_be_none(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        with pytest.raises(CarddError, match=r"NOT_FOUND.*JOURNAL_FULL"):
+            await b.engine.incident("0" * 32)

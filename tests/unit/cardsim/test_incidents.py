@@ -10,7 +10,7 @@ from support.scenarios import told
 
 from cardd.ctl.incident import written
 from cardd.ctl.main import main
-from cardd.wire.incident import Incident
+from cardd.wire.incident import Incident, Late
 from cardsim.scenario.grounds.house import SOCKET
 from cardsim.scenario.grounds.inprocess import InProcessGround
 from cardsim.scenario.incidents.chapters import position, stays
@@ -142,6 +142,24 @@ def test_an_activation_that_has_not_ended_is_told_as_far_as_it_has_come(tmp_path
     field, path = provoked(tmp_path, head, timeline)
     assert field.state == "in_doubt"
     assert run(Job(path)).failures == []
+
+
+def test_a_step_that_was_stored_late_for_want_of_room_happens_again_without(tmp_path: Path) -> None:
+    field, path = provoked(tmp_path, *GENUINE)
+    late = [msgspec.structs.replace(turn, late=Late(reason="JOURNAL_FULL", ms=8000)) for turn in field.turns]
+    path.write_text(written(msgspec.structs.replace(field, turns=late)), encoding="utf-8")
+    assert read_incident(path).turns == late
+    assert run(Job(path)).failures == []
+
+
+def test_one_that_waits_for_room_in_its_journal_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    field, path = provoked(tmp_path, *GENUINE)
+    *before, newest = field.turns
+    waiting = msgspec.structs.replace(newest, late=Late(reason="JOURNAL_FULL", ms=8000))
+    path.write_text(written(msgspec.structs.replace(field, turns=before, waiting=waiting)), encoding="utf-8")
+    result = run(Job(path))
+    assert result.came is Came.BROKEN
+    assert "no room (JOURNAL_FULL)" in result.failures[0].came
 
 
 def test_cardctl_prints_what_cardsim_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

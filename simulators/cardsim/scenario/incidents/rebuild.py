@@ -22,6 +22,8 @@ def rebuild(incident: Incident) -> dict[str, object]:
         raise CannotRebuildError("it holds no turns: the activation began with a cardd that kept no account of it")
     if incident.left_out:
         raise CannotRebuildError(f"{incident.left_out} of its turns were left out: it was too long to be kept whole")
+    if incident.waiting is not None:
+        raise CannotRebuildError(_held_up(incident.waiting))
     seed = int.from_bytes(hashlib.sha256(incident.activation.encode()).digest()[:4])
     people = company(incident, seed)
     timeline = Timeline(incident, people.cards, _start(incident.route, setting, incident.turns, people))
@@ -41,6 +43,14 @@ def rebuild(incident: Incident) -> dict[str, object]:
         "people": people.people,
         "timeline": list(timeline.steps()),
     }
+
+
+def _held_up(waiting: Turn) -> str:
+    why = "JOURNAL_UNAVAILABLE" if waiting.late is None else waiting.late.reason
+    return (
+        f"its journal has no room ({why}), which cannot be brought about here: `{waiting.fact}` waits for it in "
+        f"`{waiting.state}`. Make room there; it goes on by itself, and can be told again then"
+    )
 
 
 def _start(route: Route, setting: Setting, turns: Sequence[Turn], people: Company) -> dict[str, object]:
