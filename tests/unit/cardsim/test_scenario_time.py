@@ -98,6 +98,12 @@ def test_a_slow_card_takes_virtual_time(tmp_path: Path) -> None:
     assert result.took_s < result.passed_s
 
 
+@pytest.mark.parametrize("power", ["{restart: centre}", "{kill: centre}, {start: centre}", "{restart: daemon}"])
+def test_what_is_ended_and_started_again_takes_no_time_at_the_counter(power: str, tmp_path: Path) -> None:
+    result = ran(tmp_path, f"- repeat: 4\n  do: [{power}]", "centre: true")
+    assert (result.failures, result.passed_s) == ([], 0)
+
+
 def test_given_up_nobody_waits_any_longer() -> None:
     clock = RealTime()
     sleeper = threading.Thread(target=clock.sleep, args=(3600,))

@@ -6,7 +6,8 @@ import os
 import selectors
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -101,6 +102,7 @@ class VirtualTime:
         self._turns: list[tuple[str, int, threading.Event]] = []
         self._lock = threading.Lock()
         self._over = False
+        self._held = 0
         self._sleeping = threading.Condition()
         self._looks = Looks()
         self._thread = threading.Thread(target=self._conduct, name="virtual-time", daemon=True)
@@ -157,6 +159,17 @@ class VirtualTime:
             heapq.heappush(self._turns, (who, next(self._order), turn))
         turn.wait()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no time pass meanwhile: for what waits by the machine's clock, which would be overtaken."""
+        with self._lock:
+            self._held += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= 1
+
     def give_up(self) -> None:
         """Let nobody wait any longer."""
         self._over = True
@@ -186,8 +199,10 @@ class VirtualTime:
                 time.sleep(_PAUSES_S[-1])
 
     def _leap(self) -> bool:
-        """Let the next one go on, or go on to the next moment that anybody waits for; False where nobody waits."""
+        """Let the next one go on, or go to the next moment that is waited for; False where none is, or time is held."""
         with self._lock:
+            if self._held:
+                return False
             if self._turns:
                 heapq.heappop(self._turns)[2].set()
                 return True

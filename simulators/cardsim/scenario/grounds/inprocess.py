@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from cardd.logs import Logs
 
 T = TypeVar("T")
+Power = Callable[[], None]
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 # where it is there, the journal waits for no disk
 _NAMED: Final = re.compile(r"^`([^`]*)`: ")
@@ -198,21 +199,22 @@ class InProcessGround:
     def power(self, verb: str, machine: str) -> None:
         """Kill, start or restart daemon or centre."""
         assert machine == "daemon" or self._centre is not None  # noqa: S101 # what else there is was refused before
-        kill, end, start = (
-            (self._kill_daemon, self._end_daemon, self._start_daemon)
-            if self._centre is None or machine == "daemon"
-            else (self._centre.kill, self._centre.kill, self._centre.start)
-        )
-        if verb in {"kill", "start"}:
-            {"kill": kill, "start": start}[verb]()
+        if self._centre is None or machine == "daemon":
+            _switch(verb, self._kill_daemon, self._end_daemon, self._start_daemon)
             return
-        end()
-        start()
+        # its port is closed and opened by the machine's clock
+        with self.time.held():
+            _switch(verb, self._centre.kill, self._centre.kill, self._centre.start)
 
     def close(self) -> None:
         """End everything that was begun, and leave nothing behind."""
         self.time.give_up()
         self._stack.close()
+
+
+def _switch(verb: str, kill: Power, end: Power, start: Power) -> None:
+    for act in {"kill": [kill], "start": [start], "restart": [end, start]}[verb]:
+        act()
 
 
 async def _end_tasks() -> None:
