@@ -26,6 +26,7 @@ _STK_ROOT: Final = "0123456789ABCDEF"
 _ALGORITHMS: Final = {1: "des", 3: "sm4"}
 _VERSIONS: Final = {b"1": "1.0", b"2": "2.0", b"3": "3.0"}
 _TAG_AND_LENGTH: Final = 2
+_NO_LENGTH: Final = 0xFF
 _PADDING: Final = b"\x00\xff "
 _ASCII: Final = 0x80
 _NAME: Final = 0x09
@@ -194,10 +195,18 @@ def _as_they_are(rule: FileRule, file: File, generation: Generation) -> Iterator
     for item in rule.items_of(generation):
         value = file.records.get((item.tag, 1), bytes(item.length))
         if item.tag in file.broken:
-            broken = file.broken[item.tag]
-            yield (broken[:_TAG_AND_LENGTH] + _invented(item, broken[_TAG_AND_LENGTH:])).hex().upper()
+            yield _broken(item, file.broken[item.tag], masked=file.masked).hex().upper()
         elif item.tag not in file.absent:
             yield (bytes((item.tag, len(value))) + _invented(item, value)).hex().upper()
+
+
+def _broken(item: Item, record: bytes, *, masked: bool) -> bytes:
+    """Return a record whose length is not its own; of a masked one no head is told, but it was found by its tag."""
+    head = record[:_TAG_AND_LENGTH]
+    if masked:
+        right = len(record) - _TAG_AND_LENGTH
+        head = bytes((item.tag, item.length if item.length != right else _NO_LENGTH))[: len(record)]
+    return head + _invented(item, record[_TAG_AND_LENGTH:])
 
 
 def _tagged(file: File) -> dict[tuple[int, int], bytes]:

@@ -143,17 +143,30 @@ def test_what_is_learned_hangs_on_lengths_alone(tmp_path: Path) -> None:
     assert one.document == another.document
 
 
-def test_a_masked_trace_is_learned_too(directory: Path) -> None:
-    trace, _ = of_shipped("social-jia-3.0", directory)
+def masked(trace: Trace) -> Trace:
+    """Return a trace as a daemon writes it."""
     masker = Masker()
     shown = (masker.shown(exchange.command, exchange.response) for exchange in trace.exchanges)
     exchanges = (Exchange(one.command, one.answer, one.command_masked, one.answer_masked) for one in shown)
-    learned = learn(Trace(trace.atr, tuple(exchanges)))
+    return Trace(trace.atr, tuple(exchanges))
+
+
+def test_a_masked_trace_is_learned_too(directory: Path) -> None:
+    trace, _ = of_shipped("social-jia-3.0", directory)
+    learned = learn(masked(trace))
     assert learned.unlike == ()
     assert learned.document["profile"] == "3.0"
     holder = learned.document["holder"]
     assert isinstance(holder, dict)
     assert (len(holder["name"].encode("gbk")), len(holder["social_security_number"])) == (6, 18)
+
+
+@pytest.mark.parametrize("name", ["p1-1.0-des", "p5-offline", "p4-bad-lengths", "p4-bad-records"])
+def test_a_masked_trace_tells_as_much_of_a_cards_quirks(name: str, directory: Path) -> None:
+    trace, _ = of_shipped(name, directory)
+    learned = learn(masked(trace))
+    assert learned.unlike == ()
+    assert "faults" not in learned.document
 
 
 def test_a_pin_that_was_recorded_is_not_learned(tmp_path: Path) -> None:
