@@ -12,9 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
 
-from support.ambiguity import Verdict, alone, usual  # noqa: E402
 from support.choices import BASES, NOTES, READINGS, TOGETHER, Basis, Fate, Reading, pairs  # noqa: E402
 from support.pairing import all_surprises, surprises, unknown  # noqa: E402
+from support.trials import Verdict, alone, usual  # noqa: E402
 
 from cardsim.toggles import rows  # noqa: E402
 
@@ -73,8 +73,9 @@ def together() -> Iterator[str]:
     yield "## Two readings together\n"
     yield (
         f"Every two of the {len(READINGS)} readings that one card can have, {count} pairs, were tried on each of the"
-        f" {len(BASES)} cards: {count * len(BASES)} trials. {len(TOGETHER)} pairs change something that neither reading"
-        " changes alone; the others do what their readings do.\n"
+        f" {len(BASES)} cards: {count * len(BASES)} trials. Where a card with the one never looks at the other's"
+        f" toggle, it is the card with the one, and is not tried again. {len(TOGETHER)} pairs change something that"
+        " neither reading changes alone; the others do what their readings do.\n"
     )
     for pair, why in TOGETHER.items():
         first, second = sorted(pair)

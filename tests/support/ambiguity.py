@@ -1,7 +1,7 @@
 """The reader against cards that differ where cards may differ: what of its work depends on how the card is."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ from cardsim.card.make import make_card
 from cardsim.persona import KeyValue, Persona, PsamPersona, SocialSecurityPersona, load_persona
 from cardsim.toggles import Toggles
 from support.cards import DEADLINE, ROOT, STK_ROOT, Record
-from support.choices import Basis, Reading
+from support.choices import Basis
 from support.contents import content
 
 T = TypeVar("T")
@@ -57,48 +57,56 @@ _TIME: Final = "20240506101112"
 _NOT_BY_ADDRESS: Final = frozenset({"SSSEEF05", "SSSEEF06", "SSSEEF1E"})
 _FITTING: Final = {("DF02EF09", "55"): "5101010000000001"}
 """What fits an item in every reading."""
-_NONE: Final = "none"
+NONE: Final = "none"
 
 Facts = Mapping[str, str]
 """What the reader found out and did, by what it was about; refusals as their reason."""
 
 
-class Verdict(StrEnum):
-    """What a reading does to the reader."""
+class Part(StrEnum):
+    """What is done with one card and modules of its own, so that no part can disturb another."""
 
-    UNTOUCHED = "·"
-    """The same commands, the same answers."""
-    SURVIVED = "other way"
-    """Other commands or status words, and the same result."""
-    OTHER = "other result"
-    """Another result."""
+    CARD = "card"
+    """Identify, read and write every kind of file, use the PIN."""
+    ACCOUNT = "account"
+    """Pay, load, and ask for the proofs."""
+    ONLINE = "online"
+    """Ask for the account of a card that is for use online."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What came out on one card, and the commands (CLA INS P1 P2) and status words by which it did."""
+class Share:
+    """What came out of one part, and the commands (CLA INS P1 P2) and status words by which it did."""
 
     facts: Facts
     trace: tuple[str, ...]
 
-    def differences(self, usual: "Trial") -> Mapping[str, tuple[str, str]]:
-        """Return what came out otherwise: as it is usual, and as it is here."""
-        names = dict.fromkeys((*usual.facts, *self.facts))
-        both = {name: (usual.facts.get(name, _NONE), self.facts.get(name, _NONE)) for name in names}
-        return {name: values for name, values in both.items() if values[0] != values[1]}
 
-    def verdict(self, usual: "Trial") -> Verdict:
-        if self.differences(usual):
-            return Verdict.OTHER
-        return Verdict.UNTOUCHED if self.trace == usual.trace else Verdict.SURVIVED
-
-
-def tried(basis: Basis, *readings: Reading) -> Trial:
-    """Identify, read and write every kind of file, use the PIN and the account, on a card with these readings."""
-    toggles = msgspec.structs.replace(Toggles(), **{reading.toggle: reading.value for reading in readings})
+def played(part: Part, basis: Basis, toggles: Toggles) -> Share:
+    """Do one part on a card that is as these toggles say."""
     record, facts = Record(), dict[str, str]()
     keys = PsamKeys(_modules(toggles, record))
-    card, account, online = (_Stay(make_card(persona), record) for persona in _personas(basis, toggles))
+    card = _Stay(make_card(_persona(part, basis, toggles)), record)
+    _PLAYS[part](_Scene(facts, basis, toggles, record, card, keys))
+    trace = (
+        f"{command.header.hex().upper()} {word:04X}"
+        for command, word in zip(record.commands, record.words, strict=False)
+    )
+    return Share(facts, tuple(trace))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    facts: dict[str, str]
+    basis: Basis
+    toggles: Toggles
+    record: Record
+    card: "_Stay"
+    keys: PsamKeys
+
+
+def _play_card(scene: _Scene) -> None:
+    facts, basis, card, keys = scene.facts, scene.basis, scene.card, scene.keys
     identity = _noted(
         facts, "identify", lambda: card.run(lambda channel, insertion: identify(channel, insertion, keys, DEADLINE))
     )
@@ -107,29 +115,25 @@ def tried(basis: Basis, *readings: Reading) -> Trial:
         _read_all(facts, basis, card, keys)
         _write_some(facts, basis, card, keys, identity)
         _use_pin(facts, card, keys, identity)
-    _move_money(facts, account, keys, toggles, record)
+
+
+def _play_account(scene: _Scene) -> None:
+    _move_money(scene.facts, scene.card, scene.keys, scene.toggles, scene.record)
+
+
+def _play_online(scene: _Scene) -> None:
     _noted(
-        facts,
+        scene.facts,
         "account of an online card",
-        lambda: online.run(lambda channel, insertion: read_balances(channel, insertion, None)),
+        lambda: scene.card.run(lambda channel, insertion: read_balances(channel, insertion, None)),
     )
-    trace = (
-        f"{command.header.hex().upper()} {word:04X}"
-        for command, word in zip(record.commands, record.words, strict=False)
-    )
-    return Trial(facts, tuple(trace))
 
 
-@cache
-def alone(basis: Basis, reading: Reading) -> Trial:
-    """Return what comes out on a card with one reading."""
-    return tried(basis, reading)
-
-
-@cache
-def usual(basis: Basis) -> Trial:
-    """Return what comes out on a card without any other reading."""
-    return tried(basis)
+_PLAYS: Final[Mapping[Part, Callable[[_Scene], None]]] = {
+    Part.CARD: _play_card,
+    Part.ACCOUNT: _play_account,
+    Part.ONLINE: _play_online,
+}
 
 
 def filled(basis: Basis) -> Facts:
@@ -237,33 +241,35 @@ def _contents(generation: Generation) -> Mapping[str, tuple[Any, Mapping[str, st
     return contents
 
 
-def _personas(basis: Basis, toggles: Toggles) -> Iterator[Persona]:
-    """Yield the card itself, one with an account, and one that is for use online."""
+def _persona(part: Part, basis: Basis, toggles: Toggles) -> Persona:
+    """Return the card itself, one with an account, or one that is for use online."""
     shipped = load_persona_once("social-jia-3.0")
     assert isinstance(shipped.card, SocialSecurityPersona)
     stk_root = {"stk_root": STK_ROOT.hex()} if basis.algorithm == "des" else {}
-    files = {
-        name: tuple(given) if isinstance(given, list) else given
-        for name, (given, _) in _contents(basis.generation).items()
-    }
-    base: dict[str, Any] = {
-        "profile": str(basis.generation),
-        "algorithm": basis.algorithm,
-        "toggles": toggles,
-        "pin": "123456",
-        "interface": "contact",
-        "identification_code": None,
-    }
     roots: dict[str, KeyValue] = {"root": {1: ROOT.hex(), **_OTHER_ROOTS}, **stk_root}
     plain: dict[str, KeyValue] = {"root": ROOT.hex(), **stk_root}
-    every: tuple[dict[str, Any], ...] = (
-        {"keys": roots, "files": files},
-        {"keys": plain, "balance": 100_000},
-        {"keys": plain},
+    changes: Mapping[Part, Mapping[str, Any]] = {
+        Part.CARD: {"keys": roots, "files": _files(basis.generation)},
+        Part.ACCOUNT: {"keys": plain, "balance": 100_000},
+        Part.ONLINE: {"keys": plain},
+    }
+    card = msgspec.structs.replace(
+        shipped.card,
+        profile=str(basis.generation),
+        algorithm=basis.algorithm,
+        toggles=toggles,
+        pin="123456",
+        interface="contact",
+        identification_code=None,
+        **changes[part],
     )
-    for changes in every:
-        card = msgspec.structs.replace(shipped.card, **base, **changes)
-        yield Persona("card", shipped.path, card)
+    return Persona("card", shipped.path, card)
+
+
+def _files(generation: Generation) -> Mapping[str, Any]:
+    return {
+        name: tuple(given) if isinstance(given, list) else given for name, (given, _) in _contents(generation).items()
+    }
 
 
 def _noted(facts: dict[str, str], name: str, work: Callable[[], T]) -> T | None:
@@ -278,8 +284,8 @@ def _noted(facts: dict[str, str], name: str, work: Callable[[], T]) -> T | None:
 
 
 def _shown(identity: Identity) -> str:
-    algorithm = identity.algorithm.name if identity.algorithm else _NONE
-    number = identity.number.disclose() if identity.number else _NONE
+    algorithm = identity.algorithm.name if identity.algorithm else NONE
+    number = identity.number.disclose() if identity.number else NONE
     return f"{identity.kind} {identity.generation} {algorithm} authentic={identity.authentic} number={number}"
 
 
@@ -327,7 +333,7 @@ def _text(value: CardValue) -> str:
     if isinstance(value, Unreadable):
         return f"unreadable: {value.error}"
     text = value.disclose() if isinstance(value, Personal) else value
-    return _NONE if text is None else text
+    return NONE if text is None else text
 
 
 _WRITES: Final = (

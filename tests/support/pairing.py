@@ -7,8 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Final
 
-from support.ambiguity import alone, tried, usual
 from support.choices import TOGETHER, Basis, Pair
+from support.trials import alone, together, usual
 
 _NICE: Final = 10
 _BATCH: Final = 60
@@ -42,9 +42,14 @@ def unknown(found: Surprises) -> Surprises:
     return {pair: steps for pair, steps in found.items() if frozenset(pair) not in TOGETHER}
 
 
+def told(found: Surprises) -> Mapping[str, tuple[str, ...]]:
+    """Return them by the readings' names."""
+    return {", ".join(map(str, pair)): steps for pair, steps in found.items()}
+
+
 def _unheard_of(basis: Basis, pair: Pair) -> tuple[str, ...]:
     known = {name for reading in pair for name in alone(basis, reading).differences(usual(basis))}
-    return tuple(sorted(set(tried(basis, *pair).differences(usual(basis))) - known))
+    return tuple(sorted(set(together(basis, *pair).differences(usual(basis))) - known))
 
 
 def _batches(pairs: list[Pair]) -> Iterator[list[Pair]]:
