@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.distribution import ByFile, in_order
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("long", deadline=None, max_examples=3000, suppress_health_check=[HealthCheck.too_slow])
@@ -20,6 +21,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 TABLE = "Captured table call"
 """Sections of a test's report with this name (`table`, as pytest calls them) are printed at the end of a run."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have what takes longest begin first."""
+    items[:] = in_order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile | None:
+    """Give out tests by file where that is asked for, in our way."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

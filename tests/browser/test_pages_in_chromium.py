@@ -16,7 +16,7 @@ from support.pages import PROTOCOLS, TOKEN, as_yaml, free_port, web
 
 from cardsim.centre.certificates import Certificates
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
 HIS: Final = "his.example"
 UNSECURED: Final[Mapping[str, str]] = MappingProxyType({})

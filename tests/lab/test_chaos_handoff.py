@@ -24,7 +24,7 @@ UPDATE_RECORD = bytes.fromhex("00DC")
 
 Release = Callable[[], None]
 
-pytestmark = [pytest.mark.xdist_group("chaos handoff"), pytest.mark.timeout(90)]
+pytestmark = pytest.mark.timeout(90)
 
 
 def begins(header: bytes) -> Callable[[bytes], bool]:

@@ -20,7 +20,7 @@ from cardd.wire.methods import CARD_READ
 
 _A_WHILE_S = 1.5
 
-pytestmark = [pytest.mark.xdist_group("chaos jobs"), pytest.mark.timeout(90)]
+pytestmark = pytest.mark.timeout(90)
 
 
 @pytest.mark.parametrize(("what", "kind", "mode"), cells(DISTURBANCES, WORK))

@@ -15,8 +15,6 @@ from cardsim.rig import Rig
 
 Load = Callable[..., Library]
 
-pytestmark = pytest.mark.xdist_group("libsscard")
-
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:

@@ -6,8 +6,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
-
 from cardd.client.blocking import Client
 from cardd.client.errors import UnreachableError
 from cardd.wire.cards import CardReadParams
@@ -19,7 +17,6 @@ from cardsim.rig import program
 EXAMPLE = Path(__file__).parents[2] / "config" / "rig.yaml"
 
 
-@pytest.mark.xdist_group("rig-example")
 def test_the_rig_reads_and_authenticates_a_card_as_its_example_says(lab: Lab, readers: tuple[str, ...]) -> None:
     home = lab.directory.parent / "rig"
     home.mkdir()

@@ -15,7 +15,7 @@ from support.debian import ROOT, Contents, Machine, build
 
 from cardd import __version__
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("deb")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SITE = "usr/lib/cardd/lib/python3.11/site-packages"
 HELPERS = ("sscard-pin-helper",)

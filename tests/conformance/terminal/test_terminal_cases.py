@@ -11,8 +11,6 @@ from support.terminal_profiles import PROFILES
 from cardd.conformance.case import Outcome, Result
 from cardd.conformance.report import table
 
-pytestmark = pytest.mark.xdist_group("terminal")
-
 QUICK = ("I-BAS-1", "I-BAS-H", "I-READ-1", "I-READ-2", "I-READ-E", "I-READ-H")
 
 EVERY = {*FUNCTIONS, *SIGNING, *PAIRS}

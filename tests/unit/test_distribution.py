@@ -1,0 +1,29 @@
+"""How tests are given out to workers: a run of some shows who got which."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from support.distribution import APART, FIRST
+
+ROOT = Path(__file__).parents[2]
+SOME = "tests/unit/iso7816"
+RAN = re.compile(r"^\[(gw\d)\] .*? (\S+?)::", re.MULTILINE)
+
+
+def test_a_files_tests_go_to_one_worker() -> None:
+    options = ["-p", "no:cacheprovider", "-v", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, SOME], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    workers: dict[str, set[str]] = {}
+    for worker, file in RAN.findall(ran.stdout):
+        workers.setdefault(file, set()).add(worker)
+    assert workers.keys() == {f"{SOME}/{path.name}" for path in (ROOT / SOME).glob("test_*.py")}
+    assert {len(one) for one in workers.values()} == {1}
+    assert set.union(*workers.values()) == {"gw0", "gw1"}
+
+
+def test_files_that_are_given_out_in_another_way_are_there() -> None:
+    assert [name for name in (*APART, *FIRST) if not (ROOT / name).exists()] == []
