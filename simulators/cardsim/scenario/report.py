@@ -1,5 +1,6 @@
 """Reports of runs: text for people, JUnit XML for what collects tests, JSON for programs."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +32,12 @@ def line(result: Result) -> str:
         below.append(f"    {'came' if failure.expected else 'problem':<9} {failure.came}")
     if result.came is not Came.PASSED:
         below.append(f"  again: {result.again}")
-    return "\n".join([head, *below])
+    return _encodable("\n".join([head, *below]))
+
+
+def _encodable(text: str) -> str:
+    """Put `?` for what no encoding has: bytes of a file's name that are no text."""
+    return text.encode(errors="replace").decode()
 
 
 def _seeded(result: Result) -> str:
@@ -48,7 +54,8 @@ def summary(results: Sequence[Result], of: int) -> str:
 
 def as_json(results: Sequence[Result]) -> bytes:
     """Return all results as JSON: `{came, results}`."""
-    return msgspec.json.format(msgspec.json.encode({"came": worst(results), "results": results}), indent=2) + b"\n"
+    told = msgspec.to_builtins({"came": worst(results), "results": results})
+    return _encodable(json.dumps(told, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def as_junit(results: Sequence[Result]) -> bytes:
@@ -66,14 +73,14 @@ def as_junit(results: Sequence[Result]) -> bytes:
         case = ET.SubElement(
             suite,
             "testcase",
-            classname=f"{result.path}.{result.ground}",
-            name=f"{result.name} ({_seeded(result)})",
+            classname=_printable(f"{result.path}.{result.ground}"),
+            name=_printable(f"{result.name} ({_seeded(result)})"),
             time=f"{result.took_s:.3f}",
         )
         kind = _ELEMENTS.get(result.came)
         if kind is not None:
             said = "; ".join(f"{one.expected}: {one.came}" if one.expected else one.came for one in result.failures)
-            ET.SubElement(case, kind, message=_printable(said)).text = _printable(line(result))
+            ET.SubElement(case, kind, type=result.came, message=_printable(said)).text = _printable(line(result))
     ET.indent(suite)
     written: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
     return written + b"\n"

@@ -69,12 +69,27 @@ def test_reports_say_the_same_for_people_junit_and_programs(tmp_path: Path) -> N
     (failure,) = suite.iter("failure")
     assert f"{bad}:4" in (failure.text or "")
     assert "--seed 1" in (failure.text or "")
+    assert failure.get("type") == "failed"
     told = json.loads(files[1].read_bytes())
     assert [one["came"] for one in told["results"]] == ["passed", "failed"]
     assert told["results"][1]["failures"] == [
         {"place": f"{bad}:4", "expected": "card.removed within 1 s", "came": "no event"}
     ]
     assert f"{bad}:4" in files[2].read_text(encoding="utf-8")
+
+
+def test_reports_can_be_read_whatever_a_scenario_and_its_file_are_called(tmp_path: Path) -> None:
+    bad = written(tmp_path, BAD, name="a\x01 <&>\udcff.yaml")
+    bad.write_text(bad.read_text(encoding="utf-8").replace("a test", '"it \\x01 rings \\a"'), encoding="utf-8")
+    files = [tmp_path / name for name in ("r.xml", "r.json", "r.txt")]
+    done = run(bad, *(word for file in files for word in ("--report", str(file))))
+    assert (done.returncode, done.stderr) == (1, "")
+    (case,) = ET.fromstring(files[0].read_bytes()).iter("testcase")  # noqa: S314 # our own
+    assert case.get("name") == "it  rings  (seed 1)"
+    assert (case.get("classname") or "").endswith("a <&>.yaml.in-process")
+    (told,) = json.loads(files[1].read_bytes())["results"]
+    assert (Path(told["path"]).name, told["came"]) == ("a\x01 <&>?.yaml", "failed")
+    assert "a\x01 <&>?.yaml:4:" in files[2].read_text(encoding="utf-8")
 
 
 def test_several_at_once_report_as_one_after_the_other(tmp_path: Path) -> None:
