@@ -13,7 +13,7 @@ from cardd.client.errors import CallError
 from cardd.wire.activation import ActivationIdParams
 from cardd.wire.methods import ACTIVATION_GET
 from cardsim.scenario import model
-from cardsim.scenario.expect import card_view, differences, masked
+from cardsim.scenario.expect import card_view, differences, masked, wishes
 from cardsim.scenario.expected import (
     AnyExpectation,
     AtLeast,
@@ -43,7 +43,7 @@ def expect(branch: Branch, step: model.Expect) -> None:
         if not wrong:
             return
         if left <= 0:
-            raise StepFailedError(_said(step.expect), "; ".join(wrong))
+            raise StepFailedError(_said(branch, step.expect, where), "; ".join(wrong))
         with feed.changed:
             clock.wait(feed.changed, _moved(branch, seen), min(left, _LOOK_S))
         if branch.story.over:
@@ -54,10 +54,16 @@ def _moved(branch: Branch, seen: int) -> Callable[[], bool]:
     return lambda: len(branch.story.feed.told) > seen or branch.story.over
 
 
-def _said(expected: AnyExpectation) -> str:
+def _said(branch: Branch, expected: AnyExpectation, where: Where) -> str:
     aspect = str(type(expected).__struct_config__.tag)
     said = getattr(expected, aspect)
-    return f"expect {aspect} {masked('social_security_number', said) if _is_number(said) else said}"
+    if isinstance(expected, Events | AtLeast):
+        said = ", ".join(f"{kind}: {count}" for kind, count in _wanted(branch, said, expected.short).items())
+    elif _is_number(said):
+        said = masked("social_security_number", said)
+    # of a card, a person or an activation it is told which of its values differ
+    counted = isinstance(expected, Events | AtLeast | NoEvent)
+    return f"expect {aspect} {said}{wishes(where) if counted else ''}"
 
 
 def _is_number(said: object) -> bool:
@@ -80,7 +86,7 @@ def _events(branch: Branch, expected: Events, where: Where) -> Iterator[str]:
     for kind, wanted in _wanted(branch, expected.events, expected.short).items():
         count = _counted(branch, kind, where)
         if count > wanted:
-            raise StepFailedError(_said(expected), f"{count} of {kind}, not {wanted}")
+            raise StepFailedError(_said(branch, expected, where), f"{count} of {kind}, not {wanted}")
         if count < wanted:
             yield f"{count} of {kind}, not {wanted}"
 
@@ -95,7 +101,7 @@ def _at_least(branch: Branch, expected: AtLeast, where: Where) -> Iterator[str]:
 def _no_event(branch: Branch, expected: NoEvent, where: Where) -> Iterator[str]:
     count = _counted(branch, expected.no_event, where)
     if count:
-        raise StepFailedError(_said(expected), f"{count} of {expected.no_event}")
+        raise StepFailedError(_said(branch, expected, where), f"{count} of {expected.no_event}")
     yield from ()
 
 

@@ -78,6 +78,12 @@ def wish(path: str, wanted: Wanted) -> str:
     return masked(path, wanted)
 
 
+def wishes(where: Where) -> str:
+    """Return all that was wanted of an event, masked, as it stands behind the event's type: empty where nothing was."""
+    wanted = ", ".join(f"{path}: {wish(path, one)}" for path, one in where.items())
+    return f" ({wanted})" if wanted else ""
+
+
 def masked(path: str, value: object) -> str:
     """Return a value as a report may show it: no PIN, no whole number or name of a person."""
     if value is None:

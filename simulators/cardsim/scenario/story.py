@@ -16,7 +16,7 @@ from cardd.client.blocking import Client
 from cardd.client.errors import ProtocolError, UnreachableError
 from cardsim.scenario.cast import Cast
 from cardsim.scenario.chance import Chance
-from cardsim.scenario.expect import at, differences, mask, text, wish
+from cardsim.scenario.expect import at, differences, mask, text, wishes
 from cardsim.scenario.expected import Wanted, Where
 from cardsim.scenario.feed import Feed, Told
 from cardsim.scenario.grounds.ground import Card, Ground
@@ -99,8 +99,7 @@ class Wish:
         return not any(differences(event_view(told), self._where))
 
     def __str__(self) -> str:
-        wanted = ", ".join(f"{path}: {wish(path, one)}" for path, one in self._where.items())
-        return f"{self._kind} ({wanted})" if wanted else self._kind
+        return f"{self._kind}{wishes(self._where)}"
 
 
 class Branch:

@@ -48,7 +48,16 @@ FAILING = {
         "expect events",
         "1 of card.inserted",
     ),
-    "too few events": ("- expect: {events: {card.inserted: 1}}", "expect events", "0 of card.inserted, not 1"),
+    "too few events": (
+        "- expect: {events: {card.inserted: 1, card.removed: 0}}",
+        "expect events card.inserted: 1, card.removed: 0",
+        "0 of card.inserted, not 1",
+    ),
+    "too few events of those that are meant": (
+        "- insert: old-jia\n- expect: {at_least: {card.inserted: 1}, where: {subject: [a, b]}}",
+        "expect at_least card.inserted: 1 (subject: a or b)",
+        "0 of card.inserted, not 1",
+    ),
     "an event that must not be": (
         "- insert: old-jia\n- wait: card.identified\n- expect: {no_event: card.ins*}",
         "expect no_event",
