@@ -88,6 +88,15 @@ END = """
 """
 AGAIN = GONE.format(path="prompt.code", value="card_pulled")
 SAME = GONE.format(path="state", value="waiting_same_card")
+DIES_WHILE_READ = """
+- wait: activation.step
+  where: {state: reading_social_card}
+  within_s: 60
+- pass: 1
+- kill: daemon
+- pass: 1
+- start: daemon
+"""
 
 FAILURES: Final[dict[str, tuple[str, str]]] = {
     "torn out while it is read, and not put in again": (
@@ -255,6 +264,38 @@ FAILURES: Final[dict[str, tuple[str, str]]] = {
         "",
         AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: answer, at: READ RECORD, nth: 13, word: 6F00}]\n"
         "- pass: 1\n" + END.format(end="*"),
+    ),
+    "given up by the clerk while the card is read": (
+        "",
+        AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: slow, at: READ RECORD, ms: 500}]\n"
+        "- wait: activation.step\n  where: {state: reading_social_card}\n- pass: 1\n"
+        '- call: activation.cancel\n  params: {activation: "{it.activation}"}\n',
+    ),
+    "another card in the place of the one that is read": (
+        "",
+        AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: twin, at: READ RECORD, nth: 10}]\n"
+        "- wait: activation.step\n  where: {prompt.code: CARD_DATA_DIFFERS}\n- remove:\n"
+        "- insert: social-jia-3.0\n" + END.format(end="completed"),
+    ),
+    "a card that always has more to say": (
+        "",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n  faults: [{do: endless, at: READ RECORD, nth: 12}]\n"
+        + END.format(end="refused"),
+    ),
+    "a daemon that dies twice while the card is read": (
+        "",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n  faults: [{do: slow, at: READ RECORD, ms: 500}]\n"
+        + DIES_WHILE_READ
+        + DIES_WHILE_READ
+        + END.format(end="completed"),
+    ),
+    "a daemon that dies while the card is written": (
+        people(updates=UPDATES),
+        AT_HOSPITAL + "- insert: jia.social\n  faults: [{do: slow, at: UPDATE RECORD, ms: 3000}]\n"
+        "- wait: activation.step\n  where: {state: updating_card}\n- pass: 1\n- kill: daemon\n- pass: 2\n"
+        "- start: daemon\n" + END.format(end="completed"),
     ),
 }
 """How each is provoked: the head of a scenario, and its timeline."""

@@ -144,6 +144,20 @@ def test_an_activation_that_has_not_ended_is_told_as_far_as_it_has_come(tmp_path
     assert run(Job(path)).failures == []
 
 
+def test_one_that_was_told_in_the_middle_of_work_is_gone_by_on_the_way(tmp_path: Path) -> None:
+    timeline = AT_HOSPITAL + (
+        "- insert: social-jia-3.0\n  faults: [{do: slow, at: READ RECORD, ms: 500}]\n"
+        "- wait: activation.step\n  where: {state: reading_social_card}\n- pass: 1\n"
+    )
+    field, path = provoked(tmp_path, "", timeline)
+    assert field.state == "reading_social_card"
+    assert run(Job(path)).failures == []
+    # and not where it never comes by
+    other = [msgspec.structs.replace(turn, fact="same_social_card_in") for turn in field.turns]
+    path.write_text(written(msgspec.structs.replace(field, turns=other)), encoding="utf-8")
+    assert run(Job(path)).came is Came.FAILED
+
+
 def test_a_step_that_was_stored_late_for_want_of_room_happens_again_without(tmp_path: Path) -> None:
     field, path = provoked(tmp_path, *GENUINE)
     late = [msgspec.structs.replace(turn, late=Late(reason="JOURNAL_FULL", ms=8000)) for turn in field.turns]

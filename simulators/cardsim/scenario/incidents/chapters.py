@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from cardd.base.structs import Struct
-from cardd.wire.activation import State
+from cardd.wire.activation import ENDS, State
 from cardd.wire.incident import Asked, Incident, SeenCard, Turn
 
 CARD_FACTS: Final = frozenset(
@@ -45,6 +45,8 @@ _QUESTIONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What the centre is asked in the course of an effect."""
+_WORK: Final = frozenset({*_QUESTIONS, "verify_pin", "change_pin", "update_card"})
+"""Effects that come to something."""
 _PATIENT: Final = frozenset({State.IN_DOUBT, State.CONFIRMING})
 
 
@@ -64,6 +66,11 @@ def is_by_hand(turn: Turn) -> bool:
 def moves_by_itself(turn: Turn) -> bool:
     """Say whether a turn follows from the one before it, with nobody's doing."""
     return turn.fact not in BY_SOMEBODY and not is_by_hand(turn) and not waits_for_centre(turn)
+
+
+def is_moving(incident: Incident) -> bool:
+    """Say whether it was told while something was under way that leads on by itself: where it stood is no end."""
+    return incident.state not in ENDS and bool(incident.turns) and bool(_WORK & set(incident.turns[-1].do))
 
 
 def waits_for_centre(turn: Turn) -> bool:

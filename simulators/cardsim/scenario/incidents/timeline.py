@@ -14,6 +14,7 @@ from cardsim.scenario.incidents.chapters import (
     Stay,
     answered_later,
     is_by_hand,
+    is_moving,
     moves_by_itself,
     position,
     stays,
@@ -36,10 +37,11 @@ _END_EVENTS: Final[Mapping[State, str]] = MappingProxyType(
 _ASKS: Final = frozenset({"PSAM_ABSENT", "PSAM_ALGORITHM", "PSAM_KEY_MISSING", "PSAM_LEVEL"})
 _NATURAL: Final = frozenset({"PIN_WRONG"})
 """Reasons whose status words the invented cards give by themselves."""
-_AT_THE_CARD: Final = frozenset({"verify_pin", "change_pin", "update_card"})
-_HELD_MS: Final = 20_000
-"""So long does a card take where the daemon ends in the middle of it."""
+_AT_THE_CARD: Final = frozenset({"read_old_card", "read_social_card", "verify_pin", "change_pin", "update_card"})
+_HELD_MS: Final = 500
+"""So much longer than the daemon lives does a card take where that ends in the middle of it."""
 _SELECTED: Final = "SELECT"
+_MORE: Final = "61"
 
 _KINDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -85,7 +87,8 @@ class Timeline:
             yield self._until(0)
         for number in range(first, len(turns)):
             yield from self._turn(number)
-        yield self._end()
+        if not is_moving(self._incident):
+            yield self._end()
 
     # -- one turn
 
@@ -106,7 +109,7 @@ class Timeline:
 
     def _somebody(self, number: int, gap_s: float) -> Iterator[Step]:
         turn = self._turns[number]
-        if turn.fact != "deadline" and gap_s >= _LEAST_S:
+        if turn.fact != "deadline" and gap_s >= _LEAST_S and not self._lies_in(number):
             yield {"pass": gap_s}
         if turn.fact in CARD_FACTS:
             yield from self._come(number)
@@ -124,7 +127,7 @@ class Timeline:
         seen = self._seen(number)
         reader = reader_name(seen)
         if number in self._began or reader not in self._in:
-            if seen.at_start and self._in.get(reader) == seen.card:
+            if self._lies_in(number):
                 return
             yield from self._insert(number, seen)
             return
@@ -168,8 +171,23 @@ class Timeline:
 
     def _restart(self, number: int) -> Iterator[Step]:
         yield {"kill": "daemon"}
-        yield from self._order_centre(number, over=True)
+        following = number + 1
+        if following in self._began and self._seen(following).at_start:
+            yield from self._lay_in(following)
+            yield from self._order_centre(following)
+        else:
+            yield from self._order_centre(number, over=True)
         yield {"start": "daemon"}
+
+    def _lay_in(self, number: int) -> Iterator[Step]:
+        """Put the card in that the daemon finds when it begins: also one that is in, where something will befall it."""
+        if not self._lies_in(number) or self._faults(number):
+            yield from self._insert(number, self._seen(number))
+
+    def _lies_in(self, number: int) -> bool:
+        """Say whether a daemon that begins finds the card of a turn by itself."""
+        seen = self._turns[number].card
+        return seen is not None and seen.at_start and self._in.get(reader_name(seen)) == seen.card
 
     # -- what is expected
 
@@ -212,14 +230,19 @@ class Timeline:
         odd = work.odd[-1] if work.odd else None
         if turn.fact == "card_gone":
             yield _torn(at, self._when(number))
+        elif turn.reason == "CARD_DATA_DIFFERS":
+            # whoever works with a card asks it first who it is
+            yield {"do": "twin", "at": str(max(at - (work.last - work.first), 1))}
         elif turn.reason in _INSTEAD:
             yield {**_INSTEAD[turn.reason], "at": str(at)}
-        elif turn.fact == "deadline":
+        elif turn.fact == "deadline" or (turn.fact == "cancel" and work.word is None):
             yield {"do": "slow", "at": str(at), "ms": 2 * max(work.ms, 1000)}
         elif turn.reason == "KEY_STOPPED" and odd is None:
             yield {"do": "answer", "at": "EXTERNAL AUTHENTICATION", "word": "63C2"}
         elif _by_word(turn) and odd is not None and odd.n == work.last:
             yield {"do": "answer", "at": str(at), "word": odd.word}
+        elif turn.reason == "STATUS_WORD" and (work.word or "").startswith(_MORE):
+            yield {"do": "endless", "at": str(at)}
 
     def _mishaps(self, stay: Stay) -> list[dict[str, object]]:
         """Return what befell a card of which nothing is told: gone when it was to be written, or the daemon ended."""
@@ -231,8 +254,9 @@ class Timeline:
             if turn.fact == "card_gone" and turn.state is State.UPDATING_CARD and turn.work is None:
                 return [_torn(last + 1, "before")]
             if turn.fact in RESTARTS:
-                busy = _AT_THE_CARD & set(self._turns[number - 1].do)
-                return [{"do": "slow", "at": str(last + 1), "ms": _HELD_MS}] if busy else []
+                before = self._turns[number - 1]
+                held = max(turn.at_ms - before.at_ms, 0) + _HELD_MS
+                return [{"do": "slow", "at": str(last + 1), "ms": held}] if _AT_THE_CARD & set(before.do) else []
         return []
 
     def _when(self, number: int) -> str:
@@ -300,7 +324,6 @@ _INSTEAD: Final[Mapping[str | None, dict[str, object]]] = MappingProxyType(
     {
         "CARD_MUTE": {"do": "mute"},
         "TIMEOUT": {"do": "slow", "ms": 60_000},
-        "CARD_DATA_DIFFERS": {"do": "twin"},
     }
 )
 """Reasons that no status word is behind, and what makes them."""
