@@ -15,10 +15,14 @@ ROOT: Final = Path(__file__).parents[2]
 PRIVILEGED: Final = [] if os.geteuid() == 0 else ["sudo", "-n"]
 
 
-def build(output: Path, tree: Path = ROOT) -> Path:
+def build(output: Path, tree: Path = ROOT, **environment: str) -> Path:
     """Make the package of a tree in `output` and return its path."""
     made = subprocess.run(
-        [sys.executable, tree / "tools" / "deb.py", "--output", output], capture_output=True, text=True, check=False
+        [sys.executable, tree / "tools" / "deb.py", "--output", output],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert made.returncode == 0, made.stderr
     return Path(made.stdout.strip())
