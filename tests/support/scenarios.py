@@ -6,6 +6,9 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import pytest
+
+from cardsim.scenario import runner
 from cardsim.scenario.cast import Cast
 from cardsim.scenario.chance import Chance
 from cardsim.scenario.engine import play
@@ -42,3 +45,19 @@ def told(folder: Path, timeline: str, head: str = "", *, seed: int = 1, short: b
         yield story
     finally:
         ground.close()
+
+
+BEGUN = "AssertionError: a ground was begun"
+"""What `refused` tells of a scenario in which nothing was found wrong."""
+
+
+def refused(
+    monkeypatch: pytest.MonkeyPatch, path: Path, *, ground: str = "in-process", config: Path | None = None
+) -> Result:
+    """Run a scenario where nothing may be begun, and return how that came out."""
+
+    def begin(*_: object) -> None:
+        raise AssertionError("a ground was begun")
+
+    monkeypatch.setattr(runner, "_GROUNDS", {"in-process": begin, "pcscd": begin, "running": begin})
+    return run(Job(path, ground=ground, config=config))

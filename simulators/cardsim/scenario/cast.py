@@ -15,7 +15,7 @@ from cardsim.scenario.chance import Chance
 from cardsim.scenario.grounds.ground import Card, Stage
 from cardsim.scenario.model import Person
 from cardsim.scenario.people import Inventor
-from cardsim.scenario.reading import Read
+from cardsim.scenario.plan import Read
 
 
 class Cast:
@@ -65,19 +65,28 @@ class Cast:
 
     def _register(self) -> RegisterDocument:
         named = self._read.scenario.register
-        base = load_document(REGISTER if named is None else self._read.path.parent / named, RegisterDocument)
-        own = {entry.social_security_number: entry for entry in self._entries()}
+        path = REGISTER if named is None else self._read.path.parent / named
+        if not path.is_file():
+            raise self._read.fault("$.register", f"no file `{named}` beside the scenario")
+        base = load_document(path, RegisterDocument)
+        own: dict[str, RegisterEntry] = {}
+        for group, entry in self._entries():
+            number = entry.social_security_number
+            if number in own:
+                where = f"$.people.{group}.register.social_security_number"
+                raise self._read.fault(where, "somebody else has that number: give each person another one")
+            own[number] = entry
         if own and named is None:
             # the shipped register is one region's, and invented people come from all
             base = replace(base, region=None)
         others = [entry for entry in base.people if entry.social_security_number not in own]
         return replace(base, people=[*others, *own.values()])
 
-    def _entries(self) -> Iterator[RegisterEntry]:
-        for people in self.groups.values():
+    def _entries(self) -> Iterator[tuple[str, RegisterEntry]]:
+        for name, people in self.groups.items():
             for person in people:
                 if person.register is not None:
-                    yield person.register
+                    yield name, person.register
 
 
 def _people(read: Read, chance: Chance, inventor: Inventor, name: str, *, short: bool) -> Iterator[Person]:

@@ -24,7 +24,7 @@ from cardsim.scenario.expected import (
     Standing,
     Where,
 )
-from cardsim.scenario.outcome import OverError, StepFailedError
+from cardsim.scenario.outcome import OverError, StepFailedError, said_by
 from cardsim.scenario.story import Branch, event_view
 
 _LOOK_S: Final = 0.25
@@ -134,7 +134,7 @@ def _register(branch: Branch, expected: RegisterHas, where: Where) -> Iterator[s
         # a centre that stands still may go on
         if error.reason is not Reason.AUTHORITY_UNAVAILABLE:
             raise
-        yield str(error)
+        yield said_by(error)
         return
     found = next((one for one in people if one["social_security_number"] == number), None)
     if found is None:

@@ -12,13 +12,13 @@ import msgspec
 from cardd.client.errors import CallError
 from cardd.wire.base import Params
 from cardsim.scenario import model
+from cardsim.scenario.asked import METHODS
 from cardsim.scenario.checks import expect
 from cardsim.scenario.expect import differences
-from cardsim.scenario.known import METHODS
 from cardsim.scenario.model import AnyStep, Place
 from cardsim.scenario.outcome import Came, OverError, StepFailedError
+from cardsim.scenario.plan import possible, stations_of
 from cardsim.scenario.prompts import answer, await_prompt, open_prompts
-from cardsim.scenario.reading import possible, stations_of
 from cardsim.scenario.story import Branch, Story, Wish, event_view
 
 _LOOK_S: Final = 3600.0

@@ -66,6 +66,13 @@ class OverError(Exception):
 _SCENARIOS_FAULT: Final = frozenset({Reason.BUSY, Reason.NOT_FOUND, Reason.INVALID})
 
 
+def said_by(error: Exception) -> str:
+    """Return what an error says to whoever reads a report: its reason is a word for programs."""
+    if isinstance(error, CarddError):
+        return error.detail or error.text["en"]
+    return str(error) or type(error).__name__
+
+
 def came_of(error: Exception) -> Came:
     """Tell a broken scenario from a broken machine."""
     if isinstance(error, DocumentError):

@@ -15,12 +15,15 @@ from cardd.client.errors import CallError, ProtocolError, UnreachableError
 from cardd.wire.incident import Incident
 from cardsim.scenario.cast import Cast
 from cardsim.scenario.chance import Chance
+from cardsim.scenario.course import follow_course
 from cardsim.scenario.engine import play
 from cardsim.scenario.grounds.ground import Ground, Stage
 from cardsim.scenario.incidents.reading import hold_against, opened
 from cardsim.scenario.model import Place
-from cardsim.scenario.outcome import Came, Failure, Result
-from cardsim.scenario.reading import Read, fit_for
+from cardsim.scenario.outcome import Came, Failure, Result, said_by
+from cardsim.scenario.plan import Read
+from cardsim.scenario.reading import fit_for
+from cardsim.scenario.refusals import refuse_strangers, refuse_the_register
 from cardsim.scenario.story import Story
 
 _GIVEN_UP_S: Final = 5.0
@@ -64,8 +67,9 @@ def run(job: Job) -> Result:
     result = nothing_of(job)
     try:
         with opened(job.path) as (read, incident):
-            fit_for(read, job.ground)
             result.name = read.scenario.scenario
+            fit_for(read, job.ground)
+            follow_course(read, job.ground)
             seed = (read.scenario.seed if job.seed is None else job.seed) + job.turn
             result.seed, result.again = seed, job.again(seed)
             _run(job, seed, read, result, incident)
@@ -75,7 +79,7 @@ def run(job: Job) -> Result:
         # where a step does not come to it, the machine is short of something
         result.came = Came.BROKEN if isinstance(error, DocumentError) else Came.MACHINE
         place = f"{error.path}:{error.line}:{error.column}" if isinstance(error, DocumentError) else str(job.path)
-        problem = error.problem if isinstance(error, DocumentError) else str(error)
+        problem = error.problem if isinstance(error, DocumentError) else said_by(error)
         result.failures.append(Failure(place, "", problem))
     except Exception as error:  # noqa: BLE001 # whatever it is, no run that it broke has passed
         result.came = Came.MACHINE
@@ -87,6 +91,11 @@ def run(job: Job) -> Result:
 def _run(job: Job, seed: int, read: Read, result: Result, incident: Incident | None) -> None:
     chance = Chance(seed)
     cast = Cast(read, chance, short=job.short)
+    if job.ground != "running":
+        # a daemon that runs already has a register of its own
+        refuse_strangers(read, cast.register)
+    elif job.config is None:
+        refuse_the_register(read)
     ground = _GROUNDS[job.ground](cast.stage(), job)
     story = Story(read, ground, cast, chance, short=job.short)
     try:

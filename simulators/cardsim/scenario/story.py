@@ -1,6 +1,5 @@
 """What the timelines of one run share, and what each of them has for itself."""
 
-import re
 import threading
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -21,10 +20,10 @@ from cardsim.scenario.expected import Wanted, Where
 from cardsim.scenario.feed import Feed, Told
 from cardsim.scenario.grounds.ground import Card, Ground
 from cardsim.scenario.model import Person, Place, Scenario
-from cardsim.scenario.outcome import Came, Failure, OverError, StepFailedError, came_of
-from cardsim.scenario.reading import Read, planned, readers_of, stations_of
+from cardsim.scenario.names import FILLED
+from cardsim.scenario.outcome import Came, Failure, OverError, StepFailedError, came_of, said_by
+from cardsim.scenario.plan import Read, planned, readers_of, stations_of
 
-_FILLED: Final = re.compile(r"\{([A-Za-z][A-Za-z0-9_.*-]*)\}")
 _SHOWN: Final = 8
 
 
@@ -140,9 +139,9 @@ class Branch:
         except StepFailedError as failed:
             self.story.end(Came.FAILED, place, failed.expected, failed.came)
         except (UnreachableError, ProtocolError, TimeoutError) as error:
-            self.story.end(Came.FAILED, place, "an answer of the daemon", str(error) or type(error).__name__)
+            self.story.end(Came.FAILED, place, "an answer of the daemon", said_by(error))
         except (DocumentError, CarddError, OSError) as error:
-            self.story.end(came_of(error), place, "", str(error))
+            self.story.end(came_of(error), place, "", said_by(error))
         except OverError:
             raise
         except Exception as error:  # noqa: BLE001 # whatever it is, no run that it broke has passed
@@ -178,7 +177,7 @@ class Branch:
 
     def fill(self, said: str) -> str:
         """Put values in the place of `{n}`, `{person.register.name}`, `{NAME.path}`."""
-        return _FILLED.sub(lambda found: text(self.value(found[1])), said)
+        return FILLED.sub(lambda found: text(self.value(found[1])), said)
 
     def filled(self, value: object) -> object:
         """Fill all texts inside a value."""
@@ -193,10 +192,11 @@ class Branch:
     def value(self, path: str) -> object:
         """Return what a name stands for. Raises StepFailedError where it stands for nothing."""
         head, _, rest = path.partition(".")
-        names = {"station": self.station, "seed": self.story.chance.seed, **self.names}
-        if head not in names:
-            known = ", ".join(sorted(names))
-            raise StepFailedError(f"`{{{path}}}` stands for something", f"known here are {known}")
+        names = {"seed": self.story.chance.seed, **self.names}
+        if head == "station":
+            names[head] = self.here()
+        elif head not in names:
+            names[head] = self.person(head)
         if not rest:
             return names[head]
         found = list(at(_plain(names[head]), rest))
@@ -223,7 +223,7 @@ class Branch:
             return found
         group = self.story.cast.groups.get(name, ())
         if len(group) != 1:
-            raise StepFailedError(f"one person called `{name}`", f"there are {len(group)}")
+            raise StepFailedError(f"something or somebody called `{name}`", f"there are {len(group)}")
         return group[0]
 
     # -- places

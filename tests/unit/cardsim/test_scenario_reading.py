@@ -56,7 +56,7 @@ MISTAKES = {
     "a count of what there is not": (
         "- expect: {events: {tax.paid: 0}}",
         4,
-        22,
+        23,
         "no event `tax.paid`: there are",
     ),
     "a method that there is not": ("- call: card.reed", 4, 11, "did you mean `card.read`?"),
@@ -127,7 +127,7 @@ def test_steps_know_where_they_stand(tmp_path: Path) -> None:
 
 
 def test_a_text_needs_no_quotes(tmp_path: Path) -> None:
-    path = written(tmp_path, "- wait: card.removed\n  where: {a: 0123, b: true, c: null}")
+    path = written(tmp_path, "- call: rpc.discover\n  where: {a: 0123, b: true, c: null}")
     (step,) = read_scenario(path).scenario.timeline
     assert getattr(step, "where") == {"a": "0123", "b": "true", "c": None}  # noqa: B009 # one kind of step
 

@@ -247,11 +247,6 @@ def test_a_centre_that_is_killed_answers_nobody_and_has_kept_its_register(tmp_pa
     assert ran(tmp_path, timeline, "centre: true").failures == []
 
 
-def test_what_a_card_cannot_do_is_a_broken_scenario(tmp_path: Path) -> None:
-    result = ran(tmp_path, "- insert: old-jia\n- insert: old-yi")
-    assert (result.came, result.failures[0].place) == (Came.BROKEN, f"{tmp_path / 'a.yaml'}:5:5")
-
-
 def test_settings_that_are_none_are_told_where_they_stand_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

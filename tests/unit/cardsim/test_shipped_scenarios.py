@@ -10,7 +10,8 @@ from cardsim.cli import cli, main
 from cardsim.scenario.expected import CardIs, Events, RegisterHas
 from cardsim.scenario.model import Expect
 from cardsim.scenario.outcome import Came
-from cardsim.scenario.reading import fit_for, read_scenario, steps_of
+from cardsim.scenario.plan import steps_of
+from cardsim.scenario.reading import fit_for, read_scenario
 from cardsim.scenario.runner import Job, run
 from cardsim.scenario.shipped import SCENARIOS, names
 

@@ -10,7 +10,7 @@ import yaml
 from cardsim.rig import literal
 from cardsim.scenario.grounds.ground import Stage
 from cardsim.scenario.model import Station
-from cardsim.scenario.reading import planned
+from cardsim.scenario.plan import planned
 
 CONFIG: Final = "cardd.yaml"
 PEOPLE: Final = "people.yaml"

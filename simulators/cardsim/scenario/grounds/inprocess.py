@@ -33,7 +33,7 @@ from cardsim.scenario.grounds.clocks import VirtualTime
 from cardsim.scenario.grounds.ground import Card, Deck, Stage
 from cardsim.scenario.grounds.house import PEOPLE, SOCKET, STATE, sam_of, settings_of, write_people, write_settings
 from cardsim.scenario.model import GroundName
-from cardsim.scenario.reading import readers_of
+from cardsim.scenario.plan import readers_of
 
 if TYPE_CHECKING:
     from cardd.config import Config
@@ -82,6 +82,7 @@ class InProcessGround:
         raise AssertionError  # an exit stack swallows nothing here
 
     def _begin(self) -> None:
+        check_settings(self._stage)
         slots = list(readers_of(self._stage.scenario))
         for slot in slots:
             self._backend.add_slot(slot)
@@ -266,6 +267,15 @@ class _Centre:
         self.kill()
         if self._desk is not None:
             self._desk.close()
+
+
+def check_settings(stage: Stage) -> None:
+    """Have the daemon's configuration read before anything is begun. Raises DocumentError where it is none."""
+    names = {one: one for one in readers_of(stage.scenario)}
+    extra = {"authority": {"provider": "http", "url": "http://127.0.0.1:1"}} if stage.scenario.centre else {}
+    with tempfile.TemporaryDirectory(prefix="cardsim-run-") as directory:
+        write_people(Path(directory), stage)
+        load_settings(write_settings(Path(directory), settings_of(stage, names, extra)), stage)
 
 
 def load_settings(written: Path, stage: Stage) -> "Config":

@@ -20,10 +20,10 @@ from cardsim.rig import Rig
 from cardsim.scenario.grounds.clocks import RealTime
 from cardsim.scenario.grounds.ground import Card, Deck, Stage
 from cardsim.scenario.grounds.house import sam_of, settings_of, write_people
-from cardsim.scenario.grounds.inprocess import load_settings
+from cardsim.scenario.grounds.inprocess import check_settings, load_settings
 from cardsim.scenario.grounds.process import CentreProcess
 from cardsim.scenario.model import GroundName
-from cardsim.scenario.reading import readers_of
+from cardsim.scenario.plan import readers_of
 
 
 class PcscdGround:
@@ -64,6 +64,7 @@ class PcscdGround:
         Raises DocumentError for settings that are none, CarddError where something does not come up; nothing is left
         then.
         """
+        check_settings(stage)
         with contextlib.ExitStack() as stack:
             ground = cls(stage, stack)
             ground._stack = stack.pop_all()

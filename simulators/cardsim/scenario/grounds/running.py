@@ -26,7 +26,7 @@ from cardsim.scenario.grounds.clocks import RealTime
 from cardsim.scenario.grounds.ground import Card, Stage
 from cardsim.scenario.grounds.process import people_at
 from cardsim.scenario.model import GroundName
-from cardsim.scenario.reading import planned
+from cardsim.scenario.plan import planned
 
 
 class RunningGround:
