@@ -1,12 +1,15 @@
 """`cardsim run`: scenarios."""
 
+import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
 import click
 from click.shell_completion import CompletionItem
 
+from cardd.client.address import socket_path
 from cardsim.scenario.crew import one_by_one, side_by_side
 from cardsim.scenario.outcome import EXIT, Came, Result
 from cardsim.scenario.report import FORMATS, line, summary, worst, write
@@ -113,8 +116,8 @@ def command(
     --report, name for a failure the seed, the step with file and line, what was expected, what came (masked), and the
     line that runs it again. Ctrl-C ends a run with its report so far.
 
-    Exit code: 0 all passed, 1 an expectation failed, 65 a scenario is broken, 69 the machine is (no pcscd, no daemon),
-    130 interrupted.
+    Exit code: 0 all passed, 1 an expectation failed, 64 a wrong call, 65 a scenario is broken (found before anything is
+    begun), 69 the machine is (no pcscd, no daemon), 130 interrupted.
     """
     if listed:
         for name, grounds, about in described():
@@ -127,6 +130,7 @@ def command(
         for path in scenarios
         for number in range(times)
     ]
+    _refuse_a_call_that_names_nothing(ground, {"--socket": socket, "--dir": lab, "--config": config})
     part, parts = shard
     wanted = wanted[part - 1 :: parts]
     _heed_one_interrupt()
@@ -140,6 +144,21 @@ def command(
     print(summary(results, len(wanted)), flush=True)
     came = worst(results) if len(results) == len(wanted) else Came.INTERRUPTED
     return EXIT[came]
+
+
+def _refuse_a_call_that_names_nothing(ground: str, named: Mapping[str, Path | None]) -> None:
+    """Tell a call that does not say which counter is meant from one of which the counter is away."""
+    if ground != "running":
+        for option, value in named.items():
+            if value is not None:
+                raise click.UsageError(f"{option} says where a daemon runs already: it goes with --on running")
+        return
+    remedy = "; `cardsim sandbox` keeps a counter up, and prints the lines that name it"
+    if named["--dir"] is None and not os.environ.get("CARDSIM_DIR"):
+        raise click.UsageError(f"--on running: which laboratory? name it by --dir or CARDSIM_DIR{remedy}")
+    # without a word of where it is, it is the installed one
+    if named["--socket"] is None and not os.environ.get("CARDD_SOCKET") and not socket_path().exists():
+        raise click.UsageError(f"--on running: which daemon? name its socket by --socket or CARDD_SOCKET{remedy}")
 
 
 def _write(reports: tuple[Path, ...], results: list[Result]) -> None:

@@ -170,6 +170,44 @@ def test_a_machine_without_a_daemon_is_told_as_a_broken_machine(tmp_path: Path) 
     assert "there is no socket" in done.stdout
 
 
+CALLS = {
+    "no laboratory": (["--on", "running"], 64, "which laboratory? name it by --dir or CARDSIM_DIR"),
+    "no daemon": (["--on", "running", "--dir", "."], 64, "which daemon? name its socket by --socket or CARDD_SOCKET"),
+    "a daemon where none is looked for": (["--socket", "s"], 64, "--socket says where a daemon runs already"),
+    "a laboratory where none is looked for": (["--on", "pcscd", "--dir", "."], 64, "it goes with --on running"),
+    "a daemon that is not there": (["--on", "running", "--dir", ".", "--socket", "s"], 69, "there is no socket s"),
+}
+
+
+@pytest.mark.parametrize(("words", "code", "said"), CALLS.values(), ids=CALLS)
+def test_a_call_that_names_no_counter_is_wrong_and_one_of_which_the_counter_is_away_is_not(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    said: str,
+) -> None:
+    for name in ("CARDSIM_DIR", "CARDD_SOCKET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    path = written(tmp_path, GOOD)
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(path), *words]) == code
+    told = capsys.readouterr()
+    assert said in told.out + told.err
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_environment_names_a_counter_as_well_as_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CARDSIM_DIR", str(tmp_path))
+    monkeypatch.setenv("CARDD_SOCKET", str(tmp_path / "none"))
+    assert main(["run", str(written(tmp_path, GOOD)), "--on", "running"]) == os.EX_UNAVAILABLE
+    assert "there is no socket" in capsys.readouterr().out
+
+
 def test_the_schema_is_current_and_takes_what_is_read(tmp_path: Path) -> None:
     from tools import scenario_schema  # noqa: PLC0415 # a tool, not a package
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket as sockets
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -12,14 +13,14 @@ from typing import Final, Self
 import msgspec
 import yaml
 
-from cardd.base.document import locate
+from cardd.base.document import load_as_written, locate
 from cardd.base.errors import CarddError
 from cardd.base.reasons import Reason
 from cardd.client.blocking import Client
 from cardd.wire.methods import READERS_LIST
 from cardd.wire.system import NoParams
 from cardsim.card.image import CardImage
-from cardsim.control import order
+from cardsim.control import CONTROL_SOCKET, order
 from cardsim.fault_list import AnyFault
 from cardsim.rig import program
 from cardsim.scenario.grounds.clocks import RealTime
@@ -48,6 +49,7 @@ class RunningGround:
         """The slots that a card of this run is in."""
         with self.client() as client:
             self._slots = {view.reader: view.pcsc_name for view in client.call(READERS_LIST, NoParams()).readers}
+        _find(lab)
         for number, station in enumerate(planned(stage.scenario)):
             for reader in station.readers:
                 if reader.role == "counter" and reader.name not in self._slots:
@@ -64,6 +66,9 @@ class RunningGround:
         named = lab or os.environ.get("CARDSIM_DIR")
         if not named:
             raise CarddError(Reason.INVALID, "say which laboratory: --dir, or CARDSIM_DIR")
+        if config is not None:
+            # found wrong now and not when the register is looked at
+            load_as_written(config, dict[str, object])
         with contextlib.ExitStack() as stack:
             ground = cls(stage, stack, socket, Path(named), config)
             ground._stack = stack.pop_all()
@@ -168,3 +173,13 @@ class RunningGround:
             with contextlib.suppress(CarddError):
                 order(self._lab, "remove", reader=slot)
         self._stack.close()
+
+
+def _find(lab: Path) -> None:
+    """Raise CarddError where no laboratory answers."""
+    try:
+        with sockets.socket(sockets.AF_UNIX) as link:
+            link.connect(str(lab / CONTROL_SOCKET))
+    except OSError:
+        problem = f"no laboratory answers in {lab}: start one with `cardsim lab --dir {lab}`, or `cardsim sandbox`"
+        raise CarddError(Reason.NOT_FOUND, problem) from None
