@@ -1,8 +1,10 @@
 """The same scenarios on a private pcscd, and at a counter that somebody else keeps."""
 
+import json
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -90,7 +92,11 @@ def test_a_machine_without_pcscd_is_a_broken_machine_and_nothing_is_left(
 def test_an_interrupt_on_pcscd_leaves_no_process_and_no_directory(tmp_path: Path) -> None:
     path, report = written(tmp_path, "- insert: old-jia\n- pass: 3600"), tmp_path / "r.json"
     words = [program("cardsim"), "run", str(path), "--on", "pcscd", "--report", str(report)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        # a socket's path is short
+        tempfile.TemporaryDirectory(prefix="left-") as left,
+        subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": left}) as process,
+    ):
         end = time.monotonic() + 30
         while len(_below(process.pid)) < 2 and time.monotonic() < end:
             time.sleep(0.05)
@@ -98,8 +104,10 @@ def test_an_interrupt_on_pcscd_leaves_no_process_and_no_directory(tmp_path: Path
         below = _below(process.pid)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=30)
+        assert not list(Path(left).iterdir())
     assert process.returncode == 130
     assert "interrupted" in said
+    assert json.loads(report.read_bytes())["came"] == "interrupted"
     assert below
     assert not [one for one in below if Path(f"/proc/{one}").exists()]
 
