@@ -137,9 +137,9 @@ def command(
     results: list[Result] = []
     for result in side_by_side(wanted, jobs) if jobs > 1 else one_by_one(wanted):
         results.append(result)
-        print(line(result), flush=True)
         # whatever happens to this process later, what was found so far is written
         _write(reports, results)
+        print(line(result), flush=True)
     _write(reports, results)
     print(summary(results, len(wanted)), flush=True)
     came = worst(results) if len(results) == len(wanted) else Came.INTERRUPTED
@@ -168,11 +168,15 @@ def _write(reports: tuple[Path, ...], results: list[Result]) -> None:
 
 def _heed_one_interrupt() -> None:
     """Have the first interrupt end the run; a second one would end what tidies up."""
+    ends = [signal.SIGINT, signal.SIGTERM]
+    # the terminal has gone; under `nohup` that is nothing
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ends.append(signal.SIGHUP)
 
     def once(_number: int, _frame: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ends:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ends:
         signal.signal(number, once)

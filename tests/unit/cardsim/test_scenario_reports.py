@@ -121,8 +121,11 @@ def test_the_parts_of_all_runs_are_all_runs(tmp_path: Path, capsys: pytest.Captu
     assert "write 1/3, 2/3 or 3/3" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a terminal that goes"])
 @pytest.mark.parametrize("more", [[], ["--jobs", "2"]])
-def test_an_interrupt_ends_a_run_with_its_report_so_far_and_leaves_nothing(tmp_path: Path, more: list[str]) -> None:
+def test_an_interrupt_ends_a_run_with_its_report_so_far_and_leaves_nothing(
+    tmp_path: Path, more: list[str], how: signal.Signals
+) -> None:
     good = written(tmp_path, GOOD, name="good.yaml")
     long = written(tmp_path, "- repeat: 1000000\n  do: [{pass: 1}]", name="long.yaml")
     report = tmp_path / "r.json"
@@ -136,7 +139,7 @@ def test_an_interrupt_ends_a_run_with_its_report_so_far_and_leaves_nothing(tmp_p
         while not report.exists() and time.monotonic() < end:
             time.sleep(0.05)
         time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         said, _ = process.communicate(timeout=60)
         assert not list(Path(left).iterdir())
     assert process.returncode == 130
