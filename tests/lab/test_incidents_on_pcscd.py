@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.incidents import FAILURES, account
+from support.incidents import AT_HOSPITAL, END, FAILURES, account
 from support.scenarios import written as scenario
 
 from cardd.ctl.incident import written
@@ -20,17 +20,29 @@ SHORT = "settings: {activation: {deadlines: {person_s: 6}}}"
 """Nobody waits two minutes for a deadline by the machine's clock."""
 
 NOT_AGAIN = "torn out while it is read, and not put in again"
+SERVICE = "the smart-card service restarted while the card is read"
+ALONE = {
+    SERVICE: (
+        "",
+        AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: slow, at: READ RECORD, ms: 300}]\n"
+        "- wait: activation.step\n  where: {state: reading_social_card}\n- pass: 0.4\n- restart: pcscd\n"
+        + END.format(end="completed").replace("600", "60"),
+    )
+}
+"""What goes wrong where there is a pcscd only; it happens again everywhere."""
 ON_PCSCD: dict[str, pytest.MarkDecorator | tuple[()]] = {
     "torn out while it is written, and put in again": (),
     "torn out after the PIN was changed": pytest.mark.slow,
     "an old card's password wrong, then right": pytest.mark.slow,
     "a daemon that dies while the centre is asked": pytest.mark.slow,
+    "a daemon that dies while the card is written": pytest.mark.slow,
+    SERVICE: pytest.mark.slow,
     NOT_AGAIN: pytest.mark.slow,
 }
 
 
 def failure(name: str) -> tuple[str, str]:
-    head, timeline = FAILURES[name]
+    head, timeline = (FAILURES | ALONE)[name]
     return (SHORT if name == NOT_AGAIN else head), timeline
 
 

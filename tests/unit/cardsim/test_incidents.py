@@ -144,6 +144,18 @@ def test_an_activation_that_has_not_ended_is_told_as_far_as_it_has_come(tmp_path
     assert run(Job(path)).failures == []
 
 
+@pytest.mark.parametrize("reason", ["PCSC_UNAVAILABLE", "READER_UNAVAILABLE"])
+def test_a_service_that_went_away_happens_again_as_a_card_torn_out_there(tmp_path: Path, reason: str) -> None:
+    field, path = provoked(tmp_path, *FAILURES["torn out while it is read, and put in again"])
+    turns = [
+        msgspec.structs.replace(turn, fact="reading_failed", reason=reason) if turn.fact == "card_gone" else turn
+        for turn in field.turns
+    ]
+    assert turns != field.turns
+    path.write_text(written(msgspec.structs.replace(field, turns=turns)), encoding="utf-8")
+    assert run(Job(path)).failures == []
+
+
 def test_one_that_was_told_in_the_middle_of_work_is_gone_by_on_the_way(tmp_path: Path) -> None:
     timeline = AT_HOSPITAL + (
         "- insert: social-jia-3.0\n  faults: [{do: slow, at: READ RECORD, ms: 500}]\n"

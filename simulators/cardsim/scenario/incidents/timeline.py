@@ -35,6 +35,8 @@ _END_EVENTS: Final[Mapping[State, str]] = MappingProxyType(
     {state: f"activation.{'completed' if state is State.COMPLETED else state}" for state in ENDS}
 )
 _ASKS: Final = frozenset({"PSAM_ABSENT", "PSAM_ALGORITHM", "PSAM_KEY_MISSING", "PSAM_LEVEL"})
+_AWAY: Final = frozenset({"PCSC_UNAVAILABLE", "READER_UNAVAILABLE"})
+"""The service or the reader went away with the card: to the card that is one and the same."""
 _NATURAL: Final = frozenset({"PIN_WRONG"})
 """Reasons whose status words the invented cards give by themselves."""
 _AT_THE_CARD: Final = frozenset({"read_old_card", "read_social_card", "verify_pin", "change_pin", "update_card"})
@@ -228,7 +230,7 @@ class Timeline:
         assert work is not None  # noqa: S101 - that is what makes it a turn of the stay
         at = position(stay, self._turns, number)
         odd = work.odd[-1] if work.odd else None
-        if turn.fact == "card_gone":
+        if turn.fact == "card_gone" or turn.reason in _AWAY:
             yield _torn(at, self._when(number))
         elif turn.reason == "CARD_DATA_DIFFERS":
             # whoever works with a card asks it first who it is
