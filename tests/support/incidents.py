@@ -297,5 +297,24 @@ FAILURES: Final[dict[str, tuple[str, str]]] = {
         "- wait: activation.step\n  where: {state: updating_card}\n- pass: 1\n- kill: daemon\n- pass: 2\n"
         "- start: daemon\n" + END.format(end="completed"),
     ),
+    "a card that no reader understands, then a right one": (
+        "",
+        AT_HOSPITAL + "- insert: social-jia-3.0\n  faults: [{do: answer, at: READ RECORD, nth: 1, word: 6A82}]\n"
+        "- wait: activation.step\n  where: {prompt.code: CARD_ID_MALFORMED}\n- remove:\n"
+        "- insert: social-jia-3.0\n  faults: [{do: answer, at: SELECT, nth: 1, word: 6581}]\n"
+        "- pass: 2\n- remove:\n- insert: social-jia-3.0\n" + END.format(end="completed"),
+    ),
+    "a card whose code is not read a second time": (
+        "",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n  faults: [{do: answer, at: '11', word: 6A82}]\n"
+        + END.format(end="refused"),
+    ),
+    "a stranger's card after the holder was asked for the PIN": (
+        "settings: {activation: {pin_policy: {pharmacy: verify}}}",
+        OLD_JIA
+        + "- insert: social-jia-3.0\n- wait: prompt.opened\n- remove:\n- insert: social-yi-3.0\n"
+        + END.format(end="refused"),
+    ),
 }
 """How each is provoked: the head of a scenario, and its timeline."""

@@ -25,6 +25,7 @@ _DRAWS: Final = 64
 _VALUES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"SSSEEF05": {"06": "20400101"}})
 """What the centre wants written where it wanted something, if the account names nothing that is known here."""
 
+_STRANGERS: Final = frozenset({"OTHER_PERSON", "NUMBER_DIFFERS"})
 _OLD_CARD: Final = MappingProxyType({"OLD_CARD_LOST": "lost", "OLD_CARD_VOID": "void", "OLD_CARD_FROZEN": "frozen"})
 _CARD: Final = MappingProxyType({"CARD_LOST": "lost", "CARD_VOID": "void"})
 
@@ -57,8 +58,9 @@ def company(incident: Incident, seed: int) -> Company:
     wanted = list(_wanted(incident))
     social = [one for one in wanted if one.card.kind is Kind.SOCIAL_SECURITY]
     old = [one for one in wanted if one.is_old]
-    # the last card of each kind that led on is the holder's; those before it were strangers'
-    own_social = next((one for one in reversed(social) if "read" in one.facts), social[-1] if social else None)
+    # the last card of each kind that led on is the holder's, and before any that was somebody else's
+    found = sorted(social, key=lambda one: ("read" in one.facts, not one.reasons & _STRANGERS))
+    own_social = found[-1] if found else None
     own_old = next((one for one in old if "read" in one.facts), old[0] if old else None)
     apart = own_social is not None and own_old is not None and "OTHER_PERSON" in own_social.reasons
     stream, inventor = random.Random(seed), Inventor()

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from cardd.wire.activation import ENDS, State
-from cardd.wire.incident import Asked, Incident, SeenCard, Turn
+from cardd.wire.incident import Asked, CardWork, Incident, OddWord, SeenCard, Turn
 from cardsim.scenario.incidents.chapters import (
     CARD_FACTS,
     PROMPTED,
@@ -43,6 +43,7 @@ _AT_THE_CARD: Final = frozenset({"read_old_card", "read_social_card", "verify_pi
 _HELD_MS: Final = 500
 """So much longer than the daemon lives does a card take where that ends in the middle of it."""
 _SELECTED: Final = "SELECT"
+_READ_RECORD: Final = "00B2"
 _MORE: Final = "61"
 
 _KINDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -155,13 +156,11 @@ class Timeline:
             yield {"remove": reader}
 
     def _trouble(self, number: int) -> Iterator[Step]:
-        reason = self._turns[number].reason
-        faults = _TROUBLES.get(reason or "", _NONSENSE)
+        fault = dict(_TROUBLES.get(self._turns[number].reason or "", _NONSENSE))
         if "reader1" in self._in:
             yield {"remove": "reader1"}
         self._in["reader1"] = 0
-        card = "p4-bad-code" if reason == "CARD_ID_MALFORMED" else "holder.social"
-        yield {"insert": card, "reader": "reader1", **({} if card == "p4-bad-code" else {"faults": [faults]})}
+        yield {"insert": "holder.social", "reader": "reader1", "faults": [fault]}
 
     def _cancel(self, _number: int) -> Iterator[Step]:
         yield {"call": "activation.list", "as": "all"}
@@ -175,16 +174,12 @@ class Timeline:
         yield {"kill": "daemon"}
         following = number + 1
         if following in self._began and self._seen(following).at_start:
-            yield from self._lay_in(following)
+            # anew, also where it lies in: what befell it before is over
+            yield from self._insert(following, self._seen(following))
             yield from self._order_centre(following)
         else:
             yield from self._order_centre(number, over=True)
         yield {"start": "daemon"}
-
-    def _lay_in(self, number: int) -> Iterator[Step]:
-        """Put the card in that the daemon finds when it begins: also one that is in, where something will befall it."""
-        if not self._lies_in(number) or self._faults(number):
-            yield from self._insert(number, self._seen(number))
 
     def _lies_in(self, number: int) -> bool:
         """Say whether a daemon that begins finds the card of a turn by itself."""
@@ -235,6 +230,8 @@ class Timeline:
         elif turn.reason == "CARD_DATA_DIFFERS":
             # whoever works with a card asks it first who it is
             yield {"do": "twin", "at": str(max(at - (work.last - work.first), 1))}
+        elif turn.reason == "CARD_ID_MALFORMED" and (unread := _unread(work)) is not None:
+            yield {"do": "answer", "at": str(max(at - (work.last - unread.n), 1)), "word": unread.word}
         elif turn.reason in _INSTEAD:
             yield {**_INSTEAD[turn.reason], "at": str(at)}
         elif turn.fact == "deadline" or (turn.fact == "cancel" and work.word is None):
@@ -318,6 +315,7 @@ _TROUBLES: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
         "CARD_MUTE": {"do": "mute", "at": "reset"},
         "CARD_UNPOWERED": {"do": "mute", "at": "reset"},
         "CARD_BLOCKED": {"do": "answer", "at": _SELECTED, "word": "6A81"},
+        "CARD_ID_MALFORMED": {"do": "answer", "at": "1", "word": "6A82"},
     }
 )
 """Why a card could not be used at all, and what makes it so."""
@@ -339,6 +337,11 @@ def reader_name(seen: SeenCard) -> str:
 def _by_word(turn: Turn) -> bool:
     """Say whether a status word of the card is what ended work."""
     return turn.reason is not None and turn.reason not in _NATURAL
+
+
+def _unread(work: CardWork) -> OddWord | None:
+    """Return the first record that was not to be read: that of the card's own number, since it is read first."""
+    return next((one for one in work.odd if one.command == _READ_RECORD), None)
 
 
 def _torn(at: int, when: str) -> dict[str, object]:
