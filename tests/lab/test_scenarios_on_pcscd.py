@@ -151,6 +151,13 @@ def test_a_card_that_a_failed_run_left_at_a_running_daemon_is_taken_out_for_the_
     assert [run(job).came for _ in range(2)] == [Came.FAILED, Came.FAILED]
 
 
+def test_a_laboratory_that_is_not_there_is_found_missing_before_the_first_step(tmp_path: Path, counter: Rig) -> None:
+    path = written(tmp_path, "- pass: 1\n- insert: old-jia")
+    result = run(Job(path, "running", socket=counter.socket, lab=tmp_path))
+    assert (result.came, result.steps) == (Came.MACHINE, 0)
+    assert f"no laboratory answers in {tmp_path}" in result.failures[0].came
+
+
 def test_a_reader_that_a_running_daemon_has_not_is_told_with_those_it_has(tmp_path: Path, counter: Rig) -> None:
     path = written(tmp_path, "- pass: 1", "stations: 3")
     result = run(Job(path, "running", socket=counter.socket, lab=counter.lab.directory))

@@ -57,6 +57,7 @@ class _Course:
     def __init__(self, scenario: Scenario, ground: str) -> None:
         self._ground = ground
         self._people = scenario.people
+        self._psam = scenario.psam
         self._stations = planned(scenario)
         self._open = stations_of(scenario)
         self.only: Final = self._open[0] if len(self._open) == 1 else None
@@ -69,8 +70,11 @@ class _Course:
         standings = {_DAEMON: _Since(_UP)}
         if self._ground == "running":
             return standings
-        for station in self._stations:
-            standings |= {reader.name: _Since(_EMPTY) for reader in station.readers if reader.role == "counter"}
+        readers = [reader for station in self._stations for reader in station.readers]
+        standings |= {reader.name: _Since(_EMPTY) for reader in readers}
+        modules = [reader.name for reader in readers if reader.role == "sam"]
+        if self._psam != "none" and modules:
+            standings[modules[0]] = _Since(_FULL)
         return standings
 
     def follow(self, steps: Sequence[AnyStep], standings: Standings, station: str | None) -> Standings:

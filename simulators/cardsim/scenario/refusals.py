@@ -135,6 +135,9 @@ def _readers_and_stations(read: Read, step: AnyStep, scope: Scope) -> Mistakes:
         names, what = known[field]
         if isinstance(one, str) and "{" not in one and one not in names:
             yield keys, f"no {what} `{one}`: there are {', '.join(names) or 'none'}"
+    for number, one in enumerate(() if isinstance(across, str) else across):
+        if one in across[:number]:
+            yield ("across", number), f"`{one}` stands here twice, and has one pair of hands: name each station once"
 
 
 def _somewhere(read: Read, step: AnyStep, scope: Scope) -> Mistakes:

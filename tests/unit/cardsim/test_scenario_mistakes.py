@@ -177,6 +177,11 @@ CARDS = {
         "",
         "a card remembers nothing called `files.SSSEEF05.AA`",
     ),
+    "a card that cannot be made": (
+        "- pass: 1",
+        'cards: {x: {card: social-security, profile: "3.0", identification_code: ¦"00", card_number: T90000004}}',
+        "has 16 bytes",
+    ),
     "a module that is none": ("- pass: 1", "psam: ¦old-jia", "`old-jia` is no security module (card: psam)"),
 }
 
@@ -293,6 +298,11 @@ PLACES = {
         "at which station? name `reader:`, or stand `at:` one; there are counter-0, counter-1",
     ),
     "an activation at none of several stations": (f"- activate: ¦{VISIT}", TWO, "name `station:`, or stand `at:` one"),
+    "a hand behind the steps at a station": (
+        "- at: counter-1\n  do: [{insert: old-jia}]\n- remove:¦",
+        TWO,
+        "at which station? name a reader, or stand `at:` one",
+    ),
     "a counter without a reader for people": (
         "- insert: ¦old-jia",
         "stations: [{name: a, readers: [{name: x, role: sam}]}]",
@@ -313,6 +323,11 @@ PLACES = {
         "stations: [{name: a, readers: [{name: ¦sam-0}]}]",
         "`sam-0` is what the security module's is called: give another name",
     ),
+    "a station with two pairs of hands": (
+        "- repeat: 4\n  across: [counter-0, ¦counter-0]\n  do: [{pass: 1}]",
+        TWO,
+        "`counter-0` stands here twice",
+    ),
     "nowhere to run": ("- pass: 1", "run_on: ¦[]", "name at least one of in-process, pcscd, running"),
     "steps inside themselves": ("- ¦&a\n  repeat: 2\n  do: [*a]", "", "inside itself"),
 }
@@ -322,6 +337,11 @@ COURSE = {
         "- insert: old-jia\n- insert: ¦old-yi",
         "",
         "there is a card in `reader-0` since line 4: remove it first, or write `swap`",
+    ),
+    "a card beside the module": (
+        "- insert: ¦psam-provincial\n  reader: sam-0",
+        "",
+        "there is a card in `sam-0`: remove it first, or write `swap`",
     ),
     "a card taken out of an empty reader": ("- remove:¦", "", "there is no card in `reader-0`: put one in first"),
     "an exchange of nothing": ("- swap: ¦old-jia", "", "there is no card in `reader-0`: write `insert`"),

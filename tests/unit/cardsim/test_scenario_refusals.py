@@ -1,5 +1,6 @@
 """What is refused before a run begins, what is not, and what only a run can show."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ RIGHT = """
         where: {authentic: "true", "*": psam}
         within_s: 0
 - expect: {activation: it}
+- expect: {card: social-jia-3.0, where: {files.DF03EF05.60: "*", files.DF04EF08.1: "*", "applications.*.pin_tries": 6}}
 """
 
 
@@ -56,6 +58,7 @@ def test_a_persons_name_and_the_only_station_stand_for_themselves_in_a_text(tmp_
 COURSES = {
     "a card taken out in one of two ways": "- choose: [{do: [{insert: old-jia}]}, {do: [{pass: 1}]}]\n- remove:",
     "a card put in by another timeline": "- together: [[{insert: old-jia}], [{pass: 1}, {remove: null}]]",
+    "a card taken out by another timeline": "- together: [[{insert: old-jia}, {insert: old-yi}], [{remove: null}]]",
     "a reader that a name says": '- repeat: 1\n  do:\n    - insert: old-jia\n      reader: "reader-{seed}"\n- remove:',
     "a daemon started at the side": "- kill: daemon\n- together: [[{start: daemon}], [{call: system.status}]]",
     "a card in and out in every round": "- repeat: 3\n  do: [{insert: old-jia}, {remove: null}]\n- insert: old-yi",
@@ -78,6 +81,22 @@ def test_the_register_of_a_running_daemon_is_looked_at_only_where_the_call_says_
     assert (failure.place, "add --config FILE" in failure.came) == (f"{path}:4:24", True)
     (failure,) = refused(monkeypatch, path, ground="running", config=config).failures
     assert failure.came == BEGUN
+
+
+def test_a_configuration_that_is_none_is_refused_before_the_running_daemon_is_asked_anything(tmp_path: Path) -> None:
+    config = tmp_path / "cardd.yaml"
+    config.write_text("- authority", encoding="utf-8")
+    path = written(tmp_path, "- pass: 1")
+    result = run(Job(path, ground="running", lab=tmp_path, socket=tmp_path / "none", config=config))
+    assert (result.came, result.failures[0].place) == (Came.BROKEN, f"{config}:1:1")
+
+
+def test_a_run_leaves_no_folder_and_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    before = threading.active_count()
+    assert ran(tmp_path, "- insert: old-jia\n- expect: {no_event: card.inserted}", "centre: true").came is Came.FAILED
+    assert [one.name for one in tmp_path.iterdir()] == ["a.yaml"]
+    assert threading.active_count() <= before
 
 
 def test_settings_are_refused_before_a_pcscd_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
