@@ -316,5 +316,10 @@ FAILURES: Final[dict[str, tuple[str, str]]] = {
         + "- insert: social-jia-3.0\n- wait: prompt.opened\n- remove:\n- insert: social-yi-3.0\n"
         + END.format(end="refused"),
     ),
+    "a centre that hangs up on every request, then no longer": (
+        "centre: true",
+        '- centre: ["cut_before@activate"]\n' + AT_HOSPITAL + "- insert: social-jia-3.0\n"
+        "- wait: activation.in_doubt\n- pass: 20\n- centre: []\n" + END.format(end="completed"),
+    ),
 }
 """How each is provoked: the head of a scenario, and its timeline."""

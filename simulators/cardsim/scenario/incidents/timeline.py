@@ -272,16 +272,22 @@ class Timeline:
     def _order_centre(self, number: int, *, over: bool = False) -> Iterator[Step]:
         """Order what goes wrong at the centre until somebody acts again; `over`: it answers what it left open."""
         end = next((at for at in range(number + 1, len(self._turns)) if not moves_by_itself(self._turns[at])), None)
-        wanted = dict[str, str]()
+        wanted = dict[str, list[tuple[int, Asked]]]()
         for at, asked in unheard(self._incident):
             mine = at == number and not over
             if mine or (number < at and (end is None or at <= end)):
-                often = f":{_TRIES * asked.times}" if answered_later(self._incident, at, end, asked.what) else ""
-                wanted.setdefault(asked.what, f"{self._kind(at, asked)}@{asked.what}{often}")
-        faults = tuple(wanted.values())
+                wanted.setdefault(asked.what, []).append((at, asked))
+        faults = tuple(self._unheard(what, found, end) for what, found in wanted.items())
         if faults != self._ordered:
             self._ordered = faults
             yield {"centre": list(faults)}
+
+    def _unheard(self, what: str, found: Sequence[tuple[int, Asked]], end: int | None) -> str:
+        """Return what goes wrong with one question, as often as it was put, where it was answered afterwards."""
+        last = found[-1][0]
+        times = _TRIES * sum(asked.times for _, asked in found)
+        often = f":{times}" if answered_later(self._incident, last, end, what) else ""
+        return f"{self._kind(*found[0])}@{what}{often}"
 
     def _kind(self, number: int, asked: Asked) -> str:
         kinds = _KINDS.get(asked.came.partition("_")[0], _NO_CONNECTION)
