@@ -93,10 +93,13 @@ def test_a_configuration_that_is_none_is_refused_before_the_running_daemon_is_as
 
 def test_a_run_leaves_no_folder_and_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    before = threading.active_count()
+    before = set(threading.enumerate())
     assert ran(tmp_path, "- insert: old-jia\n- expect: {no_event: card.inserted}", "centre: true").came is Came.FAILED
     assert [one.name for one in tmp_path.iterdir()] == ["a.yaml"]
-    assert threading.active_count() <= before
+    # the feed hears last that it is over
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive(), thread.name
 
 
 def test_settings_are_refused_before_a_pcscd_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
