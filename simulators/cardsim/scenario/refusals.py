@@ -1,6 +1,7 @@
 """What is well formed in a scenario and cannot be done all the same, found before anything is begun."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from cardd.base.document import DocumentError
@@ -14,8 +15,18 @@ from cardsim.scenario.expected import RegisterHas, Standing
 from cardsim.scenario.hands import wrong_with_cards
 from cardsim.scenario.model import AnyStep
 from cardsim.scenario.names import Scope, group_of, scopes_of, unknown_name, unnamed
-from cardsim.scenario.plan import Keys, Read, planned, readers_of, stations_of, steps_of
+from cardsim.scenario.plan import Key, Keys, Read, planned, readers_of, stations_of, steps_of
 from cardsim.scenario.shapes import follow
+
+_OURS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "backend": "choose the ground by --on",
+        "socket": "a run has a socket of its own",
+        "state_dir": "a run has a folder of its own",
+        "stations": "write `stations` at the scenario's first level",
+    }
+)
+"""Settings of the daemon that follow from the run, and what to do instead."""
 
 _TAKEN: Final = frozenset({"n", "seed", "station"})
 """Names that stand for something by themselves."""
@@ -68,6 +79,12 @@ def _have_what_people_are(read: Read) -> None:
 def _have_somewhere_to_run(read: Read) -> None:
     if not read.scenario.run_on:
         raise read.fault("$.run_on", "name at least one of in-process, pcscd, running, or leave it out")
+
+
+def _leave_alone_what_is_ours(read: Read) -> None:
+    for key, remedy in _OURS.items():
+        if key in read.settings:
+            raise read.fault("$.settings", f"this is not a scenario's to set: {remedy}", Key(key))
 
 
 def _tell_places_apart(read: Read) -> None:
@@ -210,6 +227,7 @@ def _questions(read: Read, step: AnyStep, scope: Scope) -> Mistakes:
 _OF_ALL: Final[tuple[Callable[[Read], None], ...]] = (
     _have_what_people_are,
     _have_somewhere_to_run,
+    _leave_alone_what_is_ours,
     _tell_places_apart,
     _know_the_module,
     _have_cards_that_can_be_made,

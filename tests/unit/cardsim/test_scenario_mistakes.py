@@ -328,6 +328,16 @@ PLACES = {
         TWO,
         "`counter-0` stands here twice",
     ),
+    "stations among the daemon's settings": (
+        "- pass: 1",
+        "settings: {activation: {}, ¦stations: []}",
+        "write `stations` at the scenario's first level",
+    ),
+    "a socket among the daemon's settings": (
+        "- pass: 1",
+        "settings: {¦socket: {path: a.sock}}",
+        "a run has a socket of its own",
+    ),
     "nowhere to run": ("- pass: 1", "run_on: ¦[]", "name at least one of in-process, pcscd, running"),
     "steps inside themselves": ("- ¦&a\n  repeat: 2\n  do: [*a]", "", "inside itself"),
 }
