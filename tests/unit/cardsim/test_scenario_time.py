@@ -1,5 +1,6 @@
 """Virtual time: it stands still while anybody works, and leaps when all sleep; one seed gives one run."""
 
+import errno
 import gc
 import json
 import os
@@ -20,6 +21,7 @@ from cardsim.scenario.grounds import clocks
 from cardsim.scenario.grounds.clocks import RealTime, VirtualTime
 from cardsim.scenario.grounds.house import SOCKET
 from cardsim.scenario.grounds.inprocess import InProcessGround
+from cardsim.scenario.outcome import Came
 
 DEADLINES = """
 - repeat: 1000
@@ -96,6 +98,22 @@ def test_a_slow_card_takes_virtual_time(tmp_path: Path) -> None:
     assert result.failures == []
     assert result.passed_s > 2
     assert result.took_s < result.passed_s
+
+
+@pytest.mark.parametrize("step", ["- pass: 1", "- wait: card.removed\n  within_s: 1000000"])
+def test_a_run_whose_threads_cannot_be_looked_at_ends_as_one_on_a_broken_machine(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = count(), clocks._look_at
+
+    def short_of_descriptors(task: str) -> tuple[bytes, bytes]:
+        if next(looks) > 500:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return look(task)
+
+    monkeypatch.setattr(clocks, "_look_at", short_of_descriptors)
+    result = ran(tmp_path, f"- repeat: 100000\n  do:\n    {step.replace(chr(10), chr(10) + '    ')}")
+    assert (result.came, [one.came for one in result.failures]) == (Came.MACHINE, ["[Errno 24] Too many open files"])
 
 
 @pytest.mark.parametrize("power", ["{restart: centre}", "{kill: centre}, {start: centre}", "{restart: daemon}"])

@@ -103,6 +103,7 @@ class VirtualTime:
         self._lock = threading.Lock()
         self._over = False
         self._held = 0
+        self._broken: OSError | None = None
         self._sleeping = threading.Condition()
         self._looks = Looks()
         self._thread = threading.Thread(target=self._conduct, name="virtual-time", daemon=True)
@@ -146,6 +147,7 @@ class VirtualTime:
             heapq.heappush(self._waiting, (end, next(self._order), changed))
         while not holds():
             if self._seconds >= end or self._over:
+                self._go_on()
                 return False
             changed.wait()
         return True
@@ -158,6 +160,12 @@ class VirtualTime:
                 return
             heapq.heappush(self._turns, (who, next(self._order), turn))
         turn.wait()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Raise the OSError by which time stands still, if it does: nobody can tell what works any more."""
+        if self._broken is not None:
+            raise self._broken
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -188,6 +196,14 @@ class VirtualTime:
         self._thread.start()
 
     def _conduct(self) -> None:
+        try:
+            self._leap_on()
+        except OSError as error:
+            # short of file descriptors, say
+            self._broken = error
+            self.give_up()
+
+    def _leap_on(self) -> None:
         idle = 0
         while not self._over:
             if not self._looks.all_asleep():
