@@ -79,6 +79,8 @@ class Difference(Struct, frozen=True):
     other: str
 
     def __str__(self) -> str:
+        if self.what is What.ATR:
+            return f"answer to reset: {self.mine}, {self.other}"
         places = f"exchange {self.first or '-'}/{self.second or '-'}"
         if self.what in {What.ONLY_FIRST, What.ONLY_SECOND}:
             return f"{places}: {self.what}: {self.command} -> {self.mine or self.other or 'nothing'}"

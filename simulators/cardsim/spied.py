@@ -57,12 +57,17 @@ class Stay:
 def read_spied(path: Path) -> tuple[Stay, ...]:
     """Read what the spy wrote: the stays of cards that were spoken to.
 
-    Raises OSError, DocumentError with the line of what is none of its lines, or of a card whose ATR nobody asked for.
+    Raises OSError, DocumentError with the line of what is none of its lines, or of a card whose ATR nobody asked for;
+    where no card was spoken to.
     """
     desk = _Desk(path)
     for call in calls(path):
         desk.take(call)
-    return desk.stays()
+    stays = desk.stays()
+    if not stays:
+        # a program that opens libpcsclite by itself is not heard by way of LD_PRELOAD
+        raise DocumentError(path, 1, 1, "holds no exchange with a card: the spy was not between the program and pcscd")
+    return stays
 
 
 def calls(path: Path) -> Iterator[Call]:

@@ -1,10 +1,12 @@
 """Logs of pcsc-lite's spy library: lines as it wrote them on a real pcscd, put together by hand."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from cardd.base.document import DocumentError
+from cardsim.cli import main
 from cardsim.spied import read_spied
 
 ATR = "3B 6D 00 00 00 81 54 4C 96 86 84 51 01 C0 FF EE 01 "
@@ -90,19 +92,25 @@ def test_an_answer_that_nobody_heard_is_empty_and_a_command_that_was_not_sent_is
     [
         (["nothing"], ":1:1: is no line of pcsc-lite's spy"),
         (["A1@0x00000002"], ":1:1: belongs to no call"),
-        (call("A1", "SCardTransmit", "0xA"), None),
+        (call("A1", "SCardTransmit", "0xA"), ":1:1: holds no exchange with a card"),
         ([*connect("0xA"), *call("A1", "SCardTransmit", "0xA")], ":11:1: the call SCardTransmit"),
         ([*connect("0xA"), *transmit("0xA", "no hex", "90 00")], ":11:1: the call SCardTransmit"),
         ([*connect("0xA"), *transmit("0xA", "00", "90 00")], ":11:1: no line tells the ATR"),
     ],
 )
-def test_a_log_that_cannot_be_is_told_with_its_line(log: Path, lines: list[str], problem: str | None) -> None:
-    if problem is None:
-        assert stays(log, lines) == []
-        return
+def test_a_log_that_cannot_be_is_told_with_its_line(log: Path, lines: list[str], problem: str) -> None:
     with pytest.raises(DocumentError, match=problem):
         stays(log, lines)
 
 
 def test_a_program_that_was_killed_leaves_its_last_call_open(log: Path) -> None:
-    assert stays(log, connect("0xA"), ["A1@>|1|2|SCardStatus", "A1@0xA"]) == []
+    open_call = ["A1@>|1|2|SCardTransmit", "A1@0xA"]
+    (stay,) = stays(log, connect("0xA"), status("0xA"), transmit("0xA", "00", "90 00"), open_call)
+    assert stay[1] == [("00", "9000")]
+
+
+def test_a_log_in_which_nobody_was_heard_is_told_as_that_and_makes_no_trace(log: Path, tmp_path: Path) -> None:
+    log.touch()
+    made = tmp_path / "trace.jsonl"
+    assert main(["spy", str(log), str(made)]) == os.EX_DATAERR
+    assert not made.exists()
