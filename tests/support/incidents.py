@@ -321,5 +321,17 @@ FAILURES: Final[dict[str, tuple[str, str]]] = {
         '- centre: ["cut_before@activate"]\n' + AT_HOSPITAL + "- insert: social-jia-3.0\n"
         "- wait: activation.in_doubt\n- pass: 20\n- centre: []\n" + END.format(end="completed"),
     ),
+    "nonsense in the middle, after which other kinds are asked for": (
+        "",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n  faults: [{do: answer, at: READ RECORD, nth: 9, word: 6F00}]\n"
+        + END.format(end="refused"),
+    ),
+    "a card on the antenna that seems to be of another kind": (
+        "",
+        AT_HOSPITAL + "- insert: social-jia-3.0\n  interface: contactless\n"
+        "  faults: [{do: answer, at: SELECT, nth: 1, word: 6581}]\n- pass: 2\n- remove:\n"
+        "- insert: social-jia-3.0\n" + END.format(end="completed"),
+    ),
 }
 """How each is provoked: the head of a scenario, and its timeline."""

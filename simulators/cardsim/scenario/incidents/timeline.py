@@ -43,7 +43,8 @@ _AT_THE_CARD: Final = frozenset({"read_old_card", "read_social_card", "verify_pi
 _HELD_MS: Final = 500
 """So much longer than the daemon lives does a card take where that ends in the middle of it."""
 _SELECTED: Final = "SELECT"
-_READ_RECORD: Final = "00B2"
+_NOT_THERE: Final = ("00A4", "6A82")
+"""What every card answers that is asked whether it is of another kind."""
 _MORE: Final = "61"
 
 _KINDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -142,8 +143,9 @@ class Timeline:
         if reader in self._in:
             yield {"remove": reader}
         self._in[reader] = seen.card
-        step: Step = {"insert": self._cards.get(seen.card, MODULE), "reader": reader}
-        if seen.via == "contactless":
+        card = self._cards.get(seen.card, MODULE)
+        step: Step = {"insert": card, "reader": reader}
+        if seen.via == "contactless" and card != MODULE:
             step["interface"] = "contactless"
         faults = self._faults(number)
         yield {**step, "faults": faults} if faults else step
@@ -224,22 +226,20 @@ class Timeline:
         work = turn.work
         assert work is not None  # noqa: S101 - that is what makes it a turn of the stay
         at = position(stay, self._turns, number)
-        odd = work.odd[-1] if work.odd else None
+        ended = _that_ended(work)
         if turn.fact == "card_gone" or turn.reason in _AWAY:
             yield _torn(at, self._when(number))
         elif turn.reason == "CARD_DATA_DIFFERS":
             # whoever works with a card asks it first who it is
             yield {"do": "twin", "at": str(max(at - (work.last - work.first), 1))}
-        elif turn.reason == "CARD_ID_MALFORMED" and (unread := _unread(work)) is not None:
-            yield {"do": "answer", "at": str(max(at - (work.last - unread.n), 1)), "word": unread.word}
         elif turn.reason in _INSTEAD:
             yield {**_INSTEAD[turn.reason], "at": str(at)}
         elif turn.fact == "deadline" or (turn.fact == "cancel" and work.word is None):
             yield {"do": "slow", "at": str(at), "ms": 2 * max(work.ms, 1000)}
-        elif turn.reason == "KEY_STOPPED" and odd is None:
+        elif turn.reason == "KEY_STOPPED" and not work.odd:
             yield {"do": "answer", "at": "EXTERNAL AUTHENTICATION", "word": "63C2"}
-        elif _by_word(turn) and odd is not None and odd.n == work.last:
-            yield {"do": "answer", "at": str(at), "word": odd.word}
+        elif _by_word(turn) and ended is not None:
+            yield {"do": "answer", "at": str(max(at - (work.last - ended.n), 1)), "word": ended.word}
         elif turn.reason == "STATUS_WORD" and (work.word or "").startswith(_MORE):
             yield {"do": "endless", "at": str(at)}
 
@@ -345,9 +345,11 @@ def _by_word(turn: Turn) -> bool:
     return turn.reason is not None and turn.reason not in _NATURAL
 
 
-def _unread(work: CardWork) -> OddWord | None:
-    """Return the first record that was not to be read: that of the card's own number, since it is read first."""
-    return next((one for one in work.odd if one.command == _READ_RECORD), None)
+def _that_ended(work: CardWork) -> OddWord | None:
+    """Return the word that ended work, None where none did: the last one, but for those of a look for other kinds."""
+    if not work.odd or work.odd[-1].n != work.last:
+        return None
+    return next((one for one in reversed(work.odd) if (one.command, one.word) != _NOT_THERE), work.odd[-1])
 
 
 def _torn(at: int, when: str) -> dict[str, object]:
