@@ -125,6 +125,8 @@ def command(
         return EXIT[Came.PASSED]
     if not scenarios:
         raise click.UsageError("which SCENARIO? a YAML file, or one of those that --list lists")
+    if ground == "running" and jobs > 1:
+        raise click.UsageError("--jobs: the counter of a running daemon is one; runs come to it one after the other")
     wanted = [
         Job(path, ground, seed, turn + number, short, socket, lab, config)
         for path in scenarios

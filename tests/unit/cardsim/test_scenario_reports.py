@@ -121,6 +121,13 @@ def test_the_parts_of_all_runs_are_all_runs(tmp_path: Path, capsys: pytest.Captu
     assert "write 1/3, 2/3 or 3/3" in capsys.readouterr().err
 
 
+def test_at_a_running_daemon_there_is_one_counter_and_one_run_at_a_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(written(tmp_path, GOOD)), "--on", "running", "--jobs", "2"]) == os.EX_USAGE
+    assert "one after the other" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a terminal that goes"])
 @pytest.mark.parametrize("more", [[], ["--jobs", "2"]])
 def test_an_interrupt_ends_a_run_with_its_report_so_far_and_leaves_nothing(
