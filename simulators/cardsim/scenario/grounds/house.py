@@ -68,4 +68,5 @@ def _station(station: Station, slots: Mapping[str, str]) -> dict[str, object]:
 
 
 def _yaml(content: object) -> bytes:
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode()
+    # thousands of people are seconds to the one in C, and minutes to the one in Python
+    return yaml.dump(content, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False).encode()
