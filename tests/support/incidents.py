@@ -333,5 +333,17 @@ FAILURES: Final[dict[str, tuple[str, str]]] = {
         "  faults: [{do: answer, at: SELECT, nth: 1, word: 6581}]\n- pass: 2\n- remove:\n"
         "- insert: social-jia-3.0\n" + END.format(end="completed"),
     ),
+    "a code in which a bit is wrong": (
+        "",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n  faults: [{do: flip, at: READ RECORD, nth: 8, bits: '01', offset: 5}]\n"
+        + END.format(end="refused"),
+    ),
+    "an application that opens at the second attempt only": (
+        people(updates=UPDATES),
+        AT_HOSPITAL
+        + "- insert: jia.social\n  faults: [{do: answer, at: '28', word: '6982'}]\n"
+        + END.format(end="completed"),
+    ),
 }
 """How each is provoked: the head of a scenario, and its timeline."""

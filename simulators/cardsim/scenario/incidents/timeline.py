@@ -229,9 +229,12 @@ class Timeline:
         ended = _that_ended(work)
         if turn.fact == "card_gone" or turn.reason in _AWAY:
             yield _torn(at, self._when(number))
-        elif turn.reason == "CARD_DATA_DIFFERS":
+        elif turn.reason == "CARD_DATA_DIFFERS" and (ended is None or ended.command != _NOT_THERE[0]):
             # whoever works with a card asks it first who it is
             yield {"do": "twin", "at": str(max(at - (work.last - work.first), 1))}
+        elif turn.reason == "CARD_ID_MALFORMED" and (ended is None or (ended.command, ended.word) == _NOT_THERE):
+            # the card's code is read right behind the first selection
+            yield {"do": "answer", "at": str(max(at - (work.last - work.first), 1) + 1), "word": _NOT_THERE[1]}
         elif turn.reason in _INSTEAD:
             yield {**_INSTEAD[turn.reason], "at": str(at)}
         elif turn.fact == "deadline" or (turn.fact == "cancel" and work.word is None):
