@@ -206,7 +206,8 @@ def _located(message: str, part: _Part, path: Path) -> DocumentError:
     if unknown:
         name = unknown["name"]
         return _at(path, _key_node(node, name) or node, f"unknown key `{name}`{_did_you_mean(name, at_kind)}")
-    shown = "" if where == "$" else f"`{where[2:]}`: "
+    named = where.removeprefix("$").removeprefix(".")
+    shown = f"`{named}`: " if named else ""
     return _at(path, node, f"{shown}{_in_words(problem)}{_remedy(problem, at_kind)}")
 
 

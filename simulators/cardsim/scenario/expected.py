@@ -7,8 +7,8 @@ import msgspec
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 """What stands for a person, a card or an answer in a timeline."""
 
-Wanted = str | tuple[str, ...] | None
-"""A value as text (`*` stands for anything), one of several, or nothing."""
+Wanted = str | tuple[str | None, ...] | None
+"""A value as text (`*` stands for anything), nothing, or one of several of these."""
 
 Where = dict[str, Wanted]
 """Values by their path: `data.outcome`, `readers.0.state`, `readers.*.state` (one of them)."""

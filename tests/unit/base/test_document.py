@@ -65,6 +65,15 @@ def test_a_wrong_type_is_told_at_the_value() -> None:
     assert text == "`stations[1].count`: expected a whole number, got text"
 
 
+def test_a_wrong_entry_of_a_list_that_a_word_of_the_writers_own_names_is_told_by_its_number() -> None:
+    class Where(msgspec.Struct):
+        where: dict[str, list[str]]
+
+    with pytest.raises(DocumentError) as caught:
+        parse_document("where:\n  state: [a, []]\n", Where, WHERE)
+    assert str(caught.value) == "x.yaml:2:14: `[1]`: expected text, got a list: write it in quotes"
+
+
 def test_what_may_be_left_out_is_told_in_words_too() -> None:
     assert problem("socket: 3\n")[2] == "`socket`: expected a section (`key: value`) or nothing, got a whole number"
 

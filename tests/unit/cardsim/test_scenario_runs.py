@@ -41,6 +41,13 @@ def test_a_handoff_is_made_and_everything_that_it_changed_is_looked_at(tmp_path:
     assert result.steps == 11
 
 
+def test_one_of_several_may_be_nothing(tmp_path: Path) -> None:
+    begun = "- activate: {route: pharmacy}\n  as: it\n"
+    assert ran(tmp_path, f"{begun}- expect: {{activation: it, outcome: [activated, null]}}").failures == []
+    (failure,) = ran(tmp_path, f"{begun}- expect: {{activation: it, state: [completed, null]}}\n  within_s: 1").failures
+    assert failure.came == "state is waiting_old_card, not completed or nothing"
+
+
 FAILING = {
     "an event that does not come": ("- wait: card.identified\n  within_s: 3", "card.identified within 3 s", "no event"),
     "too many events": (
