@@ -208,7 +208,8 @@ def _located(message: str, part: _Part, path: Path) -> DocumentError:
         return _at(path, _key_node(node, name) or node, f"unknown key `{name}`{_did_you_mean(name, at_kind)}")
     named = where.removeprefix("$").removeprefix(".")
     shown = f"`{named}`: " if named else ""
-    return _at(path, node, f"{shown}{_in_words(problem)}{_remedy(problem, at_kind)}")
+    _, around = _walk(part.node, part.kind, where.rpartition(".")[0])
+    return _at(path, node, f"{shown}{_in_words(problem)}{_remedy(problem, at_kind) or _tags(problem, around)}")
 
 
 def _in_one_of(part: _Part, where: str) -> tuple[str, _Part] | None:
@@ -240,6 +241,15 @@ def _remedy(problem: str, kind: object) -> str:
         choices = _choices(_concrete(kind))
         return f": one of {', '.join(sorted(map(str, choices)))}" if choices else ""
     return ""
+
+
+def _tags(problem: str, kind: object) -> str:
+    """Say which words there are where one is to tell several kinds apart, and is none of them."""
+    if not problem.startswith("Invalid value"):
+        return ""
+    structs = [one for one in get_args(_concrete(kind)) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    tags = sorted(str(one.__struct_config__.tag) for one in structs)
+    return f": one of {', '.join(tags)}" if tags else ""
 
 
 def _choices(kind: object) -> Sequence[object]:

@@ -155,6 +155,11 @@ def test_a_key_of_one_kind_among_several_is_told_by_those_of_that_kind(tmp_path:
     assert misread(tmp_path, text) == (4, 20, "unknown key `step`: did you mean `steps`?")
 
 
+def test_a_word_that_tells_no_kind_is_told_with_those_that_do(tmp_path: Path) -> None:
+    text = "deeds:\n  - {do: hop}\n"
+    assert misread(tmp_path, text) == (2, 10, "`deeds[0].do`: invalid value 'hop': one of jump, walk")
+
+
 def test_a_part_is_read_by_itself_and_told_where_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "book.yaml"
     path.write_text("shelves:\n  a:\n    count: 123\n", encoding="utf-8")
