@@ -4,6 +4,7 @@ import os
 
 import click
 
+from cardd.base.document import DocumentError
 from cardd.conformance.case import Outcome, Result
 from cardd.conformance.cases import CASES
 from cardd.conformance.report import table
@@ -33,6 +34,8 @@ def command(personas: tuple[str, ...], wanted: tuple[str, ...], interface: str |
             raise click.UsageError(f"{name} is no social security card")
         try:
             results += run_persona(persona, cases, interface)
+        except DocumentError:
+            raise
         except ValueError as error:
             raise click.UsageError(f"{name}: {error}") from None
     print(table(results))

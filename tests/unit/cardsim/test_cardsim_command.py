@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import cardsim
 from cardsim.cli import main
 from cardsim.persona import shipped
+
+PERSONAS = Path(cardsim.__file__).parent / "personas"
 
 
 def test_personas_are_listed_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,6 +38,16 @@ def test_no_line_of_the_help_is_cut_off(capsys: pytest.CaptureFixture[str]) -> N
     commands = capsys.readouterr().out.split("Commands:")[1]
     assert "sandbox" in commands
     assert "..." not in commands
+
+
+def test_a_fault_that_a_persona_cannot_have_is_wrong_data_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "torn.yaml"
+    shipped_one = (PERSONAS / "social-jia-3.0.yaml").read_text(encoding="utf-8")
+    path.write_text(f"faults: [{{do: tear, at: reset}}]\n{shipped_one}", encoding="utf-8")
+    assert main(["conformance", str(path)]) == os.EX_DATAERR
+    assert capsys.readouterr().err.startswith(f"{path}:1:25: `faults[0].at`: ")
 
 
 def test_a_persona_that_is_none_is_wrong_data(capsys: pytest.CaptureFixture[str]) -> None:
