@@ -31,11 +31,11 @@ by_file := --dist loadfile --no-loadscope-reorder
 test test-slow test-night: export PYTHONDONTWRITEBYTECODE :=
 
 test: setup ## all tests that take minutes: unit, property, contract, crash, and the lab on a real pcscd
-	@$(bin)/pytest -q -n 4 $(by_file) -m 'not slow and not night'
+	@$(bin)/pytest -q -n 5 $(by_file) -m 'not slow and not night'
 
 test-slow: setup-slow ## the long ones: the wheel as it is installed, all pairs of readings of the rule, many more examples
 	@$(bin)/pytest -q -n 3 $(by_file) -m slow
-	@$(bin)/pytest -q -n 2 --dist worksteal -m 'not slow and not night' --hypothesis-profile=long tests/property
+	@$(bin)/pytest -q -n 3 --dist worksteal -m 'not slow and not night' --hypothesis-profile=long tests/property
 
 test-night: setup ## over an hour: all disturbances in all states, a crash and a tear at every point, ten thousand cards
 	@$(bin)/pytest -q -m night

@@ -15,9 +15,11 @@ settings.load_profile("default")
 # msgspec's types crash now and then when the interpreter takes them apart at its end (msgspec #717): leave them whole
 atexit.register(gc.freeze)
 
-# A shell that runs `make test &` has interrupts ignored, which the programs that tests interrupt would inherit.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell that runs `make test &` has interrupts ignored, and `nohup make test` hang-ups, which the programs that tests end
+# in these ways would inherit.
+for ending, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(ending) is signal.SIG_IGN:
+        signal.signal(ending, usual)
 
 TABLE = "Captured table call"
 """Sections of a test's report with this name (`table`, as pytest calls them) are printed at the end of a run."""

@@ -32,6 +32,10 @@ FIRST: Final = (
 """What takes longest, so that nothing is left to one worker at the end."""
 
 
+WAITING: Final = tuple(f"tests/{name}/" for name in ("clients", "crash", "hostile", "lab", "service"))
+"""Where tests wait for programs and pcscd most of the time, while others have the processors."""
+
+
 def file_of(address: str) -> str:
     """Return the file of a test's address."""
     return address.partition("::")[0]
@@ -43,9 +47,24 @@ def scope_of(address: str) -> str:
 
 
 def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Return tests with those of the longest files before the others, and otherwise as they were."""
-    rank = {file: place for place, file in enumerate(FIRST)}
-    return sorted(items, key=lambda item: rank.get(file_of(item.nodeid), len(FIRST)))
+    """Return tests file by file, the files in the order that `turns` has."""
+    turn = {file: number for number, file in enumerate(turns([file_of(item.nodeid) for item in items]))}
+    return sorted(items, key=lambda item: turn[file_of(item.nodeid)])
+
+
+def turns(files: Sequence[str]) -> list[str]:
+    """Return the longest files, then those that wait and those that compute by turns, so that both last to the end."""
+    files = list(dict.fromkeys(files))
+    first = [file for file in FIRST if file in files]
+    place: dict[str, float] = {}
+    for waiting in (True, False):
+        some = [file for file in files if file not in first and _waits(file) is waiting]
+        place |= {file: number / len(some) for number, file in enumerate(some)}
+    return first + sorted(place, key=place.__getitem__)
+
+
+def _waits(file: str) -> bool:
+    return file.startswith(WAITING)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.distribution import APART, FIRST
+from support.distribution import APART, FIRST, turns
 
 ROOT = Path(__file__).parents[2]
 SOME = "tests/unit/iso7816"
@@ -27,3 +27,12 @@ def test_a_files_tests_go_to_one_worker() -> None:
 
 def test_files_that_are_given_out_in_another_way_are_there() -> None:
     assert [name for name in (*APART, *FIRST) if not (ROOT / name).exists()] == []
+
+
+def test_long_files_come_first_and_those_that_wait_among_those_that_compute() -> None:
+    files = [*(f"tests/lab/{number}" for number in range(2)), *(f"tests/unit/{number}" for number in range(4)), *FIRST]
+    assert turns([*files, *files]) == [
+        *FIRST,
+        *("tests/lab/0", "tests/unit/0", "tests/unit/1"),
+        *("tests/lab/1", "tests/unit/2", "tests/unit/3"),
+    ]
