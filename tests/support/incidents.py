@@ -345,5 +345,17 @@ FAILURES: Final[dict[str, tuple[str, str]]] = {
         + "- insert: jia.social\n  faults: [{do: answer, at: '28', word: '6982'}]\n"
         + END.format(end="completed"),
     ),
+    "a class in which a bit is wrong, and right the next time": (
+        "",
+        AT_HOSPITAL
+        + "- insert: social-jia-3.0\n  faults: [{do: flip, at: READ RECORD, nth: 10, bits: '01', offset: 5}]\n"
+        "- pass: 10\n- remove:\n- insert: social-jia-3.0\n" + END.format(end="completed"),
+    ),
+    "a card that falls silent when it is in again, and stays so": (
+        people(updates=UPDATES),
+        AT_HOSPITAL
+        + "- insert: jia.social\n  faults: [{do: mute, at: EXTERNAL AUTHENTICATION, nth: 2}]\n"
+        + END.format(end="completed"),
+    ),
 }
 """How each is provoked: the head of a scenario, and its timeline."""

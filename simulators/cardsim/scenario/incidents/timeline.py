@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from cardd.wire.activation import ENDS, State
-from cardd.wire.incident import Asked, CardWork, Incident, OddWord, SeenCard, Turn
+from cardd.wire.incident import Asked, Incident, SeenCard
 from cardsim.scenario.incidents.chapters import (
     CARD_FACTS,
     PROMPTED,
@@ -22,6 +22,7 @@ from cardsim.scenario.incidents.chapters import (
     waits_for_centre,
     was_carried_out,
 )
+from cardsim.scenario.incidents.flaws import flaw, torn
 
 Step = dict[str, object]
 
@@ -35,17 +36,10 @@ _END_EVENTS: Final[Mapping[State, str]] = MappingProxyType(
     {state: f"activation.{'completed' if state is State.COMPLETED else state}" for state in ENDS}
 )
 _ASKS: Final = frozenset({"PSAM_ABSENT", "PSAM_ALGORITHM", "PSAM_KEY_MISSING", "PSAM_LEVEL"})
-_AWAY: Final = frozenset({"PCSC_UNAVAILABLE", "READER_UNAVAILABLE"})
-"""The service or the reader went away with the card: to the card that is one and the same."""
-_NATURAL: Final = frozenset({"PIN_WRONG"})
-"""Reasons whose status words the invented cards give by themselves."""
 _AT_THE_CARD: Final = frozenset({"read_old_card", "read_social_card", "verify_pin", "change_pin", "update_card"})
 _HELD_MS: Final = 500
 """So much longer than the daemon lives does a card take where that ends in the middle of it."""
 _SELECTED: Final = "SELECT"
-_NOT_THERE: Final = ("00A4", "6A82")
-"""What every card answers that is asked whether it is of another kind."""
-_MORE: Final = "61"
 
 _KINDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -225,26 +219,9 @@ class Timeline:
         turn = self._turns[number]
         work = turn.work
         assert work is not None  # noqa: S101 - that is what makes it a turn of the stay
-        at = position(stay, self._turns, number)
-        ended = _that_ended(work)
-        if turn.fact == "card_gone" or turn.reason in _AWAY:
-            yield _torn(at, self._when(number))
-        elif turn.reason == "CARD_DATA_DIFFERS" and (ended is None or ended.command != _NOT_THERE[0]):
-            # whoever works with a card asks it first who it is
-            yield {"do": "twin", "at": str(max(at - (work.last - work.first), 1))}
-        elif turn.reason == "CARD_ID_MALFORMED" and (ended is None or (ended.command, ended.word) == _NOT_THERE):
-            # the card's code is read right behind the first selection
-            yield {"do": "answer", "at": str(max(at - (work.last - work.first), 1) + 1), "word": _NOT_THERE[1]}
-        elif turn.reason in _INSTEAD:
-            yield {**_INSTEAD[turn.reason], "at": str(at)}
-        elif turn.fact == "deadline" or (turn.fact == "cancel" and work.word is None):
-            yield {"do": "slow", "at": str(at), "ms": 2 * max(work.ms, 1000)}
-        elif turn.reason == "KEY_STOPPED" and not work.odd:
-            yield {"do": "answer", "at": "EXTERNAL AUTHENTICATION", "word": "63C2"}
-        elif _by_word(turn) and ended is not None:
-            yield {"do": "answer", "at": str(max(at - (work.last - ended.n), 1)), "word": ended.word}
-        elif turn.reason == "STATUS_WORD" and (work.word or "").startswith(_MORE):
-            yield {"do": "endless", "at": str(at)}
+        found = flaw(turn, work, position(stay, self._turns, number), self._when(number))
+        if found is not None:
+            yield found
 
     def _mishaps(self, stay: Stay) -> list[dict[str, object]]:
         """Return what befell a card of which nothing is told: gone when it was to be written, or the daemon ended."""
@@ -254,7 +231,7 @@ class Timeline:
             worked = [one for one in stay.worked if one < number]
             last = position(stay, self._turns, worked[-1]) if worked else stay.card.identified
             if turn.fact == "card_gone" and turn.state is State.UPDATING_CARD and turn.work is None:
-                return [_torn(last + 1, "before")]
+                return [torn(last + 1, "before")]
             if turn.fact in RESTARTS:
                 before = self._turns[number - 1]
                 held = max(turn.at_ms - before.at_ms, 0) + _HELD_MS
@@ -278,12 +255,19 @@ class Timeline:
         wanted = dict[str, list[tuple[int, Asked]]]()
         for at, asked in unheard(self._incident):
             mine = at == number and not over
+            if self._was_heard(asked.what, number, at):
+                continue
             if mine or (number < at and (end is None or at <= end)):
                 wanted.setdefault(asked.what, []).append((at, asked))
         faults = tuple(self._unheard(what, found, end) for what, found in wanted.items())
         if faults != self._ordered:
             self._ordered = faults
             yield {"centre": list(faults)}
+
+    def _was_heard(self, what: str, first: int, number: int) -> bool:
+        """Say whether a daemon that died had an answer to the same question before: it may have been waiting to ask."""
+        between = self._turns[first:number] if self._turns[number].fact in RESTARTS else ()
+        return any(asked.what == what and asked.came == "answer" for turn in between for asked in turn.asked)
 
     def _unheard(self, what: str, found: Sequence[tuple[int, Asked]], end: int | None) -> str:
         """Return what goes wrong with one question, as often as it was put, where it was answered afterwards."""
@@ -329,34 +313,11 @@ _TROUBLES: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
 )
 """Why a card could not be used at all, and what makes it so."""
 _NONSENSE: Final[Mapping[str, object]] = MappingProxyType({"do": "answer", "word": "6F00"})
-_INSTEAD: Final[Mapping[str | None, dict[str, object]]] = MappingProxyType(
-    {
-        "CARD_MUTE": {"do": "mute"},
-        "TIMEOUT": {"do": "slow", "ms": 60_000},
-    }
-)
-"""Reasons that no status word is behind, and what makes them."""
 
 
 def reader_name(seen: SeenCard) -> str:
     """Return the name of the reader that a card was in."""
     return f"reader{max(seen.reader, 1)}"
-
-
-def _by_word(turn: Turn) -> bool:
-    """Say whether a status word of the card is what ended work."""
-    return turn.reason is not None and turn.reason not in _NATURAL
-
-
-def _that_ended(work: CardWork) -> OddWord | None:
-    """Return the word that ended work, None where none did: the last one, but for those of a look for other kinds."""
-    if not work.odd or work.odd[-1].n != work.last:
-        return None
-    return next((one for one in reversed(work.odd) if (one.command, one.word) != _NOT_THERE), work.odd[-1])
-
-
-def _torn(at: int, when: str) -> dict[str, object]:
-    return {"do": "tear", "at": str(at), "when": when, "stays_out": True}
 
 
 def needs_centre(incident: Incident) -> bool:
