@@ -15,8 +15,8 @@ settings.load_profile("default")
 # msgspec's types crash now and then when the interpreter takes them apart at its end (msgspec #717): leave them whole
 atexit.register(gc.freeze)
 
-# A shell that runs `make test &` has interrupts ignored, and `nohup make test` hang-ups, which the programs that tests end
-# in these ways would inherit.
+# A shell that runs `make test &` has interrupts ignored, and `nohup make test` hang-ups, which the programs that tests
+# end in these ways would inherit.
 for ending, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(ending) is signal.SIG_IGN:
         signal.signal(ending, usual)
