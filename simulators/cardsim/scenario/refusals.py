@@ -21,7 +21,6 @@ from cardsim.scenario.shapes import follow
 _OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "backend": "choose the ground by --on",
-        "socket": "a run has a socket of its own",
         "state_dir": "a run has a folder of its own",
         "stations": "write `stations` at the scenario's first level",
     }
@@ -85,6 +84,10 @@ def _leave_alone_what_is_ours(read: Read) -> None:
     for key, remedy in _OURS.items():
         if key in read.settings:
             raise read.fault("$.settings", f"this is not a scenario's to set: {remedy}", Key(key))
+    socket = read.settings.get("socket")
+    if isinstance(socket, dict) and "path" in socket:
+        problem = "this is not a scenario's to set: a run has a socket of its own, with the `rights` that stand here"
+        raise read.fault("$.settings.socket", problem, Key("path"))
 
 
 def _tell_places_apart(read: Read) -> None:

@@ -335,7 +335,7 @@ PLACES = {
     ),
     "a socket among the daemon's settings": (
         "- pass: 1",
-        "settings: {¦socket: {path: a.sock}}",
+        "settings: {socket: {¦path: a.sock}}",
         "a run has a socket of its own",
     ),
     "nowhere to run": ("- pass: 1", "run_on: ¦[]", "name at least one of in-process, pcscd, running"),

@@ -153,7 +153,6 @@ HEAD = f"""
 settings:
   keys: {{provider: none}}
   socket:
-    path: cardd.sock
     rights: [{{user: {pwd.getpwuid(os.geteuid()).pw_name}, grant: [desk, raw_apdu]}}]
 """
 

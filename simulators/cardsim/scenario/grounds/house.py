@@ -29,16 +29,18 @@ def settings_of(stage: Stage, slots: Mapping[str, str], extra: Mapping[str, obje
     """Return the daemon's configuration.
 
     `slots` are the names of the readers as PC/SC has them, by the daemon's; `extra` are the ground's own settings,
-    before which the scenario's go.
+    before which the scenario's go. Of the socket a scenario says who has which rights at it, and not where it is.
     """
+    said = stage.settings.get("socket")
+    socket = {**(said if isinstance(said, dict) else {}), "path": SOCKET}
     return {
-        "socket": {"path": SOCKET},
         "state_dir": STATE,
         "stations": [_station(station, slots) for station in planned(stage.scenario)],
         "authority": {"provider": "local", "register": PEOPLE},
         **({"keys": {"provider": "none"}} if stage.module is None else {}),
         **extra,
         **stage.settings,
+        **({"socket": socket} if isinstance(said, dict | None) else {}),
     }
 
 
