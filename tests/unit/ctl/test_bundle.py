@@ -11,12 +11,19 @@ import yaml
 from support.aside import counter_aside
 from support.counter import NAME, NUMBER
 
+from cardd.ctl.health import pcsc
 from cardd.ctl.health.findings import found
 from cardd.ctl.main import main
 from cardd.ctl.support import collect, redact
 from cardd.logs import configure
 from cardd.wire.event_data import ActivationCompleted, PersonalDisclosed
 from cardd.wire.events import Event
+
+
+@pytest.fixture(autouse=True)
+def _no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask no pcscd: libpcsclite asks once in a process where it is, and tests of the lab would look there as well."""
+    monkeypatch.setattr(pcsc, "readers", tuple)
 
 
 @pytest.fixture(autouse=True)
