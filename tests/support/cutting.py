@@ -26,15 +26,26 @@ class CuttingLine:
         await asyncio.gather(*self._carried, return_exceptions=True)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: int | None) -> None:
-        daemon_reader, daemon_writer = await asyncio.open_unix_connection(self._daemon)
-        asking = asyncio.create_task(_copy(reader, daemon_writer, None))
-        try:
-            await _copy(daemon_reader, writer, cut)
-        finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-            writer.close()
-            daemon_writer.close()
+        async with _hung_up(writer):
+            daemon_reader, daemon_writer = await asyncio.open_unix_connection(self._daemon)
+            async with _hung_up(daemon_writer):
+                asking = asyncio.create_task(_copy(reader, daemon_writer, None))
+                try:
+                    await _copy(daemon_reader, writer, cut)
+                finally:
+                    asking.cancel()
+                    await asyncio.gather(asking, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _hung_up(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Have a connection closed at the end, and gone before the loop is."""
+    try:
+        yield
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int | None) -> None:
