@@ -59,10 +59,10 @@ int main(int argc, char **argv)
         return 1;
     }
     setsockopt(link, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    for (int ok = 1; ok && receive(link, framed, LENGTH);) {
+    acknowledge(link);
+    for (int ok = 1; ok && receive(link, framed, LENGTH); acknowledge(link)) {
         size_t length = (size_t)framed[0] << 8 | framed[1];
         unsigned char *body = framed + LENGTH;
-        acknowledge(link);
         if (!receive(link, body, length))
             break;
         if (length > 1) {
@@ -72,8 +72,6 @@ int main(int argc, char **argv)
             memcpy(body, ATR, sizeof ATR);
             ok = answer(link, framed, sizeof ATR);
         }
-        if (length == 1)
-            acknowledge(link);
     }
     return 0;
 }

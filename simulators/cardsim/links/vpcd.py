@@ -6,7 +6,6 @@ on, 02 reset, 04 give the answer to reset; anything longer is a command for the 
 
 import socket
 import threading
-from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -91,9 +90,27 @@ class VpcdLink:
                 self._socket = None
 
     def _answer(self, link: socket.socket) -> None:
-        transmit = self._card.transmit
-        for message in _messages(link):
-            if len(message) == _CONTROL:
+        """Answer one message after the other until the reader closes, or the card has no power.
+
+        vpcd sends length and body in two writes, and each write waits until the one before is acknowledged: if the
+        kernel takes its time, each command takes 44 ms. It forgets this option with each answer, so it is set each
+        time, before the length is received: then reception itself acknowledges it.
+        """
+        transmit, receive, send = self._card.transmit, link.recv, link.sendall
+        acknowledge = partial(link.setsockopt, socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        while True:
+            acknowledge()
+            head = receive(_LENGTH_BYTES)
+            if len(head) < _LENGTH_BYTES:
+                head = _whole(link, head, _LENGTH_BYTES)
+            length = int.from_bytes(head, "big")
+            # that it has arrived whole is the rule, and then this is all
+            message = receive(length)
+            if len(message) < length:
+                message = _whole(link, message, length)
+            if not message:
+                return
+            if length == _CONTROL:
                 self._noticed.set()
                 self._control(link, message[0])
                 continue
@@ -101,43 +118,17 @@ class VpcdLink:
             if not answer:
                 self._torn = True
                 return
-            _send(link, answer)
+            send(_framed(answer))
 
     def _control(self, link: socket.socket, code: int) -> None:
         if code == _GIVE_ATR:
-            _send(link, self._atr)
+            link.sendall(_framed(self._atr))
         elif code == _POWER_ON:
             self._atr = self._card.power_on()
         elif code == _RESET:
             self._atr = self._card.reset()
         elif code == _POWER_OFF:
             self._card.power_off()
-
-
-def _messages(link: socket.socket) -> Iterator[bytes]:
-    """Yield what the reader says, one message at a time, until it closes.
-
-    vpcd sends length and body in two writes, and each write waits until the one before is acknowledged: if the kernel
-    takes its time, each command takes 44 ms. It forgets this option, so it is set each time.
-    """
-    receive = link.recv
-    acknowledge = partial(link.setsockopt, socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-    while True:
-        head = receive(_LENGTH_BYTES)
-        acknowledge()
-        if len(head) < _LENGTH_BYTES:
-            head = _whole(link, head, _LENGTH_BYTES)
-        length = int.from_bytes(head, "big")
-        # that it has arrived whole is the rule, and then this is all
-        message = receive(length)
-        if len(message) < length:
-            message = _whole(link, message, length)
-        if not message:
-            return
-        yield message
-        if length == _CONTROL:
-            # most of these have no answer that would carry the acknowledgement
-            acknowledge()
 
 
 def _whole(link: socket.socket, data: bytes, count: int) -> bytes:
@@ -150,8 +141,8 @@ def _whole(link: socket.socket, data: bytes, count: int) -> bytes:
     return data
 
 
-def _send(link: socket.socket, answer: bytes) -> None:
-    link.sendall(len(answer).to_bytes(_LENGTH_BYTES, "big") + answer)
+def _framed(answer: bytes) -> bytes:
+    return len(answer).to_bytes(_LENGTH_BYTES, "big") + answer
 
 
 def _shut(link: socket.socket) -> None:
