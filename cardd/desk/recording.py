@@ -100,8 +100,10 @@ class Recording:
     def _refused(self, batch: Sequence[_New], error: BaseException) -> None:
         """Keep what could not be recorded until there is room for it."""
         reason = _reason(error)
+        # a daemon that ends leaves what happens meanwhile to the next one, which finds its readers as they are then
+        tell = log.info if self._closed else log.error
         for new in batch:
-            log.error("reception.unrecorded", reason=str(reason))
+            tell("reception.unrecorded", reason=str(reason))
             if not new.recorded.done():
                 new.recorded.set_exception(error)
             # read, so that asyncio does not complain where nobody waits for it

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from support.json_schema import contract
 from support.modules import Desk, virtual
 from support.readers import Card, ManualClock
@@ -113,7 +114,9 @@ async def test_what_is_told_while_something_is_written_is_written_behind_it_in_o
 async def test_a_card_does_not_overtake_a_removal_for_which_there_was_no_room_and_is_told_once() -> None:
     book = Book()
     first, second = book.tell(GOES), book.tell(COMES)
-    await book.gate.refuses()
+    with capture_logs() as told:
+        await book.gate.refuses()
+    assert {(one["event"], one["log_level"]) for one in told} == {("reception.unrecorded", "error")}
     # there is room again by now, and something else comes
     third = book.tell(KNOWN)
     for future in (first, second, third):
@@ -169,7 +172,10 @@ async def test_after_its_end_nothing_is_kept_for_later() -> None:
     book = Book()
     book.tell(GOES)
     book.recording.close()
-    await book.gate.refuses(Reason.JOURNAL_UNAVAILABLE)
+    with capture_logs() as told:
+        await book.gate.refuses(Reason.JOURNAL_UNAVAILABLE)
+    # nor is it an error that nobody can mend
+    assert [one["log_level"] for one in told] == ["info"]
     book.later()
     assert book.gate.asked == []
 
