@@ -74,8 +74,9 @@ def together() -> Iterator[str]:
     yield (
         f"Every two of the {len(READINGS)} readings that one card can have, {count} pairs, were tried on each of the"
         f" {len(BASES)} cards: {count * len(BASES)} trials. Where a card with the one never looks at the other's"
-        f" toggle, it is the card with the one, and is not tried again. {len(TOGETHER)} pairs change something that"
-        " neither reading changes alone; the others do what their readings do.\n"
+        f" toggle, it is the card with the one, and is not tried again. Of these pairs"
+        f" {len(TOGETHER)} changes something that neither reading changes alone; the others do what their readings"
+        " do.\n"
     )
     for pair, why in TOGETHER.items():
         first, second = sorted(pair)

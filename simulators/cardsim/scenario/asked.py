@@ -20,7 +20,7 @@ from cardsim.scenario import model
 from cardsim.scenario.expected import AtLeast, Events, NoEvent, RegisterHas, Standing, Wanted, Where
 from cardsim.scenario.known import meant, near
 from cardsim.scenario.model import AnyStep
-from cardsim.scenario.plan import Key, Keys
+from cardsim.scenario.plan import Key, Keys, keys_in
 from cardsim.scenario.shapes import Members, follow, impossible_value, known_along, members
 
 METHODS: Final[Mapping[str, Signature[Any, Any]]] = MappingProxyType(
@@ -43,7 +43,6 @@ _KIND: Final[Mapping[str, str]] = MappingProxyType(
         "str": "text",
     }
 )
-_PART: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _REGISTER: Final = Members(
     {**{field.name: field.type for field in msgspec.structs.fields(RegisterEntry)}, "activations": Any}
 )
@@ -152,8 +151,10 @@ def _mistyped(step: AnyStep) -> Iterator[Mistake]:
     for key, one in said.items():
         if isinstance(one, str) and "{" not in one and _TYPED.fullmatch(one) is None:
             close = near(one, ("right", "wrong", "cancel"))
-            hint = f"did you mean `{close[0]}`?" if close else "write right, wrong, cancel, or 4 to 16 digits"
-            yield Mistake((key,), f"nobody can type `{one}`: {hint}")
+            hint = f"did you mean `{close[0]}`?" if close else "write right, wrong, cancel, or up to 16 digits"
+            # what has digits in it may have been meant as a PIN
+            told = f"`{one}`" if one.isalpha() else "that"
+            yield Mistake((key,), f"nobody can type {told}: {hint}")
 
 
 # -- parameters
@@ -180,7 +181,7 @@ def _misput(step: model.Call | model.Activate | model.Read) -> Iterator[Mistake]
     except msgspec.ValidationError as error:
         found = _AT.match(str(error))
         assert found is not None  # noqa: S101 # it matches anything
-        keys = tuple(name or int(number) for name, number in _PART.findall(found["path"] or ""))
+        keys = keys_in(found["path"] or "")
         said = _value(given, keys)
         if not isinstance(said, str) or "{" not in said:
             yield Mistake((key, *keys), _in_words(found["problem"]))

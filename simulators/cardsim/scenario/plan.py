@@ -41,11 +41,16 @@ class Read(Struct, frozen=True):
 
         `more` leads on from there.
         """
-        steps = (*(name or int(number) for name, number in _PART.findall(where)), *more)
+        steps = (*keys_in(where), *more)
         node = _found(yaml.compose(self.path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), steps)
         said = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
         line, column = (1, 1) if node is None else (node.start_mark.line + 1, node.start_mark.column + 1)
         return DocumentError(self.path, line, column, f"`{said}`: {problem}" if said else problem)
+
+
+def keys_in(path: str) -> Keys:
+    """Return the keys of a path as errors tell it (`$.timeline[0].reader`)."""
+    return tuple(name or int(number) for name, number in _PART.findall(path))
 
 
 def _found(node: yaml.Node | None, steps: tuple[str | int, ...]) -> yaml.Node | None:

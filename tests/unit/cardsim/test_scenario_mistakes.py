@@ -287,7 +287,12 @@ QUESTIONS = {
     "what nobody can type meanwhile": (
         "- wait: activation.completed\n  answering: ¦yes",
         "",
-        "write right, wrong, cancel, or 4 to 16 digits",
+        "nobody can type `yes`: write right, wrong, cancel, or up to 16 digits",
+    ),
+    "what may have been meant as a PIN": (
+        "- insert: old-bing\n- answer: ¦12345O",
+        "",
+        "nobody can type that: write right, wrong, cancel, or up to 16 digits",
     ),
 }
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import structlog
 import yaml
+from msgspec.structs import replace
 
 from cardd.base.document import DocumentError, locate
 from cardd.base.errors import CarddError
@@ -274,7 +275,8 @@ def check_settings(stage: Stage) -> None:
     names = {one: one for one in readers_of(stage.scenario)}
     extra = {"authority": {"provider": "http", "url": "http://127.0.0.1:1"}} if stage.scenario.centre else {}
     with tempfile.TemporaryDirectory(prefix="cardsim-run-") as directory:
-        write_people(Path(directory), stage)
+        # that there is a register is enough; thousands of people take seconds to write
+        write_people(Path(directory), replace(stage, register=replace(stage.register, people=[])))
         load_settings(write_settings(Path(directory), settings_of(stage, names, extra)), stage)
 
 
